@@ -1,0 +1,49 @@
+//! What is true of every state, whatever happened. Tests call this after every step.
+
+use super::State;
+use crate::model::{ProposalStatus, TaskStatus};
+
+/// Names the first invariant that does not hold.
+pub fn check(state: &State) -> Result<(), String> {
+    for task in state.tasks_after(0) {
+        let id = &task.task_id;
+        let held = task.status == TaskStatus::InProgress;
+        ensure(!task.status.is_finished(), || format!("{id} is finished and in the order"))?;
+        ensure(held == task.claimed_by.is_some(), || format!("{id}: holder and status disagree"))?;
+        ensure(!held || task.claim_token > 0, || format!("{id} is held without a token"))?;
+        let blocked = task.status == TaskStatus::Blocked;
+        ensure(blocked != task.blocked_by.is_empty(), || format!("{id}: blockers and status disagree"))?;
+        for blocker in &task.blocked_by {
+            let known = state.dependents(blocker).any(|t| t.task_id == *id);
+            ensure(known, || format!("{id} is not among the dependents of {blocker}"))?;
+        }
+        if let Some(holder) = &task.claimed_by {
+            let known = state.claims(holder).any(|t| t.task_id == *id);
+            ensure(known, || format!("{id} is not among the claims of {holder}"))?;
+        }
+    }
+    for proposal in state.proposals() {
+        let (id, tally) = (&proposal.proposal_id, proposal.tally);
+        let cast = tally.r#for + tally.against + tally.abstain;
+        ensure(cast == proposal.votes.len() as u64, || format!("{id}: tally and votes disagree"))?;
+        ensure(cast <= tally.eligible, || format!("{id}: more votes than electors"))?;
+        let electors = proposal.electorate.len() as u64;
+        ensure(tally.eligible == electors, || format!("{id}: tally and electorate disagree"))?;
+        let open = proposal.status == ProposalStatus::Open;
+        ensure(open == proposal.decided_at.is_none(), || format!("{id}: status and time disagree"))?;
+    }
+    for (name, channel) in state.channels() {
+        ensure(channel.head <= state.head(), || format!("channel {name} is ahead of the log"))?;
+    }
+    for (_, entity) in state.entities() {
+        let id = &entity.entity_id;
+        let cursors = state.cursors(id);
+        let behind = cursors.is_some_and(|c| c.all <= state.head() && c.direct <= state.head());
+        ensure(behind, || format!("the cursors of {id} are missing or ahead of the log"))?;
+    }
+    Ok(())
+}
+
+fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(otherwise()) }
+}

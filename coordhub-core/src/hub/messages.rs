@@ -1,0 +1,177 @@
+//! Deciding what is sent, and what is read.
+
+use std::sync::Arc;
+
+use super::{Answer, Decision, Desk, Rejection, policy, prefetched};
+use crate::{
+    command::{CursorScope, Destination, MoveCursor, Send},
+    event::{Event, ReadCursorMoved},
+    ids::{ChannelName, EntityId, MessageId},
+    json::JsonText,
+    model::{Message, MessageHead, Recipients},
+};
+
+impl Desk<'_> {
+    pub(super) fn send(&self, command: &Send) -> Result<Decision, Rejection> {
+        let from = &command.from_entity;
+        if self.envelope.caller.id.as_ref().is_some_and(|caller| caller != from) {
+            let detail = "a message is sent in one's own name; from_entity must be the caller";
+            return Err(Rejection::NotAllowed(detail.to_owned()));
+        }
+        self.check_text("content", &command.content)?;
+        let message_type = self.message_type(command.message_type.as_deref())?;
+        let metadata = self.message_metadata(&command.metadata)?;
+        let parent = command.reply_to.as_ref().map(|id| self.parent(from, id)).transpose()?;
+        let destination = self.destination(command, parent)?;
+        let recipients = self.recipients(from, &destination)?;
+        let message_id = MessageId::trusted(&self.fresh_id("msg"));
+        let (to_entity, channel) = match destination {
+            Destination::Entity(id) => (Some(id), None),
+            Destination::Channel(name) => (None, Some(name)),
+        };
+        let message = Message {
+            thread_id: parent.map_or_else(|| message_id.clone(), |p| p.thread_id.clone()),
+            message_id,
+            seq: self.state.head() + 1,
+            from_entity: from.clone(),
+            to_entity,
+            channel,
+            content: command.content.clone(),
+            message_type,
+            metadata,
+            reply_to: command.reply_to.clone(),
+            ack_required: false,
+            timestamp: self.now,
+        };
+        Ok(Decision::new(Event::MessageSent(Arc::new(message)), Answer::Message(recipients)))
+    }
+
+    fn message_type(&self, given: Option<&str>) -> Result<String, Rejection> {
+        let Some(word) = given else { return Ok("text".to_owned()) };
+        self.check_label("message_type", word)?;
+        let reserved = ["task_", "proposal_", "question_"].iter().any(|p| word.starts_with(p));
+        if reserved || word == "system_event" {
+            return Err(Rejection::ReservedType(format!(
+                "the message type {word:?} is the hub's own (task_…, proposal_…, question_…, system_event); choose another"
+            )));
+        }
+        Ok(word.to_owned())
+    }
+
+    /// The metadata to keep: as given, with the time where it names none, as the old hub did.
+    fn message_metadata(&self, given: &JsonText) -> Result<JsonText, Rejection> {
+        self.check_metadata(given)?;
+        if given.as_str() == "{}" {
+            return Ok(JsonText::trusted(format!("{{\"timestamp\":\"{}\"}}", self.now)));
+        }
+        if given.field("hub").is_some() {
+            let detail = "the metadata key \"hub\" is the hub's own; choose another";
+            return Err(Rejection::ReservedType(detail.to_owned()));
+        }
+        match given.field("timestamp") {
+            Some(_) => Ok(given.clone()),
+            None => Ok(given.with_field("timestamp", &format!("\"{}\"", self.now))),
+        }
+    }
+
+    /// The message that is answered, if the sender may read it.
+    fn parent(&self, from: &EntityId, id: &MessageId) -> Result<&MessageHead, Rejection> {
+        let reader = policy::Reader::new(self.state, Some(from.clone()));
+        self.known
+            .message(id)
+            .filter(|parent| policy::may_read_message(&reader, parent))
+            .ok_or_else(|| Rejection::UnknownMessage(id.clone()))
+    }
+
+    /// Where the message goes. A reply stays where its parent is.
+    fn destination(
+        &self,
+        command: &Send,
+        parent: Option<&MessageHead>,
+    ) -> Result<Destination, Rejection> {
+        let Some(parent) = parent else {
+            let general = || Destination::Channel(ChannelName::trusted("general"));
+            return Ok(command.to.clone().unwrap_or_else(general));
+        };
+        let home = match (&parent.channel, &parent.to_entity) {
+            (Some(channel), _) => Destination::Channel(channel.clone()),
+            (None, Some(to)) if *to != command.from_entity => Destination::Entity(to.clone()),
+            (None, _) => Destination::Entity(parent.from_entity.clone()),
+        };
+        match &command.to {
+            Some(asked) if *asked != home => {
+                let field = match asked {
+                    Destination::Channel(_) => "channel",
+                    Destination::Entity(_) => "to_entity",
+                };
+                let place = match &home {
+                    Destination::Channel(channel) => format!("on channel {channel:?}"),
+                    Destination::Entity(other) => format!("between you and {other:?}"),
+                };
+                let detail = format!("a reply stays where its parent is: {place}; leave {field} out");
+                Err(Rejection::invalid(field, detail))
+            }
+            _ => Ok(home),
+        }
+    }
+
+    /// Checks that the message may go there, and counts who is there to see it.
+    fn recipients(&self, from: &EntityId, to: &Destination) -> Result<Recipients, Rejection> {
+        let (state, soft) = (self.state, self.known.soft);
+        match to {
+            Destination::Channel(channel) => {
+                policy::check_post(state, from, channel)?;
+                self.check_channels_max(channel)?;
+                Ok(prefetched::recipients(state, soft, from, |kind| {
+                    policy::may_read_channel(policy::Standing::Registered(kind), channel)
+                }))
+            }
+            Destination::Entity(to) => {
+                let connected = soft.is_connected(to);
+                if state.entity(to).is_none() && !connected {
+                    return Err(Rejection::UnknownRecipient(to.clone()));
+                }
+                let online = u64::from(connected || soft.is_online(to));
+                Ok(Recipients { online, offline: 1 - online })
+            }
+        }
+    }
+
+    fn check_channels_max(&self, channel: &ChannelName) -> Result<(), Rejection> {
+        let channels_max = self.state.limits().channels_max;
+        if self.state.channels().len() >= channels_max && self.state.channel(channel).is_none() {
+            let detail = format!("this hub has {channels_max} channels already; post to one of them");
+            return Err(Rejection::invalid("channel", detail));
+        }
+        Ok(())
+    }
+
+    pub(super) fn move_cursor(&self, command: &MoveCursor) -> Result<Decision, Rejection> {
+        let id = &command.entity_id;
+        if self.envelope.caller.id.as_ref().is_some_and(|caller| caller != id) {
+            let detail = "only an entity itself marks its messages read";
+            return Err(Rejection::NotAllowed(detail.to_owned()));
+        }
+        let Some(cursors) = self.state.cursors(id) else {
+            return Err(Rejection::UnknownEntity(id.clone()));
+        };
+        let up_to = command.up_to.min(self.state.head());
+        let (channel, direct, stands_at) = match &command.scope {
+            CursorScope::All => (None, false, cursors.all),
+            CursorScope::Direct => (None, true, cursors.direct()),
+            CursorScope::Channel(name) => {
+                let hidden = !policy::may_read_channel(policy::standing(self.state, Some(id)), name);
+                if hidden || self.state.channel(name).is_none() {
+                    let detail = format!("there is no channel {name:?}");
+                    return Err(Rejection::invalid("channel", detail));
+                }
+                (Some(name.clone()), false, cursors.channel(name))
+            }
+        };
+        if up_to <= stands_at {
+            return Ok(Decision::nothing(Answer::Done));
+        }
+        let event = ReadCursorMoved { entity_id: id.clone(), channel, direct, up_to };
+        Ok(Decision::new(Event::ReadCursorMoved(event), Answer::Done))
+    }
+}

@@ -1,0 +1,118 @@
+//! What a decision may know beyond the state: cold rows, and soft facts.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::{
+    hub::State,
+    ids::{EntityId, MessageId, ProposalId, TaskId},
+    model::{EntityType, MessageHead, Proposal, Recipients, Task},
+    time::Timestamp,
+};
+
+/// Presence as far as decisions look at it. Whatever a decision draws from it stands in its event.
+pub trait SoftFacts {
+    /// Whether somebody of this name has a live socket, registered or not.
+    fn is_connected(&self, id: &EntityId) -> bool;
+    /// When this registered entity last acted, where it has since the hub started.
+    fn last_seen(&self, id: &EntityId) -> Option<Timestamp>;
+    /// How many registered entities of a type are online.
+    fn online(&self, kind: EntityType) -> u64;
+    /// Whether this registered entity is online.
+    fn is_online(&self, id: &EntityId) -> bool;
+}
+
+/// Everything a command can touch that is not in memory, looked up before deciding.
+///
+/// A key is here because it was asked for: with its row, or with `None` for "there is none". Absence
+/// from memory alone never means absence.
+pub struct Prefetched<'a> {
+    /// Tasks that are not hot.
+    pub tasks: BTreeMap<TaskId, Option<Arc<Task>>>,
+    /// Proposals that are not hot.
+    pub proposals: BTreeMap<ProposalId, Option<Arc<Proposal>>>,
+    /// Messages that were asked for.
+    pub messages: BTreeMap<MessageId, Option<MessageHead>>,
+    /// Presence.
+    pub soft: &'a dyn SoftFacts,
+}
+
+impl<'a> Prefetched<'a> {
+    /// Nothing but soft facts.
+    pub fn new(soft: &'a dyn SoftFacts) -> Self {
+        Self {
+            tasks: BTreeMap::new(),
+            proposals: BTreeMap::new(),
+            messages: BTreeMap::new(),
+            soft,
+        }
+    }
+
+    pub(super) fn task<'b>(&'b self, state: &'b State, id: &TaskId) -> Option<&'b Arc<Task>> {
+        state.task(id).or_else(|| {
+            debug_assert!(self.tasks.contains_key(id), "task {id} was not prefetched");
+            self.tasks.get(id)?.as_ref()
+        })
+    }
+
+    pub(super) fn proposal<'b>(
+        &'b self,
+        state: &'b State,
+        id: &ProposalId,
+    ) -> Option<&'b Arc<Proposal>> {
+        state.proposal(id).or_else(|| {
+            debug_assert!(self.proposals.contains_key(id), "proposal {id} was not prefetched");
+            self.proposals.get(id)?.as_ref()
+        })
+    }
+
+    pub(super) fn message(&self, id: &MessageId) -> Option<&MessageHead> {
+        debug_assert!(self.messages.contains_key(id), "message {id} was not prefetched");
+        self.messages.get(id)?.as_ref()
+    }
+}
+
+/// No one is there: for tests, and for replaying a log.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NobodyThere;
+
+impl SoftFacts for NobodyThere {
+    fn is_connected(&self, _: &EntityId) -> bool {
+        false
+    }
+
+    fn last_seen(&self, _: &EntityId) -> Option<Timestamp> {
+        None
+    }
+
+    fn online(&self, _: EntityType) -> u64 {
+        0
+    }
+
+    fn is_online(&self, _: &EntityId) -> bool {
+        false
+    }
+}
+
+/// How many of those whom `counts` admits are there, leaving the sender out.
+pub(super) fn recipients(
+    state: &State,
+    soft: &dyn SoftFacts,
+    sender: &EntityId,
+    admits: impl Fn(EntityType) -> bool,
+) -> Recipients {
+    let mut counted = Recipients::default();
+    for kind in EntityType::ALL.iter().copied().filter(|kind| admits(*kind)) {
+        let all = state.totals().entities_of(kind);
+        let online = soft.online(kind).min(all);
+        counted.online += online;
+        counted.offline += all - online;
+    }
+    if state.entity(sender).is_some_and(|entity| admits(entity.entity_type)) {
+        if soft.is_online(sender) {
+            counted.online = counted.online.saturating_sub(1);
+        } else {
+            counted.offline = counted.offline.saturating_sub(1);
+        }
+    }
+    counted
+}

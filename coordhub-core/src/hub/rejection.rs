@@ -1,0 +1,231 @@
+//! Why the hub refuses: one value for each reason, with a stable code and a sentence to act on.
+
+use crate::{
+    ids::{ChannelName, EntityId, MessageId, ProposalId, TaskId},
+    model::{EntityType, ProposalStatus, TaskStatus},
+};
+
+/// A refusal. Nothing was changed.
+///
+/// [`code`](Self::code) is stable; the message is for people and may get better.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Rejection {
+    /// The call needs somebody to make it.
+    #[error("say who you are: name yourself in `entity_id` or in the header X-Entity-Id")]
+    CallerNeeded,
+    /// Nobody of that name is registered.
+    #[error("no entity {0:?} is registered; register it first")]
+    UnknownEntity(EntityId),
+    /// Nobody of that name is registered or connected.
+    #[error("no entity {0:?} is registered, so the message could never arrive; check the id with the list of entities")]
+    UnknownRecipient(EntityId),
+    /// No such message, or none that the caller may read.
+    #[error("no message {0:?}")]
+    UnknownMessage(MessageId),
+    /// No such task.
+    #[error("no task {0:?}")]
+    UnknownTask(TaskId),
+    /// No such proposal.
+    #[error("no proposal {0:?}")]
+    UnknownProposal(ProposalId),
+    /// A field holds what it may not hold.
+    #[error("{detail}")]
+    Invalid {
+        /// Which field.
+        field: &'static str,
+        /// What would be right.
+        detail: String,
+    },
+    /// A field holds too much.
+    #[error("{field} is {bytes} bytes long; at most {bytes_max} are taken")]
+    TooLarge {
+        /// Which field.
+        field: &'static str,
+        /// How much it holds.
+        bytes: usize,
+        /// How much it may hold.
+        bytes_max: usize,
+    },
+    /// An entity's type cannot be changed.
+    #[error("{entity_id:?} is registered as {entity_type}, and a type is fixed at the first registration; register under another id")]
+    TypeIsFixed {
+        /// Whose.
+        entity_id: EntityId,
+        /// What it is.
+        entity_type: EntityType,
+    },
+    /// The caller may not do this.
+    #[error("{0}")]
+    NotAllowed(String),
+    /// The caller may not post to, or listen on, a channel.
+    #[error("{who} may not {what} {channel:?}: {rule}")]
+    ChannelForbidden {
+        /// Who.
+        who: String,
+        /// `post to` or `subscribe to`.
+        what: &'static str,
+        /// Which channel.
+        channel: ChannelName,
+        /// Who may.
+        rule: &'static str,
+    },
+    /// A message type or metadata key that is the hub's own.
+    #[error("{0}")]
+    ReservedType(String),
+    /// The id is taken.
+    #[error("a task {0:?} exists already; choose another task_id, or leave it out and one is made")]
+    TaskExists(TaskId),
+    /// The id is taken.
+    #[error("a proposal {0:?} exists already; choose another proposal_id, or leave it out and one is made")]
+    ProposalExists(ProposalId),
+    /// Another was first.
+    #[error("task {task_id:?} is already claimed by {claimed_by:?}")]
+    TaskAlreadyClaimed {
+        /// Which task.
+        task_id: TaskId,
+        /// Who holds it.
+        claimed_by: EntityId,
+    },
+    /// The task is finished.
+    #[error("task {task_id:?} is {status}, not open")]
+    TaskNotOpen {
+        /// Which task.
+        task_id: TaskId,
+        /// Where it stands.
+        status: TaskStatus,
+    },
+    /// The task waits for others.
+    #[error("task {task_id:?} waits for {}", list(.blocked_by))]
+    TaskBlocked {
+        /// Which task.
+        task_id: TaskId,
+        /// For which.
+        blocked_by: Vec<TaskId>,
+    },
+    /// Nobody holds the task.
+    #[error("task {task_id:?} is {status} and held by nobody; claim it first")]
+    TaskNotClaimed {
+        /// Which task.
+        task_id: TaskId,
+        /// Where it stands.
+        status: TaskStatus,
+    },
+    /// Somebody else holds the task.
+    #[error("task {task_id:?} is held by {claimed_by:?}, not by {named:?}")]
+    NotHolder {
+        /// Which task.
+        task_id: TaskId,
+        /// Who holds it.
+        claimed_by: EntityId,
+        /// Who was named.
+        named: EntityId,
+    },
+    /// The claim is not the newest one.
+    #[error("the claim token {shown} of task {task_id:?} is not that of its present claim; the task has been given to another since")]
+    StaleClaim {
+        /// Which task.
+        task_id: TaskId,
+        /// The token that was shown.
+        shown: u64,
+    },
+    /// The task was completed with another result.
+    #[error("task {0:?} was completed already, with another result")]
+    AlreadyCompleted(TaskId),
+    /// The task is not failed or cancelled.
+    #[error("task {task_id:?} is {status}; only a failed or cancelled task can be reopened")]
+    TaskNotReopenable {
+        /// Which task.
+        task_id: TaskId,
+        /// Where it stands.
+        status: TaskStatus,
+    },
+    /// Only a human may claim the task.
+    #[error("task {0:?} needs a human: only a registered human may claim it")]
+    RequiresHuman(TaskId),
+    /// Only an AI may claim the task.
+    #[error("task {0:?} needs an AI: humans and services may not claim it")]
+    RequiresAi(TaskId),
+    /// The claimer cannot do what the task needs.
+    #[error("task {task_id:?} needs capabilities that {entity_id:?} has not registered: {}", .missing.join(", "))]
+    MissingCapabilities {
+        /// Which task.
+        task_id: TaskId,
+        /// Who.
+        entity_id: EntityId,
+        /// What it lacks.
+        missing: Vec<String>,
+    },
+    /// The proposal takes no votes any more.
+    #[error("proposal {proposal_id:?} is {status}; it takes no votes and cannot be decided again")]
+    ProposalClosed {
+        /// Which.
+        proposal_id: ProposalId,
+        /// How it ended.
+        status: ProposalStatus,
+    },
+    /// The caller has no vote.
+    #[error("{entity_id:?} is not in the electorate of proposal {proposal_id:?}")]
+    NotInElectorate {
+        /// Which proposal.
+        proposal_id: ProposalId,
+        /// Who.
+        entity_id: EntityId,
+    },
+    /// Votes still out could change the outcome.
+    #[error("proposal {0:?} cannot be decided yet: votes still out could change the outcome")]
+    NotDecidedYet(ProposalId),
+}
+
+impl Rejection {
+    /// The stable word for the reason.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::CallerNeeded => "caller_needed",
+            Self::UnknownEntity(_) => "unknown_entity",
+            Self::UnknownRecipient(_) => "unknown_recipient",
+            Self::UnknownMessage(_) => "unknown_message",
+            Self::UnknownTask(_) => "unknown_task",
+            Self::UnknownProposal(_) => "unknown_proposal",
+            Self::Invalid { .. } => "invalid_field",
+            Self::TooLarge { .. } => "too_large",
+            Self::TypeIsFixed { .. } => "type_is_fixed",
+            Self::NotAllowed(_) => "not_allowed",
+            Self::ChannelForbidden { .. } => "channel_forbidden",
+            Self::ReservedType(_) => "reserved_type",
+            Self::TaskExists(_) => "task_exists",
+            Self::ProposalExists(_) => "proposal_exists",
+            Self::TaskAlreadyClaimed { .. } => "task_already_claimed",
+            Self::TaskNotOpen { .. } => "task_not_open",
+            Self::TaskBlocked { .. } => "task_blocked",
+            Self::TaskNotClaimed { .. } => "task_not_claimed",
+            Self::NotHolder { .. } => "not_holder",
+            Self::StaleClaim { .. } => "stale_claim",
+            Self::AlreadyCompleted(_) => "already_completed",
+            Self::TaskNotReopenable { .. } => "task_not_reopenable",
+            Self::RequiresHuman(_) => "requires_human",
+            Self::RequiresAi(_) => "requires_ai",
+            Self::MissingCapabilities { .. } => "missing_capabilities",
+            Self::ProposalClosed { .. } => "proposal_closed",
+            Self::NotInElectorate { .. } => "not_in_electorate",
+            Self::NotDecidedYet(_) => "not_decided_yet",
+        }
+    }
+
+    /// The field that is wrong, where one is.
+    pub fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::Invalid { field, .. } | Self::TooLarge { field, .. } => Some(field),
+            _ => None,
+        }
+    }
+
+    /// A refusal of one field.
+    pub(crate) fn invalid(field: &'static str, detail: impl Into<String>) -> Self {
+        Self::Invalid { field, detail: detail.into() }
+    }
+}
+
+fn list(ids: &[TaskId]) -> String {
+    ids.iter().map(TaskId::as_str).collect::<Vec<_>>().join(", ")
+}

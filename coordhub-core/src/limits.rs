@@ -1,0 +1,76 @@
+//! Every limit of the hub, in one place.
+//!
+//! Limits that an operator may change are fields of [`Limits`]; limits that the design depends on
+//! are constants. Relations between them are asserted at compile time.
+
+/// The longest id, in characters.
+pub const ID_CHARS_MAX: usize = 128;
+/// The longest channel name, in bytes (names are ASCII).
+pub const CHANNEL_BYTES_MAX: usize = 64;
+/// How deeply a JSON text from outside may be nested.
+pub const JSON_DEPTH_MAX: usize = 64;
+/// How many commands may wait for the writer; beyond it `busy` is answered at once.
+pub const QUEUE_COMMANDS_MAX: usize = 8_192;
+/// How many bytes of commands may wait for the writer.
+pub const QUEUE_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// How many commands one transaction takes.
+pub const BATCH_COMMANDS_MAX: usize = 1_024;
+/// How many bytes of commands one transaction takes (one command is always taken).
+pub const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// How many events one page of a catch-up from the store scans.
+pub const CATCH_UP_PAGE_EVENTS: usize = 512;
+/// How many catch-ups from the store run at the same time.
+pub const CATCH_UPS_MAX: usize = 4;
+/// How many events are passed over in silence before a subscriber is told the position it is at.
+pub const CURSOR_HIDDEN_EVENTS_MAX: u64 = 1_000;
+/// How many rows a list answers when the caller names no limit.
+pub const LIST_ROWS_DEFAULT: usize = 1_000;
+/// How many messages are answered when the caller names no limit.
+pub const MESSAGE_ROWS_DEFAULT: usize = 50;
+/// The largest `limit` a caller may name.
+pub const ROWS_MAX: usize = 1_000;
+/// Where the count of unread messages of a channel stops: "1000 or more".
+pub const UNREAD_COUNT_MAX: u64 = 1_000;
+
+const _: () = assert!(BATCH_COMMANDS_MAX <= QUEUE_COMMANDS_MAX);
+const _: () = assert!(BATCH_BYTES_MAX <= QUEUE_BYTES_MAX);
+const _: () = assert!(MESSAGE_ROWS_DEFAULT <= ROWS_MAX && LIST_ROWS_DEFAULT <= ROWS_MAX);
+
+/// The limits an operator may change. [`Limits::default`] is the contract's.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limits {
+    /// The longest `content`, `description` and `result`, in bytes.
+    pub text_bytes_max: usize,
+    /// The longest `metadata`, in bytes of its compact JSON text.
+    pub metadata_bytes_max: usize,
+    /// The longest `title` and `name`, in characters.
+    pub title_chars_max: usize,
+    /// How many capabilities or tags one thing may carry.
+    pub labels_max: usize,
+    /// The longest capability, tag or message type, in characters.
+    pub label_chars_max: usize,
+    /// How many tasks one task may depend on.
+    pub depends_on_max: usize,
+    /// How many channels a hub may have; posting to one more is refused.
+    pub channels_max: usize,
+    /// How many bytes of encoded events the shared window holds.
+    pub window_bytes_max: usize,
+    /// How many bytes of encoded messages the per-channel rings hold together.
+    pub rings_bytes_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            text_bytes_max: 256 * 1024,
+            metadata_bytes_max: 64 * 1024,
+            title_chars_max: 512,
+            labels_max: 64,
+            label_chars_max: 128,
+            depends_on_max: 256,
+            channels_max: 10_000,
+            window_bytes_max: 8 * 1024 * 1024,
+            rings_bytes_max: 8 * 1024 * 1024,
+        }
+    }
+}

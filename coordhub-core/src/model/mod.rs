@@ -1,0 +1,54 @@
+//! The nouns as plain data. They serialize as the documented JSON, so there is no second copy of them.
+//!
+//! Fields marked `serde(skip)` are the hub's own bookkeeping and appear in no answer.
+
+mod entity;
+mod channel;
+mod message;
+mod task;
+mod proposal;
+
+pub use channel::{Channel, ChannelView};
+pub use entity::{Entity, EntityType, EntityView, Presence, Status};
+pub use message::{Message, MessageHead, Recipients};
+pub use proposal::{Choice, Proposal, ProposalStatus, Tally, Threshold, Vote};
+pub use task::{Priority, Task, TaskStatus};
+
+/// Gives a closed set of words its text, its reading, and its place in JSON.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, serde::Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, serde::Serialize)]
+        #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+        pub enum $name {
+            $($(#[$vdoc])* #[serde(rename = $word)] $variant,)+
+        }
+
+        impl $name {
+            /// Every value, in the order of the documents.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The value that `word` stands for.
+            pub fn parse(word: &str) -> Option<Self> {
+                match word {
+                    $($word => Some(Self::$variant),)+
+                    _ => None,
+                }
+            }
+
+            /// The word, as it stands in JSON.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)+
+                }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+use words;

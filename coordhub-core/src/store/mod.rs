@@ -1,0 +1,270 @@
+//! The seam between the hub and the disk: one trait to write, one to read history.
+//!
+//! The writer owns a [`Store`]; everyone else reads through its [`History`]. Tests put a store here
+//! that breaks on purpose.
+
+mod schema;
+mod rows;
+mod lock;
+mod sqlite;
+mod reader;
+mod legacy;
+
+use std::sync::Arc;
+
+pub use sqlite::SqliteStore;
+
+use crate::{
+    event::Stamped,
+    hub::State,
+    ids::{ChannelName, EntityId, MessageId, ProposalId, Seq, TaskId},
+    limits::Limits,
+    model::{Message, MessageHead, Proposal, ProposalStatus, Priority, Task, TaskStatus},
+    time::Timestamp,
+};
+
+/// Keeps what happened. Owned by the writer alone.
+pub trait Store: Send {
+    /// Everything a hub needs to go on where it stopped.
+    fn load(&mut self, limits: &Limits) -> Result<Loaded, StoreError>;
+
+    /// Writes a batch in one transaction and syncs it. After `Ok` it is on disk.
+    fn commit(&mut self, batch: &Batch<'_>) -> Result<(), CommitError>;
+
+    /// Writes when entities were last seen. Soft: takes no `seq`.
+    fn save_presence(&mut self, seen: &[(EntityId, Timestamp)]) -> Result<(), CommitError>;
+
+    /// Tries whether a write would go through, changing nothing that anyone can see.
+    fn probe(&mut self) -> Result<(), CommitError>;
+
+    /// After [`CommitError::Unknown`]: closes the file, opens it again, syncs what recovery found.
+    fn reopen(&mut self) -> Result<(), StoreError>;
+
+    /// A task that is not in memory.
+    fn task(&mut self, id: &TaskId) -> Result<Option<Task>, StoreError>;
+
+    /// A proposal that is not in memory.
+    fn proposal(&mut self, id: &ProposalId) -> Result<Option<Proposal>, StoreError>;
+
+    /// Where a message stands and whose it is.
+    fn message(&mut self, id: &MessageId) -> Result<Option<MessageHead>, StoreError>;
+
+    /// The reading side, to be shared between threads. Stays valid across [`reopen`](Self::reopen).
+    fn history(&self) -> Arc<dyn History>;
+}
+
+/// What [`Store::load`] found.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The state, nothing touched.
+    pub state: State,
+    /// Names this history; a file restored from a backup begins another.
+    pub epoch: String,
+    /// When registered entities were last seen.
+    pub last_seen: Vec<(EntityId, Timestamp)>,
+}
+
+/// What one transaction writes: the events, and the rows that the state names as touched.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch<'a> {
+    /// In order of `seq`, following what is on disk without a hole.
+    pub events: &'a [Stamped],
+    /// The state with these events in it.
+    pub state: &'a State,
+}
+
+/// Reads what is on disk. Blocking; each call sees one consistent state, at least as new as what was
+/// last published.
+pub trait History: Send + Sync {
+    /// Events after `after`, oldest first, at most `limit`.
+    fn events(&self, after: Seq, limit: usize) -> Result<Vec<Stamped>, StoreError>;
+
+    /// The newest events, oldest first, as many as fit in `bytes_max` of stored text and `limit`.
+    fn newest_events(&self, limit: usize, bytes_max: usize) -> Result<Vec<Stamped>, StoreError>;
+
+    /// Events with one of these kinds, oldest first.
+    fn events_of_kinds(&self, kinds: &[&str], page: &Page) -> Result<Vec<Stamped>, StoreError>;
+
+    /// The `seq` of the oldest event that was kept: 1 where none was pruned.
+    fn oldest_seq(&self) -> Result<Seq, StoreError>;
+
+    /// Messages of one set, oldest first.
+    fn messages(&self, set: &MessageSet, page: &Page) -> Result<Vec<Arc<Message>>, StoreError>;
+
+    /// One message.
+    fn message(&self, id: &MessageId) -> Result<Option<Arc<Message>>, StoreError>;
+
+    /// How many messages by others than `reader` follow `after` in `channel`, counting to `max`.
+    fn count_unread(
+        &self,
+        reader: &EntityId,
+        channel: &ChannelName,
+        after: Seq,
+        max: u64,
+    ) -> Result<u64, StoreError>;
+
+    /// How many messages were sent at or after `since`.
+    fn count_messages_since(&self, since: Timestamp) -> Result<u64, StoreError>;
+
+    /// Tasks, finished ones included, in order of creation.
+    fn tasks(&self, filter: &TaskFilter, page: &Page) -> Result<Vec<Task>, StoreError>;
+
+    /// One task.
+    fn task(&self, id: &TaskId) -> Result<Option<Task>, StoreError>;
+
+    /// What happened to a task, oldest first, at most `limit` events.
+    fn task_history(&self, id: &TaskId, limit: usize) -> Result<Vec<Stamped>, StoreError>;
+
+    /// Proposals, in order of creation.
+    fn proposals(
+        &self,
+        status: Option<ProposalStatus>,
+        page: &Page,
+    ) -> Result<Vec<Proposal>, StoreError>;
+
+    /// One proposal.
+    fn proposal(&self, id: &ProposalId) -> Result<Option<Proposal>, StoreError>;
+}
+
+/// Which rows of a list, by their `seq`.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Page {
+    /// Only rows after this one.
+    pub after: Option<Seq>,
+    /// Only rows before this one.
+    pub before: Option<Seq>,
+    /// From which end.
+    pub from: End,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// From which end a page is filled.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum End {
+    /// The oldest that match.
+    #[default]
+    Oldest,
+    /// The newest that match.
+    Newest,
+}
+
+/// A set of messages that one reader may ask for. Policy has been applied by whoever made it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum MessageSet {
+    /// All that stand on channels, but for some channels, and for one sender.
+    Channels {
+        /// Channels to leave out.
+        hidden: Vec<ChannelName>,
+        /// Whose messages to leave out.
+        not_from: Option<EntityId>,
+    },
+    /// Those on one channel, but for one sender.
+    Channel {
+        /// Which channel.
+        channel: ChannelName,
+        /// Whose messages to leave out.
+        not_from: Option<EntityId>,
+    },
+    /// Direct messages to one entity.
+    DirectTo(EntityId),
+    /// Direct messages between two entities.
+    Pair(EntityId, EntityId),
+    /// One thread, its first message included. The reader may see all of it or none.
+    Thread(MessageId),
+}
+
+/// Which tasks. Every field that is given must match.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct TaskFilter {
+    /// Where it stands.
+    pub status: Option<TaskStatus>,
+    /// How soon it should be done.
+    pub priority: Option<Priority>,
+    /// Whether it needs a human.
+    pub requires_human: Option<bool>,
+    /// A tag that it carries.
+    pub tag: Option<String>,
+    /// Who created it.
+    pub created_by: Option<EntityId>,
+    /// Who holds it, or held it when it was finished.
+    pub claimed_by: Option<EntityId>,
+}
+
+impl TaskFilter {
+    /// Whether `task` matches.
+    pub fn matches(&self, task: &Task) -> bool {
+        self.status.is_none_or(|status| task.status == status)
+            && self.priority.is_none_or(|priority| task.priority == priority)
+            && self.requires_human.is_none_or(|needs| task.requires_human == needs)
+            && self.tag.as_ref().is_none_or(|tag| task.tags.contains(tag))
+            && self.created_by.as_ref().is_none_or(|id| task.created_by.as_ref() == Some(id))
+            && self.claimed_by.as_ref().is_none_or(|id| task.claimed_by.as_ref() == Some(id))
+    }
+}
+
+/// The store cannot be opened or read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Another hub has the file.
+    #[error("{path} is in use by another hub ({holder}); stop it, or choose another file with --db")]
+    InUse {
+        /// The hub's file.
+        path: String,
+        /// What the lock says of who holds it.
+        holder: String,
+    },
+    /// The file is somebody else's.
+    #[error("{path} is not a coordination hub's file: {why}; it was left as it is")]
+    Foreign {
+        /// The file.
+        path: String,
+        /// How that shows.
+        why: String,
+    },
+    /// The file was written by a newer version.
+    #[error("{path} has schema {found}, and this version knows schemas up to {known}; use a newer coordhub. It was left as it is")]
+    Newer {
+        /// The file.
+        path: String,
+        /// Its schema.
+        found: i64,
+        /// The newest schema this version knows.
+        known: i64,
+    },
+    /// The file is damaged.
+    #[error("{path} is damaged: {why}; it was left as it is. Restore a backup")]
+    Damaged {
+        /// The file.
+        path: String,
+        /// How that shows.
+        why: String,
+    },
+    /// The file system said no.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: String,
+        /// What it said.
+        source: std::io::Error,
+    },
+    /// SQLite said no.
+    #[error("the store cannot be read: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+}
+
+/// A batch was not, or perhaps not, written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommitError {
+    /// The disk is full or failing; nothing of the batch is on it.
+    #[error("the disk did not take the write: {0}")]
+    Disk(String),
+    /// The sync failed: the batch may be on disk, or not. The store must be reopened.
+    #[error("the disk failed while syncing: {0}")]
+    Unknown(String),
+    /// Not the disk's fault: something in the batch cannot be written. Nothing of it is on disk.
+    #[error("the store refused the write: {0}")]
+    Refused(String),
+}
