@@ -17,6 +17,7 @@ pub mod invariants;
 
 pub use prefetched::{NobodyThere, Prefetched, SoftFacts};
 pub use rejection::Rejection;
+pub use tasks::check_able;
 pub use state::{Cursors, Kept, State, Totals, Touched};
 
 use std::sync::Arc;

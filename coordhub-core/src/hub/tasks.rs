@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::{Answer, Decision, Desk, Rejection, policy::Standing};
+use super::{
+    Answer, Decision, Desk, Rejection, State,
+    policy::{self, Standing},
+};
 use crate::{
     command::{ClaimTask, CompleteTask, CreateTask, FailTask, ReleaseTask, UpdateTask},
     event::{
@@ -137,7 +140,7 @@ impl<'a> Desk<'a> {
         if task.claimed_by.as_ref() == Some(claimer) {
             return Ok(Decision::nothing(Answer::TaskUnchanged(task.clone())));
         }
-        self.check_able(task, claimer)?;
+        check_able(self.state, task, claimer)?;
         if let Some(holder) = &task.claimed_by {
             return Err(Rejection::TaskAlreadyClaimed {
                 task_id: task.task_id.clone(),
@@ -158,31 +161,6 @@ impl<'a> Desk<'a> {
             claim_token: task.claim_token + 1,
         };
         Ok(Decision::new(Event::TaskClaimed(event), Answer::Task(task.task_id.clone())))
-    }
-
-    /// Whether the claimer is of the kind that the task needs, and can do what it asks for.
-    fn check_able(&self, task: &Task, claimer: &EntityId) -> Result<(), Rejection> {
-        let standing = self.caller_standing();
-        if task.requires_human && !standing.is_human() {
-            return Err(Rejection::RequiresHuman(task.task_id.clone()));
-        }
-        // The old create script sets `requires_ai` always, so a name that never registered passes,
-        // and a task that needs both needs the human.
-        let no_ai = matches!(standing, Standing::Registered(kind) if !kind.is_ai());
-        if task.requires_ai && !task.requires_human && no_ai {
-            return Err(Rejection::RequiresAi(task.task_id.clone()));
-        }
-        let has: &[String] = self.state.entity(claimer).map_or(&[], |e| &e.capabilities);
-        let missing: Vec<String> =
-            task.capabilities.iter().filter(|need| !has.contains(need)).cloned().collect();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        Err(Rejection::MissingCapabilities {
-            task_id: task.task_id.clone(),
-            entity_id: claimer.clone(),
-            missing,
-        })
     }
 
     pub(super) fn complete_task(&self, command: &CompleteTask) -> Result<Decision, Rejection> {
@@ -338,6 +316,31 @@ impl<'a> Desk<'a> {
             _ => Ok(holder),
         }
     }
+}
+
+/// Whether `claimer` is of the kind that the task needs, and can do what it asks for; if not, why.
+pub fn check_able(state: &State, task: &Task, claimer: &EntityId) -> Result<(), Rejection> {
+    let standing = policy::standing(state, Some(claimer));
+    if task.requires_human && !standing.is_human() {
+        return Err(Rejection::RequiresHuman(task.task_id.clone()));
+    }
+    // The old create script sets `requires_ai` always, so a name that never registered passes, and
+    // a task that needs both needs the human.
+    let no_ai = matches!(standing, Standing::Registered(kind) if !kind.is_ai());
+    if task.requires_ai && !task.requires_human && no_ai {
+        return Err(Rejection::RequiresAi(task.task_id.clone()));
+    }
+    let has: &[String] = state.entity(claimer).map_or(&[], |entity| &entity.capabilities);
+    let missing: Vec<String> =
+        task.capabilities.iter().filter(|need| !has.contains(need)).cloned().collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Rejection::MissingCapabilities {
+        task_id: task.task_id.clone(),
+        entity_id: claimer.clone(),
+        missing,
+    })
 }
 
 fn waiting_status(blocked_by: &[TaskId]) -> TaskStatus {

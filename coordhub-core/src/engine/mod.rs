@@ -1,0 +1,257 @@
+//! Where the pure hub, the store and the subscribers meet: one writer, and handles to it.
+
+mod clock;
+mod presence;
+mod queue;
+mod ticket;
+mod builder;
+mod writer;
+mod prefetch;
+mod hour;
+mod reply;
+mod query;
+mod permits;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread::JoinHandle,
+};
+
+use parking_lot::{Mutex, RwLock};
+use ulid::Ulid;
+
+pub use builder::Builder;
+pub use clock::{Clock, HubClock, SystemClock};
+pub(crate) use clock::deadline_in;
+pub use presence::{Connection, Presences};
+pub use query::{
+    EntityFilter, InboxQuery, List, MessageList, NoticesAmong, OnlyDirect, Order, RecentQuery,
+    Unread, Window as ListWindow,
+};
+pub use reply::{HubError, Outcome, Reply};
+pub use ticket::Ticket;
+
+use crate::{
+    command::{Caller, Command, Envelope},
+    hub::{SoftFacts, State, policy::Reader},
+    ids::{EntityId, Seq},
+    store::{History, StoreError},
+    subscribe::{Filter, Rings, Signal, Start, Subscription, Window},
+    time::Timestamp,
+};
+use hour::HourCount;
+use permits::Permits;
+use queue::{Job, Queue};
+
+/// A hub in this process. Clones are handles to the same hub; it closes with [`close`](Self::close),
+/// or when the last handle goes.
+///
+/// ```
+/// use coordhub_core::{Hub, command::{Caller, Command, Send}};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let hub = Hub::in_memory()?;
+/// let ada = "ada".parse_entity()?;
+/// let send = Send::on_channel(ada.clone(), "general".parse_channel()?, "Hello");
+/// let reply = hub.call(Caller::named(ada), Command::Send(send))?;
+/// assert_eq!(reply.seq, 1);
+/// # Ok(())
+/// # }
+/// # use coordhub_core::ids::{ChannelName, EntityId, InvalidName};
+/// # trait Names { fn parse_entity(&self) -> Result<EntityId, InvalidName>; fn parse_channel(&self) -> Result<ChannelName, InvalidName>; }
+/// # impl Names for str {
+/// #     fn parse_entity(&self) -> Result<EntityId, InvalidName> { EntityId::parse(self) }
+/// #     fn parse_channel(&self) -> Result<ChannelName, InvalidName> { ChannelName::parse(self) }
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Hub {
+    shared: Arc<Shared>,
+    /// Shared by handles alone, so that the last of them closes the hub.
+    _closer: Arc<Closer>,
+}
+
+/// What handles, subscriptions and the writer share.
+pub(crate) struct Shared {
+    pub(crate) durable: RwLock<State>,
+    pub(crate) window: Window,
+    pub(crate) rings: Rings,
+    pub(crate) signal: Signal,
+    pub(crate) history: Arc<dyn History>,
+    pub(crate) epoch: String,
+    pub(crate) oldest_seq: Seq,
+    pub(crate) catch_ups: Permits,
+    queue: Queue,
+    presence: Presences,
+    clock: HubClock,
+    hour: HourCount,
+    degraded: AtomicBool,
+    closed: AtomicBool,
+    commits: AtomicU64,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hub").field("epoch", &self.epoch).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    /// A reader as it stands now.
+    pub(crate) fn reader(&self, id: Option<EntityId>) -> Reader {
+        Reader::new(&self.durable.read(), id)
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+}
+
+#[derive(Debug)]
+struct Closer {
+    shared: Arc<Shared>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Closer {
+    fn close(&self) {
+        self.shared.queue.close();
+        if let Some(writer) = self.writer.lock().take() {
+            // The writer catches its panics; there is nothing to learn from the join.
+            let _ended = writer.join();
+        }
+    }
+}
+
+impl Drop for Closer {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Hub {
+    /// A hub kept in the file at `path`, which is made where there is none.
+    pub fn open(path: impl AsRef<std::path::Path>) -> Result<Self, StoreError> {
+        Self::builder().open(path)
+    }
+
+    /// A hub that is gone with its last handle.
+    pub fn in_memory() -> Result<Self, StoreError> {
+        Self::builder().in_memory()
+    }
+
+    /// A hub with other than the default settings.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    // Changing it.
+
+    /// Hands a command to the writer. The ticket is answered after the commit that decided it was
+    /// synced. A caller may have many under way; they are decided in the order of these calls.
+    pub fn submit(&self, caller: Caller, command: Command) -> Result<Ticket, HubError> {
+        if let Some(id) = &caller.id {
+            self.touch(id);
+        }
+        let envelope = Envelope { caller, fresh: Ulid::generate(), command };
+        let (job, ticket) = Job::new(envelope);
+        self.shared.queue.push(job)?;
+        Ok(ticket)
+    }
+
+    /// Hands a command to the writer, and waits for the answer.
+    pub fn call(&self, caller: Caller, command: Command) -> Result<Reply, HubError> {
+        self.submit(caller, command)?.wait()
+    }
+
+    // Presence.
+
+    /// Notes that an entity acted. Touches memory only. Its `last_seen`, where it is registered.
+    pub fn touch(&self, id: &EntityId) -> Option<Timestamp> {
+        let now = self.now();
+        self.shared.presence.touch(id, now).then_some(now)
+    }
+
+    /// Notes that an entity acted, and what it says it is doing.
+    pub fn heartbeat(&self, id: &EntityId, activity: Option<String>) -> Option<Timestamp> {
+        let seen = self.touch(id)?;
+        if let Some(activity) = activity {
+            self.shared.presence.set_activity(id, activity);
+        }
+        Some(seen)
+    }
+
+    /// Notes that an entity, registered or not, has a live socket, for as long as the value lives.
+    pub fn connect(&self, id: &EntityId) -> Connection {
+        self.shared.presence.connect(id, self.now())
+    }
+
+    // Following it.
+
+    /// Everything from `start` on that passes the filter.
+    pub fn subscribe(&self, filter: Filter, start: Start) -> Subscription {
+        Subscription::new(self.shared.clone(), filter, start)
+    }
+
+    // Getters.
+
+    /// The hub's time: never runs back.
+    pub fn now(&self) -> Timestamp {
+        self.shared.clock.now()
+    }
+
+    /// Names this history of the hub.
+    pub fn epoch(&self) -> &str {
+        &self.shared.epoch
+    }
+
+    /// The `seq` of the newest event that everyone may know of.
+    pub fn head_seq(&self) -> Seq {
+        self.shared.window.head()
+    }
+
+    /// The `seq` of the oldest event that was kept.
+    pub fn oldest_seq(&self) -> Seq {
+        self.shared.oldest_seq
+    }
+
+    /// Whether the store refuses writes. Reads go on.
+    pub fn is_degraded(&self) -> bool {
+        self.shared.degraded.load(Ordering::Acquire)
+    }
+
+    /// How many transactions were committed since the start.
+    pub fn commits(&self) -> u64 {
+        self.shared.commits.load(Ordering::Relaxed)
+    }
+
+    /// How many messages were sent within the last hour.
+    pub fn messages_last_hour(&self) -> u64 {
+        self.shared.hour.count(self.now())
+    }
+
+    /// How many registered entities are online.
+    pub fn entities_online(&self) -> u64 {
+        crate::model::EntityType::ALL.iter().map(|kind| self.shared.presence.online(*kind)).sum()
+    }
+
+    /// How many sockets are open.
+    pub fn open_sockets(&self) -> u64 {
+        self.shared.presence.open_sockets()
+    }
+
+    /// Looks at the state as of the last commit. Keep it short: the writer waits meanwhile.
+    pub fn with_state<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        look(&self.shared.durable.read())
+    }
+
+    // Ending it.
+
+    /// Takes no more commands, finishes those that were taken, saves presence, and lets go of the
+    /// file. Calls on other handles fail from now on.
+    pub fn close(&self) {
+        self._closer.close();
+    }
+}

@@ -1,0 +1,103 @@
+//! What waits for the writer: bounded in number and in bytes.
+
+use std::{collections::VecDeque, time::Instant};
+
+use parking_lot::{Condvar, Mutex};
+
+use super::{
+    HubError,
+    ticket::{Answerer, Ticket, ticket},
+};
+use crate::{
+    command::Envelope,
+    limits::{BATCH_BYTES_MAX, BATCH_COMMANDS_MAX, QUEUE_BYTES_MAX, QUEUE_COMMANDS_MAX},
+};
+
+/// A command, and where its answer goes.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) envelope: Envelope,
+    pub(crate) answerer: Answerer,
+    weight: usize,
+}
+
+impl Job {
+    pub(crate) fn new(envelope: Envelope) -> (Self, Ticket) {
+        let weight = envelope.command.weight();
+        let (answerer, ticket) = ticket();
+        (Self { envelope, answerer, weight }, ticket)
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    inner: Mutex<Inner>,
+    pushed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    jobs: VecDeque<Job>,
+    bytes: usize,
+    is_closed: bool,
+}
+
+/// What draining the queue came to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Drained {
+    /// There may be jobs.
+    Open,
+    /// There are no jobs, and none will come.
+    Closed,
+}
+
+impl Queue {
+    /// Takes a job in, or says at once that there is no room.
+    pub(crate) fn push(&self, job: Job) -> Result<(), HubError> {
+        let mut inner = self.inner.lock();
+        if inner.is_closed {
+            return Err(HubError::Closed);
+        }
+        let full = inner.jobs.len() >= QUEUE_COMMANDS_MAX
+            || (inner.bytes + job.weight > QUEUE_BYTES_MAX && !inner.jobs.is_empty());
+        if full {
+            return Err(HubError::Busy);
+        }
+        inner.bytes += job.weight;
+        inner.jobs.push_back(job);
+        let was_empty = inner.jobs.len() == 1;
+        drop(inner);
+        // The writer waits only while the queue is empty.
+        if was_empty {
+            self.pushed.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Moves a batch of jobs into `batch`; waits for the first until `deadline`.
+    pub(crate) fn drain(&self, batch: &mut Vec<Job>, deadline: Instant) -> Drained {
+        let mut inner = self.inner.lock();
+        while inner.jobs.is_empty() {
+            if inner.is_closed {
+                return Drained::Closed;
+            }
+            if self.pushed.wait_until(&mut inner, deadline).timed_out() {
+                return Drained::Open;
+            }
+        }
+        let mut bytes = 0;
+        while batch.len() < BATCH_COMMANDS_MAX && (bytes < BATCH_BYTES_MAX) {
+            let Some(job) = inner.jobs.pop_front() else { break };
+            bytes += job.weight;
+            inner.bytes -= job.weight;
+            batch.push(job);
+        }
+        Drained::Open
+    }
+
+    /// Takes no more jobs in. Those that wait are still drained.
+    pub(crate) fn close(&self) {
+        self.inner.lock().is_closed = true;
+        self.pushed.notify_one();
+    }
+}

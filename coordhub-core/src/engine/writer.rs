@@ -1,0 +1,354 @@
+//! The one writer: drains the queue, decides, commits, publishes, answers. Everything that is true of
+//! the hub became true here.
+
+use std::{
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use ulid::Ulid;
+
+use super::{
+    HubError, Outcome, Reply, Shared, deadline_in,
+    prefetch::prefetch,
+    queue::{Drained, Job},
+    ticket::Answerer,
+};
+use crate::{
+    command::{Caller, Command, Envelope},
+    event::{Event, Stamped},
+    hub::{Answer, Decision, Prefetched, State, decide},
+    ids::EntityId,
+    store::{Batch, CommitError, Store},
+    subscribe::Entry,
+    time::Timestamp,
+};
+
+/// How often the writer looks up from an empty queue: to sweep presence, and to try a store that
+/// refused a write.
+const IDLE: Duration = Duration::from_secs(1);
+/// How often `last_seen` reaches the disk.
+const SAVE_PRESENCE_MILLIS: i64 = 30_000;
+
+pub(super) struct Writer {
+    shared: Arc<Shared>,
+    store: Box<dyn Store>,
+    /// The durable state, and what this batch has decided on top of it.
+    ahead: State,
+    swept_at: Timestamp,
+    saved_at: Timestamp,
+}
+
+/// A batch between deciding and answering.
+#[derive(Default)]
+struct Decided {
+    events: Vec<Stamped>,
+    answers: Vec<(Answerer, Result<Reply, HubError>)>,
+}
+
+impl Writer {
+    pub(super) fn new(shared: Arc<Shared>, store: Box<dyn Store>, ahead: State) -> Self {
+        let now = shared.clock.now();
+        Self { shared, store, ahead, swept_at: now, saved_at: now }
+    }
+
+    /// Runs until the queue is closed and empty.
+    pub(super) fn run(mut self) {
+        let mut jobs = Vec::new();
+        loop {
+            let drained = self.shared.queue.drain(&mut jobs, deadline_in(self.patience()));
+            let now = self.shared.clock.now();
+            self.batch(&mut jobs, now);
+            self.housekeeping(now);
+            if drained == Drained::Closed {
+                break;
+            }
+        }
+        self.save_presence();
+        self.shared.closed.store(true, Ordering::Release);
+        self.shared.signal.ring();
+    }
+
+    /// How long to wait for a command: until something is due, or a look round is.
+    fn patience(&self) -> Duration {
+        let Some(due) = self.ahead.next_deadline() else { return IDLE };
+        let millis = due.millis() - self.shared.clock.now().millis();
+        Duration::from_millis(u64::try_from(millis).unwrap_or(0)).min(IDLE)
+    }
+
+    /// One batch. A panic in it is a fault of the hub's own: it costs this batch its answers and the
+    /// state its decisions, never the hub its writer.
+    fn batch(&mut self, jobs: &mut Vec<Job>, now: Timestamp) {
+        let is_due = self.ahead.next_deadline().is_some_and(|due| due <= now);
+        if jobs.is_empty() && !is_due {
+            return;
+        }
+        let taken = mem::take(jobs);
+        let ended = catch_unwind(AssertUnwindSafe(|| self.decide_and_commit(taken, now)));
+        if ended.is_err() {
+            tracing::error!("a batch panicked; its commands were answered with an internal error");
+            self.step_back();
+        }
+    }
+
+    fn decide_and_commit(&mut self, jobs: Vec<Job>, now: Timestamp) {
+        let mut decided = self.decide_due(now);
+        let mut envelopes = Vec::with_capacity(jobs.len());
+        for Job { envelope, answerer, .. } in jobs {
+            let answer = self.decide_one(&envelope, now, &mut decided.events);
+            decided.answers.push((answerer, answer));
+            envelopes.push(envelope);
+        }
+        if decided.events.is_empty() {
+            // What these were decided on has been committed before them.
+            return give(decided.answers);
+        }
+        match self.store.commit(&Batch { events: &decided.events, state: &self.ahead }) {
+            Ok(()) => self.publish(decided),
+            Err(CommitError::Disk(why)) => {
+                self.degrade(&why);
+                self.step_back();
+                fail(decided.answers, HubError::Unavailable(why));
+            }
+            Err(CommitError::Unknown(why)) => {
+                self.degrade(&why);
+                fail(decided.answers, HubError::OutcomeUnknown(why));
+                self.recover();
+            }
+            Err(CommitError::Refused(why)) => {
+                tracing::error!(why, "the store refused a batch; replaying it one by one");
+                self.step_back();
+                let answerers = decided.answers.into_iter().map(|(answerer, _)| answerer);
+                self.replay(envelopes.into_iter().zip(answerers), now);
+            }
+        }
+    }
+
+    /// Everything due at or before now is decided before any command of now.
+    fn decide_due(&mut self, now: Timestamp) -> Decided {
+        let mut decided = Decided::default();
+        if self.ahead.next_deadline().is_some_and(|due| due <= now) {
+            let tick = Envelope {
+                caller: Caller::named(EntityId::system()),
+                fresh: Ulid::nil(),
+                command: Command::Tick,
+            };
+            // A tick has nobody to answer, and nothing refuses it.
+            let _told = self.decide_one(&tick, now, &mut decided.events);
+        }
+        decided
+    }
+
+    /// Decides one command on the state ahead, and makes its events true there.
+    fn decide_one(
+        &mut self,
+        envelope: &Envelope,
+        now: Timestamp,
+        events: &mut Vec<Stamped>,
+    ) -> Result<Reply, HubError> {
+        let soft = &self.shared.presence;
+        let known: Prefetched<'_> =
+            prefetch(&self.ahead, &mut *self.store, soft, &envelope.command)?;
+        let decision = decide(&self.ahead, &known, envelope, now)?;
+        drop(known);
+        let first = events.len();
+        let Decision { events: happened, answer } = decision;
+        for event in happened {
+            let stamped = Stamped {
+                seq: self.ahead.head() + 1,
+                at: now,
+                actor: envelope.caller.id.clone(),
+                auth: envelope.caller.auth,
+                event,
+            };
+            self.ahead.evolve(&stamped);
+            events.push(stamped);
+        }
+        let outcome = self.outcome(answer, events.get(first));
+        Ok(Reply { seq: self.ahead.head(), outcome: outcome.ok_or(HubError::Internal)? })
+    }
+
+    /// What the answer names, as it is now that the events are true.
+    fn outcome(&self, answer: Answer, first: Option<&Stamped>) -> Option<Outcome> {
+        Some(match answer {
+            Answer::Done => Outcome::Done,
+            Answer::Entity(id) => Outcome::Entity(self.ahead.entity(&id)?.clone()),
+            Answer::Message(recipients) => match &first?.event {
+                Event::MessageSent(message) => Outcome::Message(message.clone(), recipients),
+                _ => return None,
+            },
+            Answer::Task(id) => Outcome::Task(self.ahead.task(&id)?.clone()),
+            Answer::TaskUnchanged(task) => Outcome::TaskUnchanged(task),
+            Answer::Proposal(id) => Outcome::Proposal(self.ahead.proposal(&id)?.clone()),
+            Answer::ProposalUnchanged(proposal) => Outcome::ProposalUnchanged(proposal),
+        })
+    }
+
+    /// The batch is on disk: readers see it, subscribers hear of it, callers are told. In this order.
+    fn publish(&mut self, decided: Decided) {
+        self.ahead.settle();
+        let now = self.ahead.now();
+        let mut messages = 0;
+        {
+            let mut durable = self.shared.durable.write();
+            for stamped in &decided.events {
+                durable.evolve(stamped);
+                match &stamped.event {
+                    Event::MessageSent(_) => messages += 1,
+                    Event::EntityRegistered(event) => {
+                        let (id, kind) = (&event.entity.entity_id, event.entity.entity_type);
+                        self.shared.presence.register(id, kind, now);
+                        self.shared.presence.touch(id, now);
+                    }
+                    Event::EntityRemoved(event) => self.shared.presence.forget(&event.entity_id),
+                    _ => {}
+                }
+            }
+            durable.settle();
+        }
+        if messages > 0 {
+            self.shared.hour.add(now, messages);
+        }
+        let entries: Vec<Arc<Entry>> =
+            decided.events.into_iter().map(|stamped| Arc::new(Entry::new(stamped))).collect();
+        self.shared.rings.extend(&entries);
+        self.shared.window.extend(&entries);
+        self.shared.signal.ring();
+        self.shared.commits.fetch_add(1, Ordering::Relaxed);
+        self.shared.degraded.store(false, Ordering::Release);
+        give(decided.answers);
+    }
+
+    /// The store refused a batch for what is in it: each command alone, so that the culprit alone
+    /// fails.
+    fn replay(&mut self, jobs: impl Iterator<Item = (Envelope, Answerer)>, now: Timestamp) {
+        let due = self.decide_due(now);
+        self.commit_alone(due);
+        for (envelope, answerer) in jobs {
+            let mut alone = Decided::default();
+            let answer = self.decide_one(&envelope, now, &mut alone.events);
+            alone.answers.push((answerer, answer));
+            self.commit_alone(alone);
+        }
+    }
+
+    fn commit_alone(&mut self, alone: Decided) {
+        if alone.events.is_empty() {
+            return give(alone.answers);
+        }
+        match self.store.commit(&Batch { events: &alone.events, state: &self.ahead }) {
+            Ok(()) => self.publish(alone),
+            Err(CommitError::Refused(why)) => {
+                tracing::error!(why, "the store refused a command");
+                self.step_back();
+                fail(alone.answers, HubError::Internal);
+            }
+            Err(CommitError::Disk(why)) => {
+                self.degrade(&why);
+                self.step_back();
+                fail(alone.answers, HubError::Unavailable(why));
+            }
+            Err(CommitError::Unknown(why)) => {
+                self.degrade(&why);
+                fail(alone.answers, HubError::OutcomeUnknown(why));
+                self.recover();
+            }
+        }
+    }
+
+    /// Forgets what was decided and not committed.
+    fn step_back(&mut self) {
+        self.ahead = self.shared.durable.read().clone();
+    }
+
+    fn degrade(&self, why: &str) {
+        if !self.shared.degraded.swap(true, Ordering::AcqRel) {
+            tracing::error!(why, "the store does not take writes; reads go on");
+        }
+    }
+
+    /// After a failed sync nobody knows what is on disk: opens the file again, and takes what
+    /// recovery found for true. Tries until it works; commands that come meanwhile are refused.
+    fn recover(&mut self) {
+        loop {
+            match self.reload() {
+                Ok(()) => {
+                    tracing::warn!("the store was opened again after a failed sync");
+                    self.shared.degraded.store(false, Ordering::Release);
+                    return;
+                }
+                Err(why) => tracing::error!(%why, "the store cannot be opened again yet"),
+            }
+            let mut jobs = Vec::new();
+            let drained = self.shared.queue.drain(&mut jobs, deadline_in(IDLE));
+            let why = "the file is being opened again after a failed sync";
+            for job in jobs {
+                job.answerer.answer(Err(HubError::Unavailable(why.to_owned())));
+            }
+            if drained == Drained::Closed {
+                return;
+            }
+        }
+    }
+
+    /// Opens the store again, and publishes what it has that was never published.
+    fn reload(&mut self) -> Result<(), HubError> {
+        self.store.reopen()?;
+        let limits = self.ahead.limits().clone();
+        let loaded = self.store.load(&limits)?;
+        let known = self.shared.window.head();
+        let mut found = Vec::new();
+        let mut position = known;
+        while position < loaded.state.head() {
+            let page = self.shared.history.events(position, 512)?;
+            let Some(last) = page.last() else { break };
+            position = last.seq;
+            found.extend(page);
+        }
+        self.step_back();
+        for stamped in &found {
+            self.ahead.evolve(stamped);
+        }
+        self.publish(Decided { events: found, answers: Vec::new() });
+        Ok(())
+    }
+
+    /// What is done now and then: presence is swept and saved, and a store that refused is tried.
+    fn housekeeping(&mut self, now: Timestamp) {
+        if now.millis() - self.swept_at.millis() < IDLE.as_millis() as i64 {
+            return;
+        }
+        self.swept_at = now;
+        self.shared.presence.sweep(now);
+        if self.shared.degraded.load(Ordering::Acquire) && self.store.probe().is_ok() {
+            tracing::info!("the store takes writes again");
+            self.shared.degraded.store(false, Ordering::Release);
+        }
+        if now.millis() - self.saved_at.millis() >= SAVE_PRESENCE_MILLIS {
+            self.saved_at = now;
+            self.save_presence();
+        }
+    }
+
+    fn save_presence(&mut self) {
+        let seen = self.shared.presence.take_unsaved();
+        if seen.is_empty() {
+            return;
+        }
+        if let Err(why) = self.store.save_presence(&seen) {
+            tracing::warn!(%why, "presence was not saved; it will be tried again");
+            self.shared.presence.mark_unsaved(&seen);
+        }
+    }
+}
+
+fn give(answers: Vec<(Answerer, Result<Reply, HubError>)>) {
+    answers.into_iter().for_each(|(answerer, answer)| answerer.answer(answer));
+}
+
+/// Tells everyone in the batch that it failed: refusals too, for they were decided on what is not.
+fn fail(answers: Vec<(Answerer, Result<Reply, HubError>)>, error: HubError) {
+    answers.into_iter().for_each(|(answerer, _)| answerer.answer(Err(error.clone())));
+}

@@ -1,0 +1,21 @@
+//! How everyone hears of what happened: one shared window of encoded events, and cursors over it.
+
+mod entry;
+mod notice;
+mod window;
+mod rings;
+mod signal;
+mod filter;
+mod subscription;
+
+pub use entry::{Entry, View};
+pub use filter::{Channels, Filter, Notices, Rest, Show};
+pub use notice::{NOTICE_KINDS, Notice};
+pub(crate) use notice::NOTICED_EVENT_KINDS;
+pub(crate) use entry::message_object;
+pub use rings::MessageJson;
+pub use subscription::{Gap, GapReason, Item, Next, Start, Subscription};
+
+pub(crate) use rings::Rings;
+pub(crate) use signal::Signal;
+pub(crate) use window::Window;

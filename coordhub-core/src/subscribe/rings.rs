@@ -1,0 +1,207 @@
+//! The newest messages of each channel, already encoded, so that `recent` is a join of slices.
+//!
+//! One ring holds the messages of all public channels together: most readers ask for those. Each
+//! channel has a ring of its own beside it. A ring knows from which position on it is complete, so an
+//! answer is taken from it only when history could add nothing.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use parking_lot::RwLock;
+
+use super::Entry;
+use crate::{hub::policy, ids::{ChannelName, Seq}, limits::ROWS_MAX};
+
+/// A message as the bytes of its JSON object.
+#[derive(Clone, Debug)]
+pub struct MessageJson {
+    /// Its place in the log.
+    pub seq: Seq,
+    /// The object.
+    pub json: Bytes,
+}
+
+#[derive(Debug)]
+pub(crate) struct Rings {
+    bytes_max: usize,
+    inner: RwLock<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    public: Ring,
+    by_channel: BTreeMap<ChannelName, Ring>,
+    /// Channels by the `seq` of their newest message: the first is the one to let go.
+    by_age: BTreeMap<Seq, ChannelName>,
+    bytes: usize,
+    /// Rings made from now on are complete after this position.
+    floor: Seq,
+}
+
+#[derive(Debug, Default)]
+struct Ring {
+    entries: VecDeque<Arc<Entry>>,
+    bytes: usize,
+    /// Every message of the channel after this position is here.
+    complete_after: Seq,
+}
+
+impl Rings {
+    /// Rings that know of nothing up to and with `floor`.
+    pub(crate) fn new(bytes_max: usize, floor: Seq) -> Self {
+        let inner = Inner {
+            public: Ring { complete_after: floor, ..Ring::default() },
+            by_channel: BTreeMap::new(),
+            by_age: BTreeMap::new(),
+            bytes: 0,
+            floor,
+        };
+        Self { bytes_max, inner: RwLock::new(inner) }
+    }
+
+    /// Takes in the messages among what was committed.
+    pub(crate) fn extend(&self, entries: &[Arc<Entry>]) {
+        let mut inner = self.inner.write();
+        for entry in entries {
+            let Some(channel) = entry.message().and_then(|m| m.channel.as_ref()) else { continue };
+            if policy::is_public(channel) {
+                inner.public.push(entry.clone());
+                // The public ring may hold as much as the largest answer, whatever its size.
+                inner.public.shrink_to(self.bytes_max);
+            }
+            inner.push(channel, entry);
+        }
+        while inner.bytes > self.bytes_max {
+            if !inner.drop_oldest_channel() {
+                break;
+            }
+        }
+    }
+
+    /// The newest `limit` messages before `before` and after `after`, oldest first, of one channel or
+    /// of all public ones. `None` where history might hold some of them.
+    pub(crate) fn newest(
+        &self,
+        channel: Option<&ChannelName>,
+        before: Option<Seq>,
+        after: Seq,
+        limit: usize,
+    ) -> Option<Vec<MessageJson>> {
+        let inner = self.inner.read();
+        let Some(ring) = inner.ring(channel) else {
+            return (after >= inner.floor).then(Vec::new);
+        };
+        let before = before.unwrap_or(Seq::MAX);
+        let mut found: Vec<MessageJson> = ring
+            .entries
+            .iter()
+            .rev()
+            .skip_while(|entry| entry.seq() >= before)
+            .take_while(|entry| entry.seq() > after)
+            .take(limit)
+            .filter_map(MessageJson::of)
+            .collect();
+        if found.len() < limit && after < ring.complete_after {
+            return None;
+        }
+        found.reverse();
+        Some(found)
+    }
+
+    /// The first `limit` messages after `after` and before `before`, oldest first. `None` where
+    /// history might hold some of them.
+    pub(crate) fn following(
+        &self,
+        channel: Option<&ChannelName>,
+        after: Seq,
+        before: Option<Seq>,
+        limit: usize,
+    ) -> Option<Vec<MessageJson>> {
+        let inner = self.inner.read();
+        let Some(ring) = inner.ring(channel) else {
+            return (after >= inner.floor).then(Vec::new);
+        };
+        if after < ring.complete_after {
+            return None;
+        }
+        let before = before.unwrap_or(Seq::MAX);
+        let first = ring.entries.partition_point(|entry| entry.seq() <= after);
+        let wanted = ring.entries.iter().skip(first).take_while(|entry| entry.seq() < before);
+        Some(wanted.take(limit).filter_map(MessageJson::of).collect())
+    }
+}
+
+impl MessageJson {
+    fn of(entry: &Arc<Entry>) -> Option<Self> {
+        Some(Self { seq: entry.seq(), json: entry.message_json()? })
+    }
+}
+
+impl Inner {
+    fn ring(&self, channel: Option<&ChannelName>) -> Option<&Ring> {
+        match channel {
+            Some(name) => self.by_channel.get(name),
+            None => Some(&self.public),
+        }
+    }
+
+    fn push(&mut self, channel: &ChannelName, entry: &Arc<Entry>) {
+        let floor = self.floor;
+        if !self.by_channel.contains_key(channel) {
+            let ring = Ring { complete_after: floor, ..Ring::default() };
+            self.by_channel.insert(channel.clone(), ring);
+        }
+        let Some(ring) = self.by_channel.get_mut(channel) else { return };
+        if let Some(newest) = ring.entries.back() {
+            self.by_age.remove(&newest.seq());
+        }
+        self.by_age.insert(entry.seq(), channel.clone());
+        let before = ring.bytes;
+        ring.push(entry.clone());
+        self.bytes = self.bytes + ring.bytes - before;
+    }
+
+    /// Lets the ring go that was posted to longest ago. Rings made later know nothing of its past.
+    fn drop_oldest_channel(&mut self) -> bool {
+        if self.by_channel.len() <= 1 {
+            // One channel alone is too large: its older half goes.
+            let Some(ring) = self.by_channel.values_mut().next() else { return false };
+            let before = ring.bytes;
+            ring.shrink_to(before / 2);
+            self.bytes -= before - ring.bytes;
+            return before > ring.bytes;
+        }
+        let Some((newest, channel)) = self.by_age.pop_first() else { return false };
+        if let Some(ring) = self.by_channel.remove(&channel) {
+            self.bytes -= ring.bytes;
+        }
+        self.floor = self.floor.max(newest);
+        true
+    }
+}
+
+impl Ring {
+    fn push(&mut self, entry: Arc<Entry>) {
+        self.bytes += entry.weight();
+        self.entries.push_back(entry);
+        while self.entries.len() > ROWS_MAX {
+            self.pop();
+        }
+    }
+
+    fn shrink_to(&mut self, bytes_max: usize) {
+        while self.bytes > bytes_max && !self.entries.is_empty() {
+            self.pop();
+        }
+    }
+
+    fn pop(&mut self) {
+        if let Some(entry) = self.entries.pop_front() {
+            self.bytes -= entry.weight();
+            self.complete_after = entry.seq();
+        }
+    }
+}

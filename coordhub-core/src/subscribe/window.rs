@@ -1,0 +1,72 @@
+//! The newest events, encoded, in one ring that every subscriber reads.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use parking_lot::RwLock;
+
+use super::Entry;
+use crate::ids::Seq;
+
+/// A bounded run of the log without holes, ending at its head.
+#[derive(Debug)]
+pub(crate) struct Window {
+    bytes_max: usize,
+    inner: RwLock<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    entries: VecDeque<Arc<Entry>>,
+    bytes: usize,
+    /// The `seq` of the newest event published, in the window or not.
+    head: Seq,
+}
+
+/// What the window has after a position.
+pub(crate) enum After {
+    /// The entries that follow, oldest first; none where the position is the head.
+    Entries(Vec<Arc<Entry>>),
+    /// What follows has left the window.
+    Behind,
+}
+
+impl Window {
+    pub(crate) fn new(bytes_max: usize, head: Seq) -> Self {
+        let inner = Inner { entries: VecDeque::new(), bytes: 0, head };
+        Self { bytes_max, inner: RwLock::new(inner) }
+    }
+
+    /// Takes in what was committed; lets the oldest go where there is too much.
+    pub(crate) fn extend(&self, entries: &[Arc<Entry>]) {
+        let mut inner = self.inner.write();
+        for entry in entries {
+            inner.bytes += entry.weight();
+            inner.head = entry.seq();
+            inner.entries.push_back(entry.clone());
+        }
+        while inner.bytes > self.bytes_max {
+            let Some(oldest) = inner.entries.pop_front() else { break };
+            inner.bytes -= oldest.weight();
+        }
+    }
+
+    /// The `seq` of the newest event published.
+    pub(crate) fn head(&self) -> Seq {
+        self.inner.read().head
+    }
+
+    /// At most `limit` entries after `position`.
+    pub(crate) fn after(&self, position: Seq, limit: usize) -> After {
+        let inner = self.inner.read();
+        if position >= inner.head {
+            return After::Entries(Vec::new());
+        }
+        match inner.entries.front() {
+            Some(first) if first.seq() <= position + 1 => {
+                let skip = (position + 1 - first.seq()) as usize;
+                After::Entries(inner.entries.iter().skip(skip).take(limit).cloned().collect())
+            }
+            _ => After::Behind,
+        }
+    }
+}
