@@ -82,12 +82,14 @@ pub(super) async fn serve_connection<S, B>(
 /// The protocol settings that all connections share.
 fn protocol() -> http1::Builder {
     let mut protocol = http1::Builder::new();
-    // `watch` does the first, and `HEADERS_MAX` is the default; both say why.
-    protocol.header_read_timeout(None).max_buf_size(HEAD_BYTES_MAX);
+    // `watch` does the first, and `HEADERS_MAX` is the default; both say why. The size of the buffer
+    // alone would let a head through that arrives quickly enough to overshoot it.
+    protocol.header_read_timeout(None).max_header_size(HEAD_BYTES_MAX).max_buf_size(HEAD_BYTES_MAX);
     protocol
 }
 
-/// Polls the connection first and its timer last, so that the timer sees what the poll has done.
+/// Polls in this order: the drain, so that an answer that is given after it began says
+/// `Connection: close`; the connection; and its timer, which must see what that poll has done.
 async fn drive<C>(
     connection: &mut C,
     tell: fn(Pin<&mut C>),
@@ -103,14 +105,14 @@ where
     loop {
         tokio::select! {
             biased;
-            finished = &mut *connection => return match told_in {
-                Some(Phase::FirstByte | Phase::Idle) => End::DrainedIdle,
-                _ => End::Finished(finished),
-            },
             () = &mut draining, if told_in.is_none() => {
                 told_in = Some(watch.phase());
                 tell(Pin::new(&mut *connection));
             }
+            finished = &mut *connection => return match told_in {
+                Some(Phase::FirstByte | Phase::Idle) => End::DrainedIdle,
+                _ => End::Finished(finished),
+            },
             expired = &mut deadline => return End::Expired(expired),
         }
     }
