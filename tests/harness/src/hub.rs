@@ -24,6 +24,7 @@ pub struct HubOptions {
     args: Vec<String>,
     env: Vec<(String, String)>,
     db: Option<PathBuf>,
+    under: Vec<String>,
 }
 
 impl HubOptions {
@@ -36,6 +37,12 @@ impl HubOptions {
     /// An environment variable of the hub.
     pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.env.push((name.into(), value.into()));
+        self
+    }
+
+    /// A program that sets something up and then becomes the hub, with its arguments (`env`, `nice`).
+    pub fn under(mut self, program: &[&str]) -> Self {
+        self.under = program.iter().map(|word| (*word).to_owned()).collect();
         self
     }
 
@@ -289,7 +296,14 @@ impl Running {
 
 /// Starts the binary; `Err` where it ended instead of listening.
 fn launch(options: &HubOptions, home: &Path, db: &Path) -> Result<Running, Refused> {
-    let mut command = Command::new(binary());
+    let mut command = match options.under.split_first() {
+        Some((program, args)) => {
+            let mut command = Command::new(program);
+            command.args(args).arg(binary());
+            command
+        }
+        None => Command::new(binary()),
+    };
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("COORDHUB_")
             || name.to_string_lossy().starts_with("XDG_")
