@@ -24,6 +24,10 @@ mod socket;
 mod udc;
 // Which web pages and which `Host` names may drive the hub.
 mod origin;
+// A hidden message on every route that could show it; a route without a case fails.
+mod policy;
+// Slow and idle connections, keep-alive, and the end of the hub.
+mod connections;
 // The scripts of `examples/shell`, with text that broke the old ones.
 mod shell;
 // `kill -9` under load, a second hub on the file, and files that must be refused untouched.
