@@ -1,2 +1,38 @@
-//! stub
-fn main() {}
+//! The contract, held against the real binary over real sockets, table by table.
+//!
+//! One binary, so that it links once; one module for each part of the contract. A test starts a hub of its own on a free
+//! port and says in three lines what it sends and what must come back; what several modules need is in `support`.
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+// What several modules need: forms of objects, tables of cases.
+mod support;
+
+// What holds on every route: lenient bodies, query fields, limits, the form and order of refusals.
+mod ground_rules;
+// Registering, listing, removing; types that stay; presence.
+mod entities;
+// Sending, reading back, replies and threads, inbox, unread, read cursors, channels, and who may see what.
+mod messages;
+// The life of a task, dependencies, and many claimers for one task.
+mod tasks;
+// Creating, voting, deciding, closing, withdrawing.
+mod proposals;
+// Sockets: frames in both directions, wrong frames, notices, and resuming by `since`.
+mod socket;
+// The endpoints that the UDC convention asks for.
+mod udc;
+// Which web pages and which `Host` names may drive the hub.
+mod origin;
+// A hidden message on every route that could show it; a route without a case fails.
+mod policy;
+// Slow and idle connections, keep-alive, and the end of the hub.
+mod connections;
+// The scripts of `examples/shell`, with text that broke the old ones.
+mod shell;
+// `kill -9` under load, a second hub on the file, and files that must be refused untouched.
+mod durability;
+// A disk that fills up and gets room again.
+mod full_disk;
+// Every documented command, run as documented.
+mod docs;

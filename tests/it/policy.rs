@@ -1,0 +1,207 @@
+//! Who may read what, on every path: a hidden word must not show on any of them.
+//!
+//! The routes come from the hub's own API document. A route that nobody wrote a case for fails the test, so that a new
+//! one cannot forget the policy.
+
+use coordhub_harness::{Hub, Request};
+use serde_json::{Value, json};
+
+use crate::support::hub_with_everyone;
+
+/// Stands in every message that the readers here may not see.
+const WORD: &str = "xyzzyplugh";
+
+/// `GET` routes and paths that try to show the word; `HIDDEN` and `DIRECT` are the ids of the hidden messages.
+const READS: &[(&str, &[&str])] = &[
+    ("/", &["/"]),
+    ("/docs", &["/docs"]),
+    ("/openapi.json", &["/openapi.json"]),
+    ("/health", &["/health"]),
+    ("/capabilities", &["/capabilities"]),
+    ("/state", &["/state"]),
+    ("/dependencies", &["/dependencies"]),
+    ("/message", &["/message"]),
+    ("/channels", &["/channels"]),
+    ("/entities/list", &["/entities/list"]),
+    ("/entities/{}", &["/entities/ai"]),
+    ("/entities/{}/attention", &["/entities/anna/attention"]),
+    (
+        "/messages/recent",
+        &[
+            "/messages/recent?limit=1000",
+            "/messages/recent?limit=1000&notices=true",
+            "/messages/recent?channel=ai-only",
+            "/messages/recent?after=0&limit=1000",
+            "/messages/recent?before=1000000",
+            "/messages/recent?with=ai",
+            "/messages/recent?with=session",
+            "/messages/recent?thread_id=HIDDEN",
+            "/messages/recent?thread_id=DIRECT",
+        ],
+    ),
+    ("/messages/{}", &["/messages/HIDDEN", "/messages/DIRECT"]),
+    ("/messages/{}/receipts", &["/messages/HIDDEN/receipts", "/messages/DIRECT/receipts"]),
+    (
+        "/messages/for/{}",
+        &[
+            "/messages/for/anna?limit=1000",
+            "/messages/for/anna?unread=true",
+            "/messages/for/anna?direct=true",
+        ],
+    ),
+    (
+        "/messages/search",
+        &["/messages/search?q=xyzzyplugh", "/messages/search?q=xyzzyplugh&channel=ai-only"],
+    ),
+    ("/tasks/list", &["/tasks/list"]),
+    ("/tasks/{}", &["/tasks/t1"]),
+    ("/proposals/list", &["/proposals/list"]),
+    ("/proposals/{}", &["/proposals/p1"]),
+    ("/reservations/list", &["/reservations/list"]),
+    ("/events", &["/events?since=0", "/events?since=0&channels=ai-only"]),
+    // Streams end only with the test; sockets have their own cases, in `socket`.
+    ("/events/stream", &[]),
+    ("/ws/{}", &[]),
+];
+
+/// `POST` routes that take an id of a message, or that answer with messages.
+const CHANGES: &[(&str, &[&str])] = &[
+    ("/messages/{}/ack", &["/messages/HIDDEN/ack", "/messages/DIRECT/ack"]),
+    ("/messages/{}/redact", &["/messages/HIDDEN/redact", "/messages/DIRECT/redact"]),
+    ("/messages/{}/resolve", &["/messages/HIDDEN/resolve", "/messages/DIRECT/resolve"]),
+    ("/messages/for/{}/ack", &["/messages/for/anna/ack?up_to=1"]),
+    (
+        "/messages/send",
+        &[
+            "/messages/send?content=x&channel=ai-only&reply_to=HIDDEN",
+            "/messages/send?content=x&channel=general&reply_to=HIDDEN",
+            "/messages/send?content=x&to_entity=ai&reply_to=DIRECT",
+        ],
+    ),
+];
+
+/// `POST` routes that touch no message of others.
+const CHANGES_ELSEWHERE: &[&str] = &[
+    "/entities/register",
+    "/entities/{}/heartbeat",
+    "/entities/{}/handoff",
+    "/messages/send-batch",
+    "/message",
+    "/tasks/create",
+    "/tasks/create-batch",
+    "/tasks/claim-next",
+    "/tasks/{}/claim",
+    "/tasks/{}/complete",
+    "/tasks/{}/fail",
+    "/tasks/{}/release",
+    "/tasks/{}/cancel",
+    "/tasks/{}/reopen",
+    "/tasks/{}/update",
+    "/tasks/{}/heartbeat",
+    "/tasks/{}/reassign",
+    "/tasks/{}/answer",
+    "/questions/ask",
+    "/reservations/acquire",
+    "/reservations/renew",
+    "/reservations/release",
+    "/reservations/check",
+    "/proposals/create",
+    "/proposals/{}/vote",
+    "/proposals/{}/close",
+    "/proposals/{}/withdraw",
+];
+
+/// `/tasks/{task_id}` and `/tasks/{id}` are the same route.
+fn shape(path: &str) -> String {
+    path.split('/')
+        .map(|part| if part.starts_with('{') { "{}" } else { part })
+        .collect::<Vec<_>>()
+        .join("/")
+}
+
+/// The routes of one method in the API document.
+async fn routes(hub: &Hub, method: &str) -> Vec<String> {
+    let document = hub.get_ok("/openapi.json").await;
+    let paths = document["paths"].as_object().expect("paths").iter();
+    paths.filter(|(_, item)| item.get(method).is_some()).map(|(path, _)| shape(path)).collect()
+}
+
+/// Fails on a route that no case is written for; gives the cases of those that there are.
+fn cases_of(
+    routes: &[String],
+    cases: &[(&str, &[&'static str])],
+    elsewhere: &[&str],
+) -> Vec<&'static str> {
+    let mut paths = Vec::new();
+    for route in routes {
+        match cases.iter().find(|(known, _)| known == route) {
+            Some((_, cases)) => paths.extend_from_slice(cases),
+            None => {
+                assert!(elsewhere.contains(&route.as_str()), "no case says what {route} may show")
+            }
+        }
+    }
+    paths
+}
+
+async fn hide(hub: &Hub) -> (String, String) {
+    let hidden = json!({ "from_entity": "ai", "channel": "ai-only", "content": format!("{WORD} hidden"), "metadata": { "k": WORD } });
+    let direct =
+        json!({ "from_entity": "ai", "to_entity": "session", "content": format!("{WORD} direct") });
+    let mut ids = Vec::new();
+    for message in [hidden, direct] {
+        ids.push(
+            hub.post_ok("/messages/send", message).await["message_id"].as_str().unwrap().to_owned(),
+        );
+    }
+    (ids.remove(0), ids.remove(0))
+}
+
+#[tokio::test]
+async fn a_hidden_word_shows_on_no_path() {
+    let hub = hub_with_everyone().await;
+    hub.post_ok("/tasks/create", json!({ "title": "t", "task_id": "t1" })).await;
+    hub.post_ok("/proposals/create", json!({ "title": "p", "proposal_id": "p1" })).await;
+    let (hidden, direct) = hide(&hub).await;
+    let reads = cases_of(&routes(&hub, "get").await, READS, &[]);
+    let changes = cases_of(&routes(&hub, "post").await, CHANGES, CHANGES_ELSEWHERE);
+    let requests =
+        reads.iter().map(|path| ("GET", path)).chain(changes.iter().map(|path| ("POST", path)));
+    for (method, path) in requests {
+        let path = path.replace("HIDDEN", &hidden).replace("DIRECT", &direct);
+        for reader in [Some("anna"), Some("stranger"), None] {
+            // What is anna's alone is not asked for under another name.
+            if path.contains("/anna") && reader != Some("anna") {
+                continue;
+            }
+            let mut request = Request::new(method, &path);
+            if let Some(reader) = reader {
+                request = request.header("X-Entity-Id", reader);
+            }
+            let response = hub.send(request).await;
+            let text = response.text().replace(&format!("q={WORD}"), "");
+            assert!(!text.contains(WORD), "{method} {path} shows it to {reader:?}: {text}");
+            assert!(response.status < 500, "{method} {path}: {text}");
+        }
+    }
+    // The word is there for those whom it is meant for, or nothing above would mean anything.
+    for (id, reader) in
+        [(&hidden, "session"), (&direct, "session"), (&hidden, "backup"), (&direct, "ai")]
+    {
+        let message: Value = hub.get_ok(&format!("/messages/{id}?entity_id={reader}")).await;
+        assert!(message["content"].as_str().unwrap().contains(WORD), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn hidden_and_missing_look_the_same() {
+    let hub = hub_with_everyone().await;
+    let (hidden, direct) = hide(&hub).await;
+    let answer = async |id: &str| {
+        let response = hub.get(&format!("/messages/{id}?entity_id=anna")).await;
+        response.refusal(404).to_string().replace(id, "ID")
+    };
+    let missing = answer(&format!("{}0", &hidden[..hidden.len() - 1])).await;
+    assert_eq!(answer(&hidden).await, missing);
+    assert_eq!(answer(&direct).await, missing);
+}
