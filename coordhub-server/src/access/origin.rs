@@ -1,0 +1,193 @@
+//! A web page elsewhere must not drive a hub on this machine.
+//!
+//! Three headers tell: `Host` (a name that somebody else's DNS points here), `Origin` and
+//! `Sec-Fetch-Site` (a page of another site). All of it is decided from the request's head alone.
+
+use std::net::IpAddr;
+
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+
+use crate::wire::Problem;
+
+/// What the operator allows beyond the hub's own address.
+#[derive(Clone, Debug, Default)]
+pub struct Origins {
+    /// Hosts that `Host` may name, without port, in lower case.
+    pub hosts: Vec<String>,
+    /// Origins (`scheme://host[:port]`) of pages that may call.
+    pub origins: Vec<String>,
+}
+
+/// What the head of a request says about who sent it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Verdict {
+    /// A program, or the hub's own page.
+    Own,
+    /// A page that the operator allows: it is told so by CORS headers with this origin.
+    Allowed(HeaderValue),
+}
+
+/// Paths that a person may come to by a link from anywhere.
+const LANDING_PATHS: [&str; 2] = ["/", "/docs"];
+/// Exempt, so that a proxy or a monitor may ask by any name: it changes nothing and tells no secret.
+const EXEMPT_PATH: &str = "/health";
+
+impl Origins {
+    /// Judges the head of a request.
+    pub fn judge(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Verdict, Problem> {
+        if uri.path() == EXEMPT_PATH {
+            return Ok(Verdict::Own);
+        }
+        let host = self.check_host(uri, headers)?;
+        if let Some(origin) = headers.get(header::ORIGIN) {
+            return self.check_origin(host, origin);
+        }
+        self.check_fetch_site(method, uri, headers)?;
+        Ok(Verdict::Own)
+    }
+
+    /// The request's own host, with its port, if it is one of this machine's or allowed.
+    fn check_host<'h>(&self, uri: &'h Uri, headers: &'h HeaderMap) -> Result<&'h str, Problem> {
+        let mut named = headers.get_all(header::HOST).iter();
+        let host = match (uri.authority(), named.next(), named.next()) {
+            (_, Some(_), Some(_)) => None,
+            // An absolute target names the host, and wins (RFC 9112, 3.2.2).
+            (Some(authority), _, None) => Some(authority.as_str()),
+            (None, Some(host), None) => host.to_str().ok(),
+            (None, None, _) => None,
+        };
+        let Some(host) = host else {
+            return Err(forbidden("host_not_allowed", "the request must name one Host"));
+        };
+        let name = without_port(host).to_ascii_lowercase();
+        let bare = name.trim_start_matches('[').trim_end_matches(']');
+        let own = name == "localhost" || bare.parse::<IpAddr>().is_ok();
+        if own || self.hosts.contains(&name) {
+            return Ok(host);
+        }
+        let detail = format!(
+            "Host {name:?} is not one of this hub's; start it with --allow-host {name} to allow it"
+        );
+        Err(forbidden("host_not_allowed", detail))
+    }
+
+    fn check_origin(&self, host: &str, origin: &HeaderValue) -> Result<Verdict, Problem> {
+        let text = origin.to_str().unwrap_or("null");
+        let own = text.strip_prefix("http://").is_some_and(|own| own.eq_ignore_ascii_case(host));
+        if own {
+            return Ok(Verdict::Own);
+        }
+        if text != "null" && self.origins.iter().any(|allowed| allowed.eq_ignore_ascii_case(text)) {
+            return Ok(Verdict::Allowed(origin.clone()));
+        }
+        let detail = format!(
+            "pages of {text:?} may not call this hub; start it with --allow-origin {text} to allow them"
+        );
+        Err(forbidden("origin_not_allowed", detail))
+    }
+
+    fn check_fetch_site(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+    ) -> Result<(), Problem> {
+        let of = |name: &str| headers.get(name).map(HeaderValue::as_bytes);
+        let foreign = matches!(of("sec-fetch-site"), Some(b"cross-site" | b"same-site"));
+        let landing = of("sec-fetch-mode") == Some(b"navigate")
+            && *method == Method::GET
+            && LANDING_PATHS.contains(&uri.path());
+        if !foreign || landing {
+            return Ok(());
+        }
+        let detail = "a page of another site may not call this hub; start it with --allow-origin and that page's origin, and have the page send its Origin";
+        Err(forbidden("origin_not_allowed", detail))
+    }
+}
+
+/// The host without its port; an IPv6 address keeps its brackets.
+fn without_port(host: &str) -> &str {
+    match (host.rfind(':'), host.rfind(']')) {
+        (Some(colon), Some(bracket)) if colon > bracket => &host[..colon],
+        (Some(colon), None) => &host[..colon],
+        _ => host,
+    }
+}
+
+fn forbidden(code: &'static str, detail: impl Into<std::borrow::Cow<'static, str>>) -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, code, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judge(target: &str, lines: &[(&str, &str)]) -> Result<Verdict, &'static str> {
+        let origins = Origins {
+            hosts: vec!["hub.example".to_owned()],
+            origins: vec!["https://page.example".to_owned()],
+        };
+        let (method, path) = target.split_once(' ').expect("method and path");
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            let name: header::HeaderName = name.parse().expect("a name");
+            headers.append(name, HeaderValue::from_str(value).expect("a value"));
+        }
+        let (method, uri) = (method.parse().expect("a method"), path.parse().expect("a path"));
+        origins.judge(&method, &uri, &headers).map_err(|problem| problem.code())
+    }
+
+    #[test]
+    fn hosts() {
+        for host in [
+            "localhost", "localhost:8550", "LOCALHOST:1", "127.0.0.1", "127.0.0.1:8550", "[::1]", "[::1]:8550",
+            "192.168.1.5:80", "hub.example", "Hub.Example:8550",
+        ] {
+            assert_eq!(judge("GET /state", &[("host", host)]), Ok(Verdict::Own), "{host}");
+        }
+        for host in ["evil.example", "localhost.evil.example", "evil.example:8550", ""] {
+            assert_eq!(judge("GET /state", &[("host", host)]), Err("host_not_allowed"), "{host}");
+            assert_eq!(judge("GET /health", &[("host", host)]), Ok(Verdict::Own), "{host}");
+        }
+        assert_eq!(judge("GET /state", &[]), Err("host_not_allowed"));
+        let twice = [("host", "localhost"), ("host", "evil.example")];
+        assert_eq!(judge("GET /state", &twice), Err("host_not_allowed"));
+        assert_eq!(
+            judge("GET http://evil.example/state", &[("host", "localhost")]),
+            Err("host_not_allowed")
+        );
+    }
+
+    #[test]
+    fn origins() {
+        let with = |origin| judge("POST /messages/send", &[("host", "localhost:8550"), ("origin", origin)]);
+        assert_eq!(with("http://localhost:8550"), Ok(Verdict::Own));
+        let allowed = Verdict::Allowed(HeaderValue::from_static("https://page.example"));
+        assert_eq!(with("https://page.example"), Ok(allowed));
+        for foreign in [
+            "null", "http://localhost:3000", "http://localhost", "https://localhost:8550",
+            "http://evil.example", "https://page.example:444", "",
+        ] {
+            assert_eq!(with(foreign), Err("origin_not_allowed"), "{foreign}");
+        }
+    }
+
+    #[test]
+    fn fetch_metadata_without_an_origin() {
+        let with = |target, site, mode| {
+            judge(target, &[("host", "localhost"), ("sec-fetch-site", site), ("sec-fetch-mode", mode)])
+        };
+        for site in ["same-origin", "none"] {
+            assert_eq!(with("GET /tasks/list", site, "cors"), Ok(Verdict::Own), "{site}");
+        }
+        for site in ["cross-site", "same-site"] {
+            assert_eq!(with("GET /", site, "navigate"), Ok(Verdict::Own));
+            assert_eq!(with("GET /docs", site, "navigate"), Ok(Verdict::Own));
+            for (target, mode) in [
+                ("GET /", "no-cors"), ("GET /tasks/list", "navigate"), ("POST /", "navigate"), ("POST /tasks/create", "no-cors"),
+            ] {
+                assert_eq!(with(target, site, mode), Err("origin_not_allowed"), "{target} {mode}");
+            }
+        }
+    }
+}

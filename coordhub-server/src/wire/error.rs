@@ -1,0 +1,180 @@
+//! Every refusal on the wire: `application/problem+json`, one table from codes to statuses.
+
+use std::borrow::Cow;
+
+use axum::{
+    body::Body,
+    http::{HeaderValue, Response, StatusCode, header},
+};
+use coordhub_core::{HubError, hub::Rejection, store::StoreError};
+use serde_json::{Map, Value};
+
+/// A refusal, as the contract shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: Cow<'static, str>,
+    facts: Map<String, Value>,
+    allow: Option<String>,
+    retry_after_seconds: Option<u32>,
+}
+
+impl Problem {
+    /// A refusal with a stable code and a sentence that a person can act on.
+    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        let (facts, detail) = (Map::new(), detail.into());
+        Self { status, code, detail, facts, allow: None, retry_after_seconds: None }
+    }
+
+    /// A field holds what it may not hold.
+    pub fn field(field: &str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_field", detail).with("field", field)
+    }
+
+    /// The body is not JSON.
+    pub fn not_json(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "not_json", detail)
+    }
+
+    /// One fact more, for programs.
+    #[must_use]
+    pub fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.facts.insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// The methods that the path does take.
+    #[must_use]
+    pub fn allow(mut self, methods: String) -> Self {
+        self.allow = Some(methods);
+        self
+    }
+
+    /// When to try again.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after_seconds = Some(seconds);
+        self
+    }
+
+    /// Its status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Its stable code.
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// Its sentence.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// As a JSON object.
+    pub fn to_json(&self) -> Value {
+        let mut object = Map::new();
+        object.insert("type".to_owned(), "about:blank".into());
+        let title = self.status.canonical_reason().unwrap_or("Error");
+        object.insert("title".to_owned(), title.into());
+        object.insert("status".to_owned(), self.status.as_u16().into());
+        object.insert("detail".to_owned(), self.detail.as_ref().into());
+        object.insert("code".to_owned(), self.code.into());
+        object.extend(self.facts.clone());
+        Value::Object(object)
+    }
+
+    /// As a response.
+    pub fn into_response(self) -> Response<Body> {
+        let mut response = Response::new(Body::from(self.to_json().to_string()));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        let problem = HeaderValue::from_static("application/problem+json");
+        headers.insert(header::CONTENT_TYPE, problem);
+        if let Some(seconds) = self.retry_after_seconds {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        if let Some(allow) = self.allow.and_then(|allow| HeaderValue::from_str(&allow).ok()) {
+            headers.insert(header::ALLOW, allow);
+        }
+        response
+    }
+}
+
+impl From<Rejection> for Problem {
+    fn from(rejection: Rejection) -> Self {
+        let problem = Self::new(status_of(&rejection), rejection.code(), rejection.to_string());
+        let problem = match rejection.field() {
+            Some(field) => problem.with("field", field),
+            None => problem,
+        };
+        match &rejection {
+            Rejection::TaskAlreadyClaimed { claimed_by, .. }
+            | Rejection::NotHolder { claimed_by, .. } => {
+                problem.with("claimed_by", claimed_by.as_str())
+            }
+            Rejection::TaskNotOpen { status, .. } => problem.with("task_status", status.as_str()),
+            Rejection::TaskBlocked { blocked_by, .. } => {
+                let ids: Vec<&str> = blocked_by.iter().map(|id| id.as_str()).collect();
+                problem.with("blocked_by", ids)
+            }
+            Rejection::MissingCapabilities { missing, .. } => {
+                problem.with("missing", missing.clone())
+            }
+            Rejection::ProposalClosed { status, .. } => {
+                problem.with("proposal_status", status.as_str())
+            }
+            _ => problem,
+        }
+    }
+}
+
+/// The one table from the hub's refusals to statuses.
+fn status_of(rejection: &Rejection) -> StatusCode {
+    match rejection {
+        Rejection::UnknownEntity(_)
+        | Rejection::UnknownRecipient(_)
+        | Rejection::UnknownMessage(_)
+        | Rejection::UnknownTask(_)
+        | Rejection::UnknownProposal(_) => StatusCode::NOT_FOUND,
+        Rejection::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        Rejection::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        Rejection::CallerNeeded
+        | Rejection::NotAllowed(_)
+        | Rejection::ChannelForbidden { .. }
+        | Rejection::ReservedType(_)
+        | Rejection::RequiresHuman(_)
+        | Rejection::RequiresAi(_)
+        | Rejection::MissingCapabilities { .. }
+        | Rejection::NotInElectorate { .. } => StatusCode::FORBIDDEN,
+        // Everything else conflicts with how things stand.
+        _ => StatusCode::CONFLICT,
+    }
+}
+
+impl From<HubError> for Problem {
+    fn from(error: HubError) -> Self {
+        const UNAVAILABLE: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
+        let detail = error.to_string();
+        match error {
+            HubError::Rejected(rejection) => rejection.into(),
+            HubError::Busy => Self::new(UNAVAILABLE, "busy", detail).retry_after(1),
+            HubError::Unavailable(_) => {
+                Self::new(UNAVAILABLE, "unavailable", detail).retry_after(5)
+            }
+            HubError::OutcomeUnknown(_) => Self::new(UNAVAILABLE, "unavailable", detail)
+                .retry_after(5)
+                .with("outcome", "unknown"),
+            HubError::Closed => Self::new(UNAVAILABLE, "unavailable", detail).retry_after(5),
+            _ => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail),
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        HubError::from(error).into()
+    }
+}

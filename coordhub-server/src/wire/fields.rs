@@ -1,0 +1,348 @@
+//! The fields of a call, wherever they stand: body, query, path or header.
+//!
+//! Each route declares its fields once ([`Field`]); the same table reads them and documents them.
+
+use std::borrow::Cow;
+
+use coordhub_core::{
+    JsonText, Timestamp,
+    ids::InvalidName,
+    json::{self, JsonError, Scanned, decode_string},
+};
+
+use super::Problem;
+
+/// A field that a route takes.
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    /// Its name, in the body and the query.
+    pub name: &'static str,
+    /// What it holds.
+    pub kind: Kind,
+    /// Whether it must be there.
+    pub need: Need,
+    /// What it is for, in a sentence.
+    pub doc: &'static str,
+}
+
+/// What a field holds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Kind {
+    /// Any text.
+    Text,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// A whole number, not negative.
+    Integer,
+    /// A decimal number.
+    Number,
+    /// `true` or `false`.
+    Flag,
+    /// An instant, RFC 3339 with a zone.
+    Time,
+    /// A list of texts.
+    Texts,
+    /// A JSON object.
+    Object,
+    /// Any JSON value.
+    Any,
+}
+
+/// Whether a field must be there.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Need {
+    /// It must.
+    Required,
+    /// It may.
+    Optional,
+}
+
+/// The fields of one call.
+#[derive(Debug, Default)]
+pub struct Fields<'a> {
+    body: Vec<(Cow<'a, str>, &'a str)>,
+    query: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    path: Vec<(&'static str, Cow<'a, str>)>,
+}
+
+impl<'a> Fields<'a> {
+    /// The fields of a body, which is read as JSON whatever it says it is. An empty one is `{}`.
+    pub fn of_body(body: &'a [u8]) -> Result<Self, Problem> {
+        let text = str::from_utf8(body)
+            .map_err(|_| Problem::not_json("the body is not UTF-8, so it is not JSON"))?;
+        if text.trim_ascii().is_empty() {
+            return Ok(Self::default());
+        }
+        match json::scan(text) {
+            Ok(Scanned::Object(body)) => Ok(Self { body, ..Self::default() }),
+            Ok(_) => Err(Problem::field("body", "the body must be a JSON object, such as {}")),
+            Err((field, error)) => Err(json_problem(field.as_deref(), &error)),
+        }
+    }
+
+    /// Adds the query string's parameters. A name that stands twice is refused.
+    pub fn with_query(mut self, query: Option<&'a str>) -> Result<Self, Problem> {
+        for pair in query.unwrap_or("").split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let (name, value) = (decode_query(name)?, decode_query(value)?);
+            if self.query.iter().any(|(other, _)| *other == name) {
+                let detail = format!("the query parameter {name:?} stands twice");
+                return Err(Problem::field(&name, detail));
+            }
+            self.query.push((name, value));
+        }
+        Ok(self)
+    }
+
+    /// Adds an id that stands in the path.
+    pub fn push_path(&mut self, name: &'static str, value: Cow<'a, str>) {
+        self.path.push((name, value));
+    }
+
+    /// A text.
+    pub fn text(&self, name: &'static str) -> Result<Option<Cow<'_, str>>, Problem> {
+        if let Some((_, value)) = self.path.iter().find(|(other, _)| *other == name) {
+            return Ok(Some(Cow::Borrowed(value)));
+        }
+        match self.raw(name) {
+            Raw::Body(raw) => decode_string(raw)
+                .map(Some)
+                .ok_or_else(|| wrong_type(name, "a string in double quotes")),
+            Raw::Query(value) => Ok(Some(Cow::Borrowed(value))),
+            Raw::Absent => Ok(None),
+        }
+    }
+
+    /// A text that must be there.
+    pub fn needed_text(&self, name: &'static str) -> Result<Cow<'_, str>, Problem> {
+        self.text(name)?.ok_or_else(|| missing(name))
+    }
+
+    /// A text read as a name or id.
+    pub fn parsed<T>(
+        &self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Result<T, InvalidName>,
+    ) -> Result<Option<T>, Problem> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        parse(&text).map(Some).map_err(|why| Problem::field(name, format!("{name}: {why}")))
+    }
+
+    /// A name or id that must be there.
+    pub fn needed<T>(
+        &self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Result<T, InvalidName>,
+    ) -> Result<T, Problem> {
+        self.parsed(name, parse)?.ok_or_else(|| missing(name))
+    }
+
+    /// One of a closed set of words.
+    pub fn word<T: Copy>(
+        &self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Option<T>,
+        all: &[&str],
+    ) -> Result<Option<T>, Problem> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        parse(&text).map(Some).ok_or_else(|| {
+            let detail = format!("{name} must be one of {}", all.join(", "));
+            Problem::field(name, detail)
+        })
+    }
+
+    /// A whole number, not negative.
+    pub fn integer(&self, name: &'static str) -> Result<Option<u64>, Problem> {
+        let text = match self.raw(name) {
+            Raw::Body(raw) => raw,
+            Raw::Query(value) => value,
+            Raw::Absent => return Ok(None),
+        };
+        text.parse().map(Some).map_err(|_| wrong_type(name, "a whole number, 0 or more"))
+    }
+
+    /// A whole number from `range`.
+    pub fn integer_in(
+        &self,
+        name: &'static str,
+        range: std::ops::RangeInclusive<u64>,
+    ) -> Result<Option<u64>, Problem> {
+        match self.integer(name)? {
+            Some(value) if !range.contains(&value) => {
+                let detail = format!("{name} must be from {} to {}", range.start(), range.end());
+                Err(Problem::field(name, detail))
+            }
+            value => Ok(value),
+        }
+    }
+
+    /// A number, as it was written.
+    pub fn number(&self, name: &'static str) -> Option<&str> {
+        match self.raw(name) {
+            Raw::Body(text) | Raw::Query(text) => Some(text),
+            Raw::Absent => None,
+        }
+    }
+
+    /// `true` or `false`.
+    pub fn flag(&self, name: &'static str) -> Result<Option<bool>, Problem> {
+        let text = match self.raw(name) {
+            Raw::Body(raw) => raw,
+            Raw::Query(value) => value,
+            Raw::Absent => return Ok(None),
+        };
+        text.parse().map(Some).map_err(|_| wrong_type(name, "true or false"))
+    }
+
+    /// An instant.
+    pub fn time(&self, name: &'static str) -> Result<Option<Timestamp>, Problem> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        Timestamp::parse(&text)
+            .map(Some)
+            .map_err(|why| Problem::field(name, format!("{name}: {why}")))
+    }
+
+    /// A list of texts. Only a body can hold one.
+    pub fn texts(&self, name: &'static str) -> Result<Option<Vec<String>>, Problem> {
+        let Some(raw) = self.body_field(name) else { return Ok(None) };
+        let wrong = || wrong_type(name, "a list of strings");
+        let Ok(Scanned::Array(elements)) = json::scan(raw) else { return Err(wrong()) };
+        let texts = elements.into_iter().map(|element| decode_string(element).map(Cow::into_owned));
+        texts.collect::<Option<Vec<_>>>().map(Some).ok_or_else(wrong)
+    }
+
+    /// Words in one parameter, parted by commas; also a list in a body.
+    pub fn comma_texts(&self, name: &'static str) -> Result<Option<Vec<String>>, Problem> {
+        if self.body_field(name).is_some_and(|raw| raw.starts_with('[')) {
+            return self.texts(name);
+        }
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
+        Ok(Some(words.map(str::to_owned).collect()))
+    }
+
+    /// A JSON object. Only a body can hold one.
+    pub fn object(&self, name: &'static str) -> Result<Option<JsonText>, Problem> {
+        let Some(raw) = self.body_field(name) else { return Ok(None) };
+        if !raw.starts_with('{') {
+            return Err(wrong_type(name, "a JSON object"));
+        }
+        kept(name, raw).map(Some)
+    }
+
+    /// Any JSON value; a query parameter is taken as a string.
+    pub fn any(&self, name: &'static str) -> Result<Option<JsonText>, Problem> {
+        match self.raw(name) {
+            Raw::Body(raw) => kept(name, raw).map(Some),
+            Raw::Query(value) => Ok(Some(JsonText::string(value))),
+            Raw::Absent => Ok(None),
+        }
+    }
+
+    /// The raw JSON of a body's field, where it is there and not `null`.
+    pub fn body_field(&self, name: &str) -> Option<&'a str> {
+        let found = self.body.iter().find(|(other, _)| other == name);
+        found.map(|(_, raw)| *raw).filter(|raw| *raw != "null")
+    }
+
+    fn raw(&self, name: &str) -> Raw<'_> {
+        if let Some((_, raw)) = self.body.iter().find(|(other, _)| other == name) {
+            // The body wins, also where it says `null`.
+            return if *raw == "null" { Raw::Absent } else { Raw::Body(raw) };
+        }
+        match self.query.iter().find(|(other, _)| other == name) {
+            Some((_, value)) => Raw::Query(value),
+            None => Raw::Absent,
+        }
+    }
+}
+
+enum Raw<'a> {
+    Body(&'a str),
+    Query(&'a str),
+    Absent,
+}
+
+/// What a refused JSON text is on the wire.
+pub fn json_problem(field: Option<&str>, error: &JsonError) -> Problem {
+    match error {
+        JsonError::Syntax { .. } => Problem::not_json(format!("the body is {error}")),
+        _ => {
+            let place = field.unwrap_or("body");
+            Problem::field(place, format!("{place}: {error}"))
+        }
+    }
+}
+
+fn kept(name: &'static str, raw: &str) -> Result<JsonText, Problem> {
+    JsonText::parse(raw).map_err(|error| json_problem(Some(name), &error))
+}
+
+fn missing(name: &str) -> Problem {
+    Problem::field(name, format!("{name} is missing"))
+}
+
+fn wrong_type(name: &str, wanted: &str) -> Problem {
+    Problem::field(name, format!("{name} must be {wanted}"))
+}
+
+fn decode_query(text: &str) -> Result<Cow<'_, str>, Problem> {
+    let spaced = if text.contains('+') { Cow::Owned(text.replace('+', " ")) } else { text.into() };
+    match spaced {
+        Cow::Borrowed(text) => super::path::decode(text),
+        Cow::Owned(text) => super::path::decode(&text).map(|text| Cow::Owned(text.into_owned())),
+    }
+    .ok_or_else(|| Problem::field("query", "the query string is not valid percent-encoded UTF-8"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields<'a>(body: &'a str, query: &'a str) -> Fields<'a> {
+        Fields::of_body(body.as_bytes()).and_then(|f| f.with_query(Some(query))).expect("valid")
+    }
+
+    #[test]
+    fn the_body_wins_and_null_is_absent() {
+        let both = fields(r#"{"a":"body","n":null}"#, "a=query&b=x+y%21&n=5");
+        assert_eq!(both.text("a").expect("text").as_deref(), Some("body"));
+        assert_eq!(both.text("b").expect("text").as_deref(), Some("x y!"));
+        assert_eq!(both.integer("n"), Ok(None));
+        assert_eq!(both.text("c"), Ok(None));
+    }
+
+    #[test]
+    fn a_value_takes_the_type_of_its_field() {
+        let query = fields("", "limit=7&flag=true&result=5");
+        assert_eq!(query.integer("limit"), Ok(Some(7)));
+        assert_eq!(query.flag("flag"), Ok(Some(true)));
+        let result = query.any("result").expect("any").expect("present");
+        assert_eq!(result.as_str(), "\"5\"");
+    }
+
+    #[test]
+    fn what_is_refused_names_its_field() {
+        let body = fields(r#"{"n":-1,"t":5,"l":[1],"f":"true","o":[]}"#, "limit=x");
+        for (refused, name) in [
+            (body.integer("n").err(), "n"),
+            (body.integer("limit").err(), "limit"),
+            (body.text("t").err(), "t"),
+            (body.texts("l").err(), "l"),
+            (body.flag("f").err(), "f"),
+            (body.object("o").err(), "o"),
+            (body.needed_text("x").err(), "x"),
+            (Fields::default().with_query(Some("a=1&a=2")).err(), "a"),
+            (Fields::of_body(br#"{"m":{"a":1,"a":2}}"#).err(), "m"),
+            (Fields::of_body(b"[]").err(), "body"),
+        ] {
+            let problem = refused.expect(name);
+            assert_eq!(problem.to_json()["field"], name);
+            assert_eq!(problem.status().as_u16(), 422, "{name}");
+        }
+        for not_json in [&b"{"[..], b"hello", b"\xff", b"{} {}", b"{'a':1}"] {
+            let problem = Fields::of_body(not_json).expect_err("not JSON");
+            assert_eq!((problem.status().as_u16(), problem.code()), (400, "not_json"));
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! From the hub's answers to bytes.
+
+use coordhub_core::{
+    Hub, Outcome, Reply,
+    model::{EntityView, Message, Recipients, Task},
+};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// How the reply to a change is shown.
+#[derive(Clone, Debug)]
+pub enum Form {
+    /// `{"status", "seq", "<noun>": {…}}` with the seed's fields beside it.
+    Status(&'static str, Vec<(&'static str, Value)>),
+    /// The answer to a UDC message.
+    Udc {
+        /// The sender's own id for it.
+        trace_id: String,
+    },
+}
+
+/// The body of the reply to a change.
+pub fn change(hub: &Hub, form: &Form, reply: Reply) -> Vec<u8> {
+    match (form, reply.outcome) {
+        (Form::Udc { trace_id }, Outcome::Message(message, _)) => udc(trace_id, &message),
+        (Form::Status(status, _), Outcome::Message(message, recipients)) => {
+            sent(status, &message, recipients)
+        }
+        (Form::Status(status, facts), outcome) => {
+            to_bytes(&noun(hub, status, facts, reply.seq, outcome))
+        }
+        // Only a message is ever answered in the form of UDC.
+        (Form::Udc { .. }, _) => b"{}".to_vec(),
+    }
+}
+
+fn noun(
+    hub: &Hub,
+    status: &str,
+    facts: &[(&'static str, Value)],
+    seq: u64,
+    outcome: Outcome,
+) -> Map<String, Value> {
+    let mut body = Map::new();
+    body.insert("status".into(), status.into());
+    body.insert("seq".into(), seq.into());
+    for (name, value) in facts {
+        body.insert((*name).to_owned(), value.clone());
+    }
+    match outcome {
+        Outcome::Entity(entity) => {
+            body.insert("entity_id".into(), entity.entity_id.as_str().into());
+            body.insert("entity".into(), to_value(&hub.entity(&entity.entity_id)));
+        }
+        Outcome::Task(task) => task_fields(&mut body, hub, status, &task),
+        Outcome::TaskUnchanged(task) => {
+            body.insert("already".into(), true.into());
+            task_fields(&mut body, hub, status, &task);
+        }
+        Outcome::Proposal(proposal) | Outcome::ProposalUnchanged(proposal) => {
+            body.insert("proposal_id".into(), proposal.proposal_id.as_str().into());
+            body.insert("tally".into(), to_value(&proposal.tally));
+            body.insert("proposal_status".into(), proposal.status.as_str().into());
+            body.insert("proposal".into(), to_value(&*proposal));
+        }
+        Outcome::Done | Outcome::Message(..) => {}
+    }
+    body
+}
+
+fn task_fields(body: &mut Map<String, Value>, hub: &Hub, status: &str, task: &Task) {
+    body.insert("task_id".into(), task.task_id.as_str().into());
+    if status == "claimed" {
+        body.insert("claim_token".into(), task.claim_token.into());
+        body.insert("lease_expires_at".into(), to_value(&task.lease_expires_at));
+    }
+    let mut task = task.clone();
+    hub.mark_stale(&mut task, hub.now());
+    body.insert("task".into(), to_value(&task));
+}
+
+/// The reply to `send`, written by hand: it is the busiest answer of all.
+fn sent(status: &str, message: &Message, recipients: Recipients) -> Vec<u8> {
+    let mut body = format!(
+        "{{\"status\":\"{status}\",\"message_id\":\"{}\",\"seq\":{},\"timestamp\":\"{}\",\"recipients\":{{\"online\":{},\"offline\":{}}},\"message\":",
+        message.message_id, message.seq, message.timestamp, recipients.online, recipients.offline,
+    )
+    .into_bytes();
+    write(&mut body, message);
+    body.push(b'}');
+    body
+}
+
+fn udc(trace_id: &str, message: &Message) -> Vec<u8> {
+    to_bytes(&serde_json::json!({
+        "received": true,
+        "trace_id": trace_id,
+        "message_id": message.message_id,
+        "processed_at": message.timestamp,
+        "result": { "status": "recorded", "seq": message.seq, "channel": message.channel },
+    }))
+}
+
+/// A list: `{"<plural>": [...], "count", "next"}`, of items that are JSON already.
+pub fn list<I: AsRef<[u8]>>(plural: &str, items: &[I], next: u64) -> Vec<u8> {
+    let size: usize = items.iter().map(|item| item.as_ref().len() + 1).sum();
+    let mut body = Vec::with_capacity(size + 64);
+    body.extend_from_slice(b"{\"");
+    body.extend_from_slice(plural.as_bytes());
+    body.extend_from_slice(b"\":[");
+    for (at, item) in items.iter().enumerate() {
+        if at > 0 {
+            body.push(b',');
+        }
+        body.extend_from_slice(item.as_ref());
+    }
+    let tail = format!("],\"count\":{},\"next\":{next}}}", items.len());
+    body.extend_from_slice(tail.as_bytes());
+    body
+}
+
+/// A list of values that serialize as the documents say.
+pub fn list_of<T: Serialize>(plural: &str, items: &[T], next: u64) -> Vec<u8> {
+    let items: Vec<Vec<u8>> = items.iter().map(to_bytes).collect();
+    list(plural, &items, next)
+}
+
+/// A task with its history.
+pub fn task_by_id(task: &Task, history: &[impl AsRef<[u8]>]) -> Vec<u8> {
+    let mut body = to_bytes(task);
+    // What follows belongs inside the object.
+    body.pop();
+    body.extend_from_slice(b",\"history\":[");
+    for (at, event) in history.iter().enumerate() {
+        if at > 0 {
+            body.push(b',');
+        }
+        body.extend_from_slice(event.as_ref());
+    }
+    body.extend_from_slice(b"],\"notes\":[],\"late_results\":[]}");
+    body
+}
+
+/// The reply to a heartbeat.
+pub fn heartbeat(entity: &EntityView) -> Vec<u8> {
+    to_bytes(&serde_json::json!({
+        "status": "updated",
+        "last_seen": entity.last_seen,
+        "entity_id": entity.entity_id,
+    }))
+}
+
+/// Any value as JSON.
+pub fn to_bytes(value: &impl Serialize) -> Vec<u8> {
+    let mut body = Vec::with_capacity(256);
+    write(&mut body, value);
+    body
+}
+
+fn write(body: &mut Vec<u8>, value: &impl Serialize) {
+    // Serializing plain data with text keys into memory has no way to fail.
+    let _written = serde_json::to_writer(body, value);
+}
+
+fn to_value(value: &impl Serialize) -> Value {
+    serde_json::to_value(value).unwrap_or(Value::Null)
+}
