@@ -8,6 +8,7 @@ pub mod model;
 pub mod command;
 pub mod event;
 pub mod hub;
+pub mod store;
 
 pub use json::JsonText;
 pub use time::Timestamp;
