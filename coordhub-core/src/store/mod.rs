@@ -294,3 +294,6 @@ fn damage(path: &Path, error: rusqlite::Error) -> StoreError {
         StoreError::Sqlite(error)
     }
 }
+
+#[cfg(test)]
+mod tests;
