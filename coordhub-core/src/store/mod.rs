@@ -6,11 +6,12 @@
 mod schema;
 mod rows;
 mod lock;
+mod check;
+mod connections;
 mod sqlite;
 mod reader;
-mod legacy;
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 pub use sqlite::SqliteStore;
 
@@ -268,3 +269,31 @@ pub enum CommitError {
     #[error("the store refused the write: {0}")]
     Refused(String),
 }
+
+fn io_error(path: &Path, source: std::io::Error) -> StoreError {
+    StoreError::Io { path: path.display().to_string(), source }
+}
+
+/// What SQLite says of a file that cannot be read for what it holds is damage; all else it says
+/// stands as it is.
+fn damage(path: &Path, error: rusqlite::Error) -> StoreError {
+    let code = error.sqlite_error_code();
+    let unreadable = matches!(
+        error,
+        rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::IntegralValueOutOfRange(..)
+            | rusqlite::Error::InvalidColumnType(..)
+    );
+    let corrupt = matches!(
+        code,
+        Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase)
+    );
+    if unreadable || corrupt {
+        StoreError::Damaged { path: path.display().to_string(), why: error.to_string() }
+    } else {
+        StoreError::Sqlite(error)
+    }
+}
+
+#[cfg(test)]
+mod tests;

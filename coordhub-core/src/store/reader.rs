@@ -1,0 +1,326 @@
+//! Reading history: every query of [`History`].
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, Params, params};
+
+use super::{
+    End, History, MessageSet, Page, StoreError, TaskFilter,
+    connections::Readers,
+    rows::{
+        self,
+        events::{EVENT_COLUMNS, EVENT_TABLES, MESSAGE_COLUMNS},
+        int,
+    },
+};
+use crate::{
+    Timestamp,
+    event::Stamped,
+    ids::{ChannelName, EntityId, MessageId, ProposalId, Seq, TaskId},
+    model::{Message, Proposal, ProposalStatus, Task},
+};
+
+impl History for Readers {
+    fn events(&self, after: Seq, limit: usize) -> Result<Vec<Stamped>, StoreError> {
+        let sql = format!(
+            "SELECT {EVENT_COLUMNS} FROM {EVENT_TABLES} WHERE e.seq > ?1 ORDER BY e.seq LIMIT ?2"
+        );
+        self.read(|conn| events(conn, &sql, params![int(after), count(limit)]))
+    }
+
+    fn newest_events(&self, limit: usize, bytes_max: usize) -> Result<Vec<Stamped>, StoreError> {
+        self.read(|conn| newest_events(conn, limit, bytes_max))
+    }
+
+    fn events_of_kinds(&self, kinds: &[&str], page: &Page) -> Result<Vec<Stamped>, StoreError> {
+        self.read(|conn| events_of_kinds(conn, kinds, page))
+    }
+
+    fn oldest_seq(&self) -> Result<Seq, StoreError> {
+        let sql = "SELECT coalesce(min(seq), 1) FROM events";
+        self.read(|conn| conn.prepare_cached(sql)?.query_row([], |row| rows::seq(row, 0)))
+    }
+
+    fn messages(&self, set: &MessageSet, page: &Page) -> Result<Vec<Arc<Message>>, StoreError> {
+        self.read(|conn| messages(conn, set, page))
+    }
+
+    fn message(&self, id: &MessageId) -> Result<Option<Arc<Message>>, StoreError> {
+        let sql = format!("SELECT {MESSAGE_COLUMNS} FROM messages m WHERE m.message_id = ?1");
+        self.read(|conn| {
+            conn.prepare_cached(&sql)?.query_row([id.as_str()], rows::events::message).optional()
+        })
+    }
+
+    fn count_unread(
+        &self,
+        reader: &EntityId,
+        channel: &ChannelName,
+        after: Seq,
+        max: u64,
+    ) -> Result<u64, StoreError> {
+        let sql = "SELECT count(*) FROM (SELECT 1 FROM messages
+            WHERE channel = ?1 AND seq > ?2 AND from_entity <> ?3 LIMIT ?4)";
+        let params = params![channel.as_str(), int(after), reader.as_str(), int(max)];
+        self.read(|conn| conn.prepare_cached(sql)?.query_row(params, |row| rows::seq(row, 0)))
+    }
+
+    fn count_messages_since(&self, since: Timestamp) -> Result<u64, StoreError> {
+        self.read(|conn| count_messages_since(conn, since))
+    }
+
+    fn tasks(&self, filter: &TaskFilter, page: &Page) -> Result<Vec<Task>, StoreError> {
+        self.read(|conn| tasks(conn, filter, page))
+    }
+
+    fn task(&self, id: &TaskId) -> Result<Option<Task>, StoreError> {
+        self.read(|conn| rows::tasks::read(conn, id))
+    }
+
+    fn task_history(&self, id: &TaskId, limit: usize) -> Result<Vec<Stamped>, StoreError> {
+        let sql = format!(
+            "SELECT {EVENT_COLUMNS} FROM {EVENT_TABLES} WHERE e.task_id = ?1
+             ORDER BY e.seq LIMIT ?2"
+        );
+        self.read(|conn| events(conn, &sql, params![id.as_str(), count(limit)]))
+    }
+
+    fn proposals(
+        &self,
+        status: Option<ProposalStatus>,
+        page: &Page,
+    ) -> Result<Vec<Proposal>, StoreError> {
+        let columns = rows::proposals::COLUMNS;
+        let filter = if status.is_some() { "status = ?4" } else { "?4 IS NULL" };
+        let sql = format!(
+            "SELECT {columns} FROM proposals
+             WHERE {filter} AND created_seq > ?1 AND created_seq < ?2
+             ORDER BY created_seq {} LIMIT ?3",
+            direction(page)
+        );
+        let status = status.map(ProposalStatus::as_str);
+        let (after, before, limit) = bounds(page);
+        self.read(|conn| {
+            rows::proposals::read_where(conn, &sql, params![after, before, limit, status])
+        })
+        .map(|found| oldest_first(found, page))
+    }
+
+    fn proposal(&self, id: &ProposalId) -> Result<Option<Proposal>, StoreError> {
+        self.read(|conn| rows::proposals::read(conn, id))
+    }
+}
+
+// Pages.
+
+fn count(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+/// A page as the three numbers of a statement: after, before, at most.
+fn bounds(page: &Page) -> (i64, i64, i64) {
+    let before = page.before.and_then(|seq| i64::try_from(seq).ok()).unwrap_or(i64::MAX);
+    (int(page.after.unwrap_or(0)), before, count(page.limit))
+}
+
+fn direction(page: &Page) -> &'static str {
+    match page.from {
+        End::Oldest => "ASC",
+        End::Newest => "DESC",
+    }
+}
+
+fn oldest_first<T>(mut found: Vec<T>, page: &Page) -> Vec<T> {
+    if page.from == End::Newest {
+        found.reverse();
+    }
+    found
+}
+
+// Events.
+
+fn events(conn: &Connection, sql: &str, params: impl Params) -> rusqlite::Result<Vec<Stamped>> {
+    conn.prepare_cached(sql)?.query_map(params, rows::events::stamped)?.collect()
+}
+
+fn newest_events(
+    conn: &Connection,
+    limit: usize,
+    bytes_max: usize,
+) -> rusqlite::Result<Vec<Stamped>> {
+    let sql =
+        format!("SELECT {EVENT_COLUMNS} FROM {EVENT_TABLES} ORDER BY e.seq DESC LIMIT ?1");
+    let mut select = conn.prepare_cached(&sql)?;
+    let mut rows = select.query([count(limit)])?;
+    let (mut found, mut bytes) = (Vec::new(), 0);
+    while let Some(row) = rows.next()? {
+        let stamped = rows::events::stamped(row)?;
+        bytes += rows::events::weight(&stamped, row)?;
+        if bytes > bytes_max {
+            break;
+        }
+        found.push(stamped);
+    }
+    found.reverse();
+    Ok(found)
+}
+
+/// Finds the places first, kind by kind: each is a range of an index, so that a rare kind among
+/// many events costs what it holds. `messages` is the index of its own kind.
+fn events_of_kinds(
+    conn: &Connection,
+    kinds: &[&str],
+    page: &Page,
+) -> rusqlite::Result<Vec<Stamped>> {
+    let (after, before, limit) = bounds(page);
+    let mut places: Vec<i64> = Vec::new();
+    for kind in kinds {
+        let from = if *kind == "message_sent" {
+            "messages WHERE ?4 IS NOT NULL"
+        } else {
+            "events WHERE kind <> 'message_sent' AND kind = ?4"
+        };
+        let sql = format!(
+            "SELECT seq FROM {from} AND seq > ?1 AND seq < ?2 ORDER BY seq {} LIMIT ?3",
+            direction(page)
+        );
+        let mut select = conn.prepare_cached(&sql)?;
+        for seq in select.query_map(params![after, before, limit, kind], |row| row.get(0))? {
+            places.push(seq?);
+        }
+    }
+    places.sort_unstable();
+    places.dedup();
+    match page.from {
+        End::Oldest => places.truncate(page.limit),
+        End::Newest => drop(places.drain(..places.len().saturating_sub(page.limit))),
+    }
+    let sql = format!("SELECT {EVENT_COLUMNS} FROM {EVENT_TABLES} WHERE e.seq = ?1");
+    let mut select = conn.prepare_cached(&sql)?;
+    places.iter().map(|seq| select.query_row([seq], rows::events::stamped)).collect()
+}
+
+/// Hub time never runs back, so `at` is in the order of `seq` and the first event of that time is
+/// found by halving. From there on all events are counted by subtraction, since they have no holes,
+/// and those that are no messages by their index: no message is read, however many there are.
+fn count_messages_since(conn: &Connection, since: Timestamp) -> rusqlite::Result<u64> {
+    let (oldest, head): (i64, i64) = conn
+        .prepare_cached("SELECT coalesce(min(seq), 1), coalesce(max(seq), 0) FROM events")?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let mut at = conn.prepare_cached("SELECT at FROM events WHERE seq = ?1")?;
+    let (mut low, mut high) = (oldest, head + 1);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let time: i64 = at.query_row([middle], |row| row.get(0))?;
+        if time < since.millis() {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    let mut others = conn.prepare_cached(
+        "SELECT count(*) FROM events WHERE kind <> 'message_sent' AND kind = ?1 AND seq >= ?2",
+    )?;
+    let mut messages = head + 1 - low;
+    for kind in crate::event::Event::KINDS.iter().filter(|kind| **kind != "message_sent") {
+        let count: i64 = others.query_row(params![kind, low], |row| row.get(0))?;
+        messages -= count;
+    }
+    Ok(u64::try_from(messages).unwrap_or(0))
+}
+
+// Messages.
+
+fn messages(
+    conn: &Connection,
+    set: &MessageSet,
+    page: &Page,
+) -> rusqlite::Result<Vec<Arc<Message>>> {
+    let hidden;
+    // Two parameters a set; where it has one, the other is NULL and asked for nothing.
+    let (wheres, first, second): (&[&str], Option<&str>, Option<&str>) = match set {
+        MessageSet::Channels { hidden: names, not_from } => {
+            hidden = serde_json::to_string(names).unwrap_or_default();
+            (
+                &["m.channel IS NOT NULL AND m.channel NOT IN (SELECT value FROM json_each(?4))
+                    AND m.from_entity IS NOT ?5"],
+                Some(&hidden),
+                not_from.as_ref().map(EntityId::as_str),
+            )
+        }
+        MessageSet::Channel { channel, not_from } => (
+            &["m.channel = ?4 AND m.from_entity IS NOT ?5"],
+            Some(channel.as_str()),
+            not_from.as_ref().map(EntityId::as_str),
+        ),
+        MessageSet::DirectTo(id) => (&["m.to_entity = ?4 AND ?5 IS NULL"], Some(id.as_str()), None),
+        MessageSet::Pair(one, other) => (
+            &[
+                "m.to_entity = ?4 AND m.from_entity = ?5",
+                "m.to_entity = ?5 AND m.from_entity = ?4 AND ?4 <> ?5",
+            ],
+            Some(one.as_str()),
+            Some(other.as_str()),
+        ),
+        MessageSet::Thread(root) => (
+            &[
+                "m.message_id = ?4 AND ?5 IS NULL",
+                "m.thread_id = ?4 AND m.reply_to IS NOT NULL",
+            ],
+            Some(root.as_str()),
+            None,
+        ),
+    };
+    let arms: Vec<String> = wheres
+        .iter()
+        .map(|filter| {
+            format!(
+                "SELECT {MESSAGE_COLUMNS} FROM messages m
+                 WHERE {filter} AND m.seq > ?1 AND m.seq < ?2"
+            )
+        })
+        .collect();
+    let sql = format!("{} ORDER BY 1 {} LIMIT ?3", arms.join(" UNION ALL "), direction(page));
+    let (after, before, limit) = bounds(page);
+    let mut select = conn.prepare_cached(&sql)?;
+    let params = params![after, before, limit, first, second];
+    let found: rusqlite::Result<Vec<_>> =
+        select.query_map(params, rows::events::message)?.collect();
+    found.map(|found| oldest_first(found, page))
+}
+
+// Tasks.
+
+fn tasks(conn: &Connection, filter: &TaskFilter, page: &Page) -> rusqlite::Result<Vec<Task>> {
+    let tests = [
+        (filter.status.is_some(), "status = ?4"),
+        (filter.priority.is_some(), "priority = ?5"),
+        (filter.requires_human.is_some(), "requires_human = ?6"),
+        (filter.tag.is_some(), "EXISTS (SELECT 1 FROM json_each(tags) WHERE value = ?7)"),
+        (filter.created_by.is_some(), "created_by = ?8"),
+        (filter.claimed_by.is_some(), "claimed_by = ?9"),
+    ];
+    let mut sql = format!("SELECT {} FROM tasks WHERE coalesce(?4, ?5, ?6, ?7, ?8, ?9, 1) IS NOT NULL", rows::tasks::COLUMNS);
+    for (_, test) in tests.iter().filter(|(given, _)| *given) {
+        sql.push_str(" AND ");
+        sql.push_str(test);
+    }
+    sql.push_str(" AND created_seq > ?1 AND created_seq < ?2 ORDER BY created_seq ");
+    sql.push_str(direction(page));
+    sql.push_str(" LIMIT ?3");
+    let (after, before, limit) = bounds(page);
+    let params = params![
+        after,
+        before,
+        limit,
+        filter.status.map(|status| status.as_str()),
+        filter.priority.map(|priority| priority.as_str()),
+        filter.requires_human,
+        filter.tag,
+        filter.created_by.as_ref().map(EntityId::as_str),
+        filter.claimed_by.as_ref().map(EntityId::as_str),
+    ];
+    let found: rusqlite::Result<Vec<Task>> =
+        conn.prepare_cached(&sql)?.query_map(params, rows::tasks::task)?.collect();
+    found.map(|found| oldest_first(found, page))
+}

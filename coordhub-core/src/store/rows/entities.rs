@@ -1,0 +1,158 @@
+//! Entities, their cursors, and channels.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, Row, params};
+
+use super::{int, json, json_text, optional_text, optional_time, seq, text, time, to_json, unreadable};
+use crate::{
+    Timestamp,
+    hub::{Cursors, State},
+    ids::{ChannelName, EntityId},
+    model::{Channel, Entity, EntityType},
+};
+
+/// `last_seen` never runs back: a name that was removed and registered anew in one batch is the same
+/// row.
+const UPSERT_ENTITY: &str = "INSERT INTO entities
+    (entity_id, entity_type, name, capabilities, metadata, registered_at, registered_seq, last_seen)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?6)
+    ON CONFLICT (entity_id) DO UPDATE SET
+        entity_type = ?2, name = ?3, capabilities = ?4, metadata = ?5, registered_at = ?6,
+        registered_seq = ?7, last_seen = max(last_seen, ?6)";
+
+/// Writes the entities that were touched; those that are gone go.
+pub(in crate::store) fn write(conn: &Connection, state: &State) -> rusqlite::Result<()> {
+    for id in &state.touched().entities {
+        let Some(entity) = state.entity(id) else {
+            conn.prepare_cached("DELETE FROM entities WHERE entity_id = ?1")?.execute([id.as_str()])?;
+            continue;
+        };
+        conn.prepare_cached(UPSERT_ENTITY)?.execute(params![
+            id.as_str(),
+            entity.entity_type.as_str(),
+            entity.name,
+            to_json(&entity.capabilities)?,
+            entity.metadata.as_str(),
+            entity.registered_at.millis(),
+            int(entity.registered_seq),
+        ])?;
+    }
+    Ok(())
+}
+
+/// Every entity, and when it was last seen.
+pub(in crate::store) fn read_all(conn: &Connection) -> rusqlite::Result<Vec<(Entity, Timestamp)>> {
+    let mut select = conn.prepare_cached(
+        "SELECT entity_id, entity_type, name, capabilities, metadata, registered_at, registered_seq,
+            last_seen FROM entities",
+    )?;
+    select.query_map([], |row| Ok((entity(row)?, time(row, 7)?)))?.collect()
+}
+
+fn entity(row: &Row<'_>) -> rusqlite::Result<Entity> {
+    Ok(Entity {
+        entity_id: EntityId::trusted(text(row, 0)?),
+        entity_type: super::word(row, 1, EntityType::parse)?,
+        name: row.get(2)?,
+        capabilities: json(row, 3)?,
+        metadata: json_text(row, 4)?,
+        registered_at: time(row, 5)?,
+        registered_seq: seq(row, 6)?,
+    })
+}
+
+/// Writes when entities were last seen.
+pub(in crate::store) fn write_seen(
+    conn: &Connection,
+    seen: &[(EntityId, Timestamp)],
+) -> rusqlite::Result<()> {
+    let mut update = conn.prepare_cached(
+        "UPDATE entities SET last_seen = max(last_seen, ?2) WHERE entity_id = ?1",
+    )?;
+    for (id, at) in seen {
+        update.execute(params![id.as_str(), at.millis()])?;
+    }
+    Ok(())
+}
+
+/// Writes the cursors that were touched. One that moves past others makes their rows superfluous, so
+/// an entity's rows are written anew.
+pub(in crate::store) fn write_cursors(conn: &Connection, state: &State) -> rusqlite::Result<()> {
+    for id in &state.touched().cursors {
+        conn.prepare_cached("DELETE FROM cursors WHERE entity_id = ?1")?.execute([id.as_str()])?;
+        let Some(cursors) = state.cursors(id) else { continue };
+        let mut insert =
+            conn.prepare_cached("INSERT INTO cursors (entity_id, scope, seq) VALUES (?1, ?2, ?3)")?;
+        insert.execute(params![id.as_str(), "all", int(cursors.all)])?;
+        if cursors.direct > 0 {
+            insert.execute(params![id.as_str(), "direct", int(cursors.direct)])?;
+        }
+        for (channel, seq) in &cursors.channels {
+            insert.execute(params![id.as_str(), format!("#{channel}"), int(*seq)])?;
+        }
+    }
+    Ok(())
+}
+
+/// Every cursor of every entity.
+pub(in crate::store) fn read_cursors(
+    conn: &Connection,
+) -> rusqlite::Result<BTreeMap<EntityId, Cursors>> {
+    let mut all: BTreeMap<EntityId, Cursors> = BTreeMap::new();
+    let mut select = conn.prepare_cached("SELECT entity_id, scope, seq FROM cursors")?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        let cursors = all.entry(EntityId::trusted(text(row, 0)?)).or_default();
+        let up_to = seq(row, 2)?;
+        match text(row, 1)? {
+            "all" => cursors.all = up_to,
+            "direct" => cursors.direct = up_to,
+            scope => {
+                let name = scope.strip_prefix('#').ok_or_else(|| {
+                    unreadable(1, format!("{scope:?} is no scope of a cursor"))
+                })?;
+                cursors.channels.insert(ChannelName::trusted(name), up_to);
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// Writes the channels that were posted to.
+pub(in crate::store) fn write_channels(conn: &Connection, state: &State) -> rusqlite::Result<()> {
+    for name in &state.touched().channels {
+        let Some(channel) = state.channel(name) else { continue };
+        let mut upsert = conn.prepare_cached(
+            "INSERT INTO channels (channel, created_at, created_by, head, messages)
+             VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (channel) DO UPDATE SET head = ?4, messages = ?5",
+        )?;
+        upsert.execute(params![
+            name.as_str(),
+            channel.created_at.map(Timestamp::millis),
+            channel.created_by.as_ref().map(EntityId::as_str),
+            int(channel.head),
+            int(channel.messages),
+        ])?;
+    }
+    Ok(())
+}
+
+/// Every channel that was posted to.
+pub(in crate::store) fn read_channels(
+    conn: &Connection,
+) -> rusqlite::Result<BTreeMap<ChannelName, Channel>> {
+    let mut select =
+        conn.prepare_cached("SELECT channel, created_at, created_by, head, messages FROM channels")?;
+    let read = |row: &Row<'_>| {
+        let channel = Channel {
+            created_at: optional_time(row, 1)?,
+            created_by: optional_text(row, 2)?.map(EntityId::trusted),
+            head: seq(row, 3)?,
+            messages: seq(row, 4)?,
+        };
+        Ok((ChannelName::trusted(text(row, 0)?), channel))
+    };
+    select.query_map([], read)?.collect()
+}

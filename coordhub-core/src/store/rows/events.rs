@@ -1,0 +1,149 @@
+//! The log, and the messages that stand in it.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, Row, params};
+
+use super::{int, json_text, optional_text, seq, text, time, unreadable};
+use crate::{
+    command::Auth,
+    event::{EVENT_VERSION, Event, Stamped, Subject},
+    ids::{ChannelName, EntityId, MessageId},
+    model::{Message, MessageHead},
+};
+
+const INSERT_EVENT: &str = "INSERT INTO events
+    (seq, at, kind, version, actor, auth, task_id, proposal_id, entity_id, data)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+
+const INSERT_MESSAGE: &str = "INSERT INTO messages
+    (seq, message_id, from_entity, to_entity, channel, at, message_type, reply_to, thread_id,
+     ack_required, content, metadata)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+
+/// The columns that [`stamped`] reads; `e` is the event, `m` its message.
+pub(in crate::store) const EVENT_COLUMNS: &str = "e.seq, e.at, e.kind, e.actor, e.auth, e.data,
+    m.seq, m.message_id, m.from_entity, m.to_entity, m.channel, m.at, m.message_type, m.reply_to,
+    m.thread_id, m.ack_required, m.content, m.metadata";
+
+/// Where [`EVENT_COLUMNS`] come from.
+pub(in crate::store) const EVENT_TABLES: &str =
+    "events e LEFT JOIN messages m ON m.seq = e.seq AND e.data IS NULL";
+
+/// The columns that [`message`] reads.
+pub(in crate::store) const MESSAGE_COLUMNS: &str = "m.seq, m.message_id, m.from_entity,
+    m.to_entity, m.channel, m.at, m.message_type, m.reply_to, m.thread_id, m.ack_required,
+    m.content, m.metadata";
+
+/// Appends events. Messages are the hot path: nothing is formatted, copied or looked up for them.
+pub(in crate::store) fn write(conn: &Connection, events: &[Stamped]) -> rusqlite::Result<()> {
+    let mut insert_event = conn.prepare_cached(INSERT_EVENT)?;
+    let mut insert_message = conn.prepare_cached(INSERT_MESSAGE)?;
+    for stamped in events {
+        let (mut task, mut proposal, mut entity) = (None, None, None);
+        match stamped.event.subject() {
+            Subject::Task(id) => task = Some(id.as_str()),
+            Subject::Proposal(id) => proposal = Some(id.as_str()),
+            Subject::Entity(id) => entity = Some(id.as_str()),
+            Subject::Message => {}
+        }
+        let data = match &stamped.event {
+            Event::MessageSent(_) => None,
+            other => Some(other.data()),
+        };
+        insert_event.execute(params![
+            int(stamped.seq),
+            stamped.at.millis(),
+            stamped.event.kind(),
+            EVENT_VERSION,
+            stamped.actor.as_ref().map(EntityId::as_str),
+            stamped.auth.as_str(),
+            task,
+            proposal,
+            entity,
+            data,
+        ])?;
+        if let Event::MessageSent(message) = &stamped.event {
+            debug_assert_eq!(message.seq, stamped.seq, "a message carries the seq of its event");
+            let thread = (message.thread_id != message.message_id).then(|| message.thread_id.as_str());
+            insert_message.execute(params![
+                int(message.seq),
+                message.message_id.as_str(),
+                message.from_entity.as_str(),
+                message.to_entity.as_ref().map(EntityId::as_str),
+                message.channel.as_ref().map(ChannelName::as_str),
+                message.timestamp.millis(),
+                message.message_type,
+                message.reply_to.as_ref().map(MessageId::as_str),
+                thread,
+                message.ack_required,
+                message.content,
+                message.metadata.as_str(),
+            ])?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads [`EVENT_COLUMNS`].
+pub(in crate::store) fn stamped(row: &Row<'_>) -> rusqlite::Result<Stamped> {
+    let event = match optional_text(row, 5)? {
+        None => Event::MessageSent(Arc::new(message_at(row, 6)?)),
+        Some(data) => {
+            let kind = text(row, 2)?;
+            Event::from_stored(kind, data)
+                .ok_or_else(|| unreadable(5, format!("no event of kind {kind:?} reads like this")))?
+        }
+    };
+    Ok(Stamped {
+        seq: seq(row, 0)?,
+        at: time(row, 1)?,
+        actor: optional_text(row, 3)?.map(EntityId::trusted),
+        auth: if text(row, 4)? == Auth::Token.as_str() { Auth::Token } else { Auth::Open },
+        event,
+    })
+}
+
+/// About how many bytes of text the event in this row holds.
+pub(in crate::store) fn weight(stamped: &Stamped, row: &Row<'_>) -> rusqlite::Result<usize> {
+    Ok(match &stamped.event {
+        Event::MessageSent(message) => message.content.len() + message.metadata.as_str().len(),
+        _ => optional_text(row, 5)?.map_or(0, str::len),
+    })
+}
+
+/// Reads [`MESSAGE_COLUMNS`].
+pub(in crate::store) fn message(row: &Row<'_>) -> rusqlite::Result<Arc<Message>> {
+    message_at(row, 0).map(Arc::new)
+}
+
+fn message_at(row: &Row<'_>, first: usize) -> rusqlite::Result<Message> {
+    let message_id = MessageId::trusted(text(row, first + 1)?);
+    let thread_id = optional_text(row, first + 8)?.map(MessageId::trusted);
+    Ok(Message {
+        seq: seq(row, first)?,
+        from_entity: EntityId::trusted(text(row, first + 2)?),
+        to_entity: optional_text(row, first + 3)?.map(EntityId::trusted),
+        channel: optional_text(row, first + 4)?.map(ChannelName::trusted),
+        timestamp: time(row, first + 5)?,
+        message_type: row.get(first + 6)?,
+        reply_to: optional_text(row, first + 7)?.map(MessageId::trusted),
+        thread_id: thread_id.unwrap_or_else(|| message_id.clone()),
+        ack_required: row.get(first + 9)?,
+        content: row.get(first + 10)?,
+        metadata: json_text(row, first + 11)?,
+        message_id,
+    })
+}
+
+/// Reads `message_id, from_entity, to_entity, channel, thread_id`.
+pub(in crate::store) fn message_head(row: &Row<'_>) -> rusqlite::Result<MessageHead> {
+    let message_id = MessageId::trusted(text(row, 0)?);
+    Ok(MessageHead {
+        from_entity: EntityId::trusted(text(row, 1)?),
+        to_entity: optional_text(row, 2)?.map(EntityId::trusted),
+        channel: optional_text(row, 3)?.map(ChannelName::trusted),
+        thread_id: optional_text(row, 4)?.map_or_else(|| message_id.clone(), MessageId::trusted),
+        message_id,
+    })
+}

@@ -1,0 +1,223 @@
+//! What the file looks like: who it belongs to, its tables, and how older files become newer ones.
+
+use std::time::Duration;
+
+use rusqlite::{Connection, Transaction};
+
+/// Marks the file as a hub's: `coor` in ASCII, at byte 68 of the header.
+pub(super) const APPLICATION_ID: i32 = 0x636f_6f72;
+
+/// How to get from schema `n` to schema `n + 1`. Append only: an entry that was released never
+/// changes again, since files exist that went through it.
+const MIGRATIONS: &[&str] = &[SCHEMA_1];
+
+/// The newest schema this version knows.
+pub(super) const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
+
+/// The tables that a file of the newest schema has.
+pub(super) const TABLES: [&str; 9] = [
+    "channels", "cursors", "entities", "events", "messages", "meta", "proposals", "tasks", "votes",
+];
+
+/// Lists are JSON texts; times are milliseconds since 1970; `seq` is the rowid wherever it is the
+/// order that rows are listed in, so that pages need no index of their own.
+const SCHEMA_1: &str = "
+CREATE TABLE meta (
+    key TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The log. `data` is NULL where the event is a message: that stands in `messages`, once.
+CREATE TABLE events (
+    seq INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    actor TEXT,
+    auth TEXT NOT NULL,
+    task_id TEXT,
+    proposal_id TEXT,
+    entity_id TEXT,
+    data TEXT
+) STRICT;
+CREATE INDEX events_by_task ON events (task_id, seq) WHERE task_id IS NOT NULL;
+CREATE INDEX events_by_proposal ON events (proposal_id, seq) WHERE proposal_id IS NOT NULL;
+CREATE INDEX events_by_kind ON events (kind, seq) WHERE kind <> 'message_sent';
+
+-- What is filtered by stands before what may be long, so that filtering reads no overflow page.
+-- `thread_id` is NULL where the message begins its thread.
+CREATE TABLE messages (
+    seq INTEGER PRIMARY KEY,
+    message_id TEXT NOT NULL UNIQUE,
+    from_entity TEXT NOT NULL,
+    to_entity TEXT,
+    channel TEXT,
+    at INTEGER NOT NULL,
+    message_type TEXT NOT NULL,
+    reply_to TEXT,
+    thread_id TEXT,
+    ack_required INTEGER NOT NULL,
+    content TEXT NOT NULL,
+    metadata TEXT NOT NULL
+) STRICT;
+CREATE INDEX messages_by_channel ON messages (channel, seq) WHERE channel IS NOT NULL;
+CREATE INDEX messages_by_recipient ON messages (to_entity, seq) WHERE to_entity IS NOT NULL;
+CREATE INDEX messages_by_pair ON messages (to_entity, from_entity, seq) WHERE to_entity IS NOT NULL;
+CREATE INDEX messages_by_thread ON messages (thread_id, seq) WHERE reply_to IS NOT NULL;
+
+CREATE TABLE entities (
+    entity_id TEXT PRIMARY KEY,
+    entity_type TEXT NOT NULL,
+    name TEXT NOT NULL,
+    capabilities TEXT NOT NULL,
+    metadata TEXT NOT NULL,
+    registered_at INTEGER NOT NULL,
+    registered_seq INTEGER NOT NULL,
+    last_seen INTEGER NOT NULL
+) STRICT;
+
+-- `scope` is 'all', 'direct', or '#' and a channel.
+CREATE TABLE cursors (
+    entity_id TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (entity_id, scope)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE channels (
+    channel TEXT PRIMARY KEY,
+    created_at INTEGER,
+    created_by TEXT,
+    head INTEGER NOT NULL,
+    messages INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE tasks (
+    created_seq INTEGER PRIMARY KEY,
+    task_id TEXT NOT NULL UNIQUE,
+    status TEXT NOT NULL,
+    priority TEXT NOT NULL,
+    created_by TEXT,
+    claimed_by TEXT,
+    requires_human INTEGER NOT NULL,
+    requires_ai INTEGER NOT NULL,
+    claim_token INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    max_attempts INTEGER,
+    retry_delay_seconds INTEGER,
+    not_before INTEGER,
+    lease_expires_at INTEGER,
+    created_at INTEGER NOT NULL,
+    claimed_at INTEGER,
+    completed_at INTEGER,
+    updated_at INTEGER NOT NULL,
+    tags TEXT NOT NULL,
+    capabilities TEXT NOT NULL,
+    depends_on TEXT NOT NULL,
+    blocked_by TEXT NOT NULL,
+    title TEXT NOT NULL,
+    description TEXT NOT NULL,
+    metadata TEXT NOT NULL,
+    result TEXT
+) STRICT;
+CREATE INDEX tasks_by_status ON tasks (status, created_seq);
+CREATE INDEX tasks_by_creator ON tasks (created_by, created_seq) WHERE created_by IS NOT NULL;
+CREATE INDEX tasks_by_holder ON tasks (claimed_by, created_seq) WHERE claimed_by IS NOT NULL;
+
+-- `threshold` is in millionths.
+CREATE TABLE proposals (
+    created_seq INTEGER PRIMARY KEY,
+    proposal_id TEXT NOT NULL UNIQUE,
+    status TEXT NOT NULL,
+    proposed_by TEXT,
+    threshold INTEGER NOT NULL,
+    quorum INTEGER NOT NULL,
+    deadline INTEGER NOT NULL,
+    requires_human INTEGER NOT NULL,
+    early_close INTEGER NOT NULL,
+    forced INTEGER NOT NULL,
+    open_electorate INTEGER NOT NULL,
+    default_quorum INTEGER NOT NULL,
+    tally_for INTEGER NOT NULL,
+    tally_against INTEGER NOT NULL,
+    tally_abstain INTEGER NOT NULL,
+    tally_eligible INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    decided_at INTEGER,
+    electorate TEXT NOT NULL,
+    human_electors TEXT NOT NULL,
+    departed TEXT NOT NULL,
+    title TEXT NOT NULL,
+    description TEXT NOT NULL
+) STRICT;
+CREATE INDEX proposals_by_status ON proposals (status, created_seq);
+
+CREATE TABLE votes (
+    proposal_id TEXT NOT NULL,
+    entity_id TEXT NOT NULL,
+    vote TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    by_human INTEGER NOT NULL,
+    comment TEXT,
+    PRIMARY KEY (proposal_id, entity_id)
+) STRICT, WITHOUT ROWID;
+";
+
+/// How long a write waits for another program that has the file locked, such as a `sqlite3` shell.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Statements kept prepared on each connection: more than there are in the code.
+const STATEMENTS_MAX: usize = 128;
+
+/// What every connection needs. An idle hub stays small: 2 MiB of pages each for five connections.
+pub(super) fn prepare_connection(conn: &Connection) -> rusqlite::Result<()> {
+    conn.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    conn.busy_timeout(BUSY_TIMEOUT)?;
+    conn.execute_batch(
+        "PRAGMA foreign_keys = OFF; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -2048;",
+    )
+}
+
+/// What a connection needs that writes. `fullfsync` makes Apple's disks write through their own
+/// cache, and does nothing elsewhere.
+pub(super) fn prepare_writer(conn: &Connection) -> rusqlite::Result<()> {
+    prepare_connection(conn)?;
+    conn.execute_batch(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+         PRAGMA fullfsync = 1; PRAGMA checkpoint_fullfsync = 1;",
+    )
+}
+
+/// The schema of a file that is the hub's.
+pub(super) fn version(conn: &Connection) -> rusqlite::Result<i64> {
+    conn.query_row("PRAGMA user_version", [], |row| row.get(0))
+}
+
+/// Takes a file from whatever schema it has to the newest, each step in a transaction of its own.
+pub(super) fn migrate(conn: &mut Connection) -> rusqlite::Result<()> {
+    loop {
+        let found = version(conn)?;
+        let step = usize::try_from(found).ok().and_then(|at| MIGRATIONS.get(at));
+        let Some(step) = step else { return Ok(()) };
+        let transaction = conn.transaction()?;
+        transaction.execute_batch(step)?;
+        if found == 0 {
+            begin_history(&transaction)?;
+        }
+        transaction.pragma_update(None, "user_version", found + 1)?;
+        transaction.commit()?;
+    }
+}
+
+/// Names a history that begins. SQLite rolls the dice and looks at the clock: nothing else in this
+/// crate may.
+fn begin_history(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.execute_batch(
+        "INSERT INTO meta (key, value) VALUES
+            ('epoch', lower(hex(randomblob(8)))),
+            ('created_at', CAST(CAST(unixepoch('subsec') * 1000 AS INTEGER) AS TEXT)),
+            ('hub_time', '0'),
+            ('totals', '{\"entities\":[0,0,0,0],\"messages\":0,\"tasks\":0,\"proposals\":0}');",
+    )
+}

@@ -1,0 +1,41 @@
+//! How a server is set up.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use crate::{access::origin::Origins, net::ConnectionLimits};
+
+/// Everything an operator may choose.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where to listen.
+    pub bind: Vec<SocketAddr>,
+    /// Where the hub is kept.
+    pub db: PathBuf,
+    /// Whose pages may call, and under which names the hub is known.
+    pub origins: Origins,
+    /// Bounds on connections.
+    pub connections: ConnectionLimits,
+    /// The largest request body, in bytes.
+    pub body_bytes_max: usize,
+    /// The largest message of a socket, in bytes.
+    pub frame_bytes_max: usize,
+    /// Bounds on what the hub takes in.
+    pub limits: coordhub_core::limits::Limits,
+}
+
+/// The port of the hub.
+pub const PORT: u16 = 8550;
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            bind: vec![SocketAddr::from(([127, 0, 0, 1], PORT))],
+            db: PathBuf::from("coordination_hub.db"),
+            origins: Origins::default(),
+            connections: ConnectionLimits::default(),
+            body_bytes_max: 1024 * 1024,
+            frame_bytes_max: 1024 * 1024,
+            limits: coordhub_core::limits::Limits::default(),
+        }
+    }
+}

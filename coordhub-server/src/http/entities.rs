@@ -1,0 +1,93 @@
+//! Calls about entities.
+
+use coordhub_core::{
+    engine::EntityFilter,
+    ids::EntityId,
+    model::Status,
+    hub::Rejection,
+};
+use serde_json::Value;
+
+use super::call::{
+    AFTER, Call, Change, LIMIT, METADATA, ORDER, Read, optional, required,
+};
+use crate::{
+    wire::{Field, Kind, Problem, reply, reply::Form, request},
+};
+
+const STATUSES: [&str; 3] = ["online", "idle", "offline"];
+/// The four types, for the documents.
+pub const TYPES: [&str; 4] = ["claude_session", "ai_agent", "human", "service"];
+/// The longest `activity`, in bytes.
+const ACTIVITY_BYTES_MAX: usize = 512;
+
+/// Fields of `POST /entities/register`.
+pub const REGISTER: &[Field] = &[
+    required("entity_id", Kind::Text, "The id to take part under."),
+    required("entity_type", Kind::Word(&TYPES), "What you are. Fixed at the first registration."),
+    optional("name", Kind::Text, "What people call you; the id where not given."),
+    optional("capabilities", Kind::Texts, "What you can do; tasks may ask for these."),
+    METADATA,
+];
+
+/// `POST /entities/register`
+pub fn register(call: &Call<'_>) -> Result<Change, Problem> {
+    call.change(request::register(&call.fields)?, "registered")
+}
+
+/// Fields of `GET /entities/list`.
+pub const LIST: &[Field] = &[
+    optional("entity_type", Kind::Word(&TYPES), "Only of this type."),
+    optional("status", Kind::Word(&STATUSES), "Only with this status."),
+    optional("capability", Kind::Text, "Only with this capability."),
+    AFTER,
+    ORDER,
+    LIMIT,
+];
+
+/// `GET /entities/list`
+pub fn list(call: &Call<'_>) -> Result<Read, Problem> {
+    call.reader()?;
+    let filter = EntityFilter {
+        entity_type: request::entity_type(&call.fields, "entity_type")?,
+        status: call.fields.word("status", Status::parse, &STATUSES)?,
+        capability: call.fields.text("capability")?.map(Into::into),
+    };
+    let list = call.app.hub().entities(&filter, call.list_window()?);
+    Ok(Read::Ready(reply::list_of("entities", &list.items, list.next)))
+}
+
+/// `GET /entities/{id}`
+pub fn get(call: &Call<'_>) -> Result<Read, Problem> {
+    call.reader()?;
+    let id = call.fields.needed("id", EntityId::parse)?;
+    let entity = call.app.hub().entity(&id).ok_or(Rejection::UnknownEntity(id))?;
+    Ok(Read::Ready(reply::to_bytes(&entity)))
+}
+
+/// `DELETE /entities/{id}`
+pub fn remove(call: &Call<'_>) -> Result<Change, Problem> {
+    let command = request::remove(&call.fields)?;
+    let id = call.fields.needed_text("id")?.into_owned();
+    let form = Form::Status("removed", vec![("entity_id", Value::from(id))]);
+    Ok(Change { form, ..call.change(command, "removed")? })
+}
+
+/// Fields of `POST /entities/{entity_id}/heartbeat`.
+pub const HEARTBEAT: &[Field] =
+    &[optional("activity", Kind::Text, "What you are doing, in a few words; empty for nothing.")];
+
+/// `POST /entities/{entity_id}/heartbeat`: presence is soft, so this never waits for the disk.
+pub fn heartbeat(call: &Call<'_>) -> Result<Vec<u8>, Problem> {
+    let id = call.needed_caller()?;
+    let activity = call.fields.text("activity")?;
+    if activity.as_ref().is_some_and(|text| text.len() > ACTIVITY_BYTES_MAX) {
+        let detail = format!("activity is a few words: at most {ACTIVITY_BYTES_MAX} bytes");
+        return Err(Problem::field("activity", detail));
+    }
+    let hub = call.app.hub();
+    // A name that never registered has nothing to keep alive.
+    let unknown = || Problem::from(Rejection::UnknownEntity(id.clone()));
+    hub.heartbeat(&id, activity.map(Into::into)).ok_or_else(unknown)?;
+    hub.entity(&id).map(|entity| reply::heartbeat(&entity)).ok_or_else(unknown)
+}

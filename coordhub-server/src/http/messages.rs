@@ -1,0 +1,127 @@
+//! Calls about messages and channels.
+
+use coordhub_core::{
+    engine::{InboxQuery, NoticesAmong, OnlyDirect, RecentQuery, Unread},
+    ids::{ChannelName, EntityId, MessageId},
+};
+use serde_json::Value;
+
+use super::call::{Call, Change, ENTITY_ID, LIMIT, METADATA, Read, optional, required};
+use crate::{
+    access::caller,
+    wire::{Field, Kind, Problem, reply, reply::Form, request},
+};
+
+/// Fields of `POST /messages/send`.
+pub const SEND: &[Field] = &[
+    required("from_entity", Kind::Text, "Who sends it."),
+    required("content", Kind::Text, "What it says."),
+    optional("channel", Kind::Text, "Where; `general` where neither this nor `to_entity` is given."),
+    optional("to_entity", Kind::Text, "To whom alone."),
+    optional("message_type", Kind::Text, "`text` (the default), `alert`, or a word of your own."),
+    METADATA,
+    optional("reply_to", Kind::Text, "The message it answers; it then stays where that one is."),
+];
+
+/// `POST /messages/send`
+pub fn send(call: &Call<'_>) -> Result<Change, Problem> {
+    let from = caller::needed(call.caller()?)?;
+    call.change(request::send(&call.fields, from)?, "sent")
+}
+
+/// Fields of `GET /messages/recent`.
+pub const RECENT: &[Field] = &[
+    optional("channel", Kind::Text, "Only this channel."),
+    LIMIT,
+    optional("before", Kind::Integer, "The newest before this `seq`."),
+    optional("after", Kind::Integer, "The first that follow this `seq`."),
+    optional("thread_id", Kind::Text, "Only this thread."),
+    optional("with", Kind::Text, "Direct messages between you and this entity."),
+    optional("notices", Kind::Flag, "The hub's notices, too."),
+    ENTITY_ID,
+];
+
+/// `GET /messages/recent`
+pub fn recent(call: &Call<'_>) -> Result<Read, Problem> {
+    let notices = call.fields.flag("notices")?.unwrap_or(false);
+    let query = RecentQuery {
+        channel: call.fields.parsed("channel", ChannelName::parse)?,
+        with: call.fields.parsed("with", EntityId::parse)?,
+        thread: call.fields.parsed("thread_id", MessageId::parse)?,
+        before: call.seq("before")?,
+        after: call.seq("after")?,
+        limit: call.message_limit()?,
+        notices: if notices { NoticesAmong::Yes } else { NoticesAmong::No },
+    };
+    let reader = call.reader()?;
+    if let Some(list) = call.app.hub().recent_hot(&reader, &query) {
+        return Ok(Read::Ready(reply::list("messages", &list.items, list.next)));
+    }
+    Read::later(move |app| {
+        let list = app.hub().recent(&reader, &query)?;
+        Ok(reply::list("messages", &list.items, list.next))
+    })
+}
+
+/// Fields of `GET /messages/for/{entity_id}`.
+pub const INBOX: &[Field] = &[
+    optional("after", Kind::Integer, "The first that follow this `seq`."),
+    LIMIT,
+    optional("unread", Kind::Flag, "Only what is not marked read, oldest first."),
+    optional("direct", Kind::Flag, "Only direct messages."),
+];
+
+/// `GET /messages/for/{entity_id}`
+pub fn inbox(call: &Call<'_>) -> Result<Read, Problem> {
+    call.needed_caller()?;
+    let unread = call.fields.flag("unread")?.unwrap_or(false);
+    let direct = call.fields.flag("direct")?.unwrap_or(false);
+    let query = InboxQuery {
+        after: call.seq("after")?,
+        limit: call.message_limit()?,
+        unread: if unread { Unread::Only } else { Unread::AndRead },
+        only_direct: if direct { OnlyDirect::Yes } else { OnlyDirect::No },
+    };
+    let reader = call.reader()?;
+    Read::later(move |app| {
+        let list = app.hub().inbox(&reader, &query)?;
+        Ok(reply::list("messages", &list.items, list.next))
+    })
+}
+
+/// Fields of `POST /messages/for/{entity_id}/ack`.
+pub const ACK: &[Field] = &[
+    required("up_to", Kind::Integer, "Everything up to and with this `seq` is read."),
+    optional("channel", Kind::Text, "Only on this channel."),
+    optional("direct", Kind::Flag, "Only direct messages."),
+];
+
+/// `POST /messages/for/{entity_id}/ack`
+pub fn ack(call: &Call<'_>) -> Result<Change, Problem> {
+    let command = request::move_cursor(&call.fields)?;
+    let up_to = call.seq("up_to")?.map_or(Value::Null, Value::from);
+    let form = Form::Status("acked", vec![("up_to", up_to)]);
+    Ok(Change { form, ..call.change(command, "acked")? })
+}
+
+/// Fields of `GET /messages/{message_id}`.
+pub const GET: &[Field] = &[ENTITY_ID];
+
+/// `GET /messages/{message_id}`
+pub fn get(call: &Call<'_>) -> Result<Read, Problem> {
+    let id = call.fields.needed("message_id", MessageId::parse)?;
+    let reader = call.reader()?;
+    Read::later(move |app| Ok(app.hub().message(&reader, &id)?.to_vec()))
+}
+
+/// Fields of `GET /channels`.
+pub const CHANNELS: &[Field] = &[ENTITY_ID];
+
+/// `GET /channels`
+pub fn channels(call: &Call<'_>) -> Result<Read, Problem> {
+    let reader = call.reader()?;
+    Read::later(move |app| {
+        let head = app.hub().head_seq();
+        Ok(reply::list_of("channels", &app.hub().channels(&reader)?, head))
+    })
+}

@@ -1,0 +1,14 @@
+//! The HTTP face. Start reading at [`router`]: its table is the list of what the hub can do.
+
+pub mod router;
+pub mod call;
+mod handle;
+pub mod entities;
+pub mod messages;
+pub mod tasks;
+pub mod proposals;
+pub mod events;
+pub mod udc;
+pub mod openapi;
+pub mod layers;
+pub mod page;

@@ -1,0 +1,155 @@
+//! Calls about tasks.
+
+use coordhub_core::{
+    ids::EntityId,
+    model::TaskStatus,
+    store::TaskFilter,
+};
+
+use super::call::{
+    AFTER, Call, Change, ENTITY_ID, LIMIT, METADATA, ORDER, Read, optional, required,
+};
+use crate::wire::{Field, Kind, Problem, reply, request};
+
+const STATUSES: [&str; 7] =
+    ["open", "in_progress", "completed", "failed", "cancelled", "blocked", "scheduled"];
+const PRIORITIES: [&str; 4] = ["urgent", "high", "normal", "low"];
+/// How many events of a task's history are shown with it.
+const HISTORY_EVENTS_MAX: usize = 1_000;
+
+/// Fields of `POST /tasks/create`.
+pub const CREATE: &[Field] = &[
+    required("title", Kind::Text, "One line that says what is to be done."),
+    optional("task_id", Kind::Text, "An id of your own; one is made where not given."),
+    optional("description", Kind::Text, "The rest of what is to be said."),
+    optional("created_by", Kind::Text, "Who creates it."),
+    optional("priority", Kind::Word(&PRIORITIES), "How soon; `normal` where not given."),
+    optional("requires_human", Kind::Flag, "Whether only a human may claim it."),
+    optional("requires_ai", Kind::Flag, "Whether only an AI may claim it."),
+    optional("tags", Kind::Texts, "Words to find it by."),
+    optional("capabilities", Kind::Texts, "What its claimer must have registered."),
+    optional("depends_on", Kind::Texts, "Tasks that must be completed first."),
+    METADATA,
+];
+
+/// `POST /tasks/create`
+pub fn create(call: &Call<'_>) -> Result<Change, Problem> {
+    call.change(request::create_task(&call.fields)?, "created")
+}
+
+/// Fields of `GET /tasks/list`.
+pub const LIST: &[Field] = &[
+    optional("status", Kind::Word(&STATUSES), "Only those that stand so."),
+    optional("priority", Kind::Word(&PRIORITIES), "Only with this priority."),
+    optional("requires_human", Kind::Flag, "Only those that need, or do not need, a human."),
+    optional("tag", Kind::Text, "Only with this tag."),
+    optional("created_by", Kind::Text, "Only those created by this entity."),
+    optional("claimed_by", Kind::Text, "Only those held by this entity, or held by it to the end."),
+    optional("ready_for", Kind::Text, "Only those that this entity could claim now."),
+    AFTER,
+    ORDER,
+    LIMIT,
+    ENTITY_ID,
+];
+
+/// `GET /tasks/list`
+pub fn list(call: &Call<'_>) -> Result<Read, Problem> {
+    call.reader()?;
+    let fields = &call.fields;
+    let filter = TaskFilter {
+        status: fields.word("status", TaskStatus::parse, &STATUSES)?,
+        priority: request::priority(fields)?,
+        requires_human: fields.flag("requires_human")?,
+        tag: fields.text("tag")?.map(Into::into),
+        created_by: fields.parsed("created_by", EntityId::parse)?,
+        claimed_by: fields.parsed("claimed_by", EntityId::parse)?,
+    };
+    let ready_for = fields.parsed("ready_for", EntityId::parse)?;
+    let window = call.list_window()?;
+    if let Some(list) = call.app.hub().tasks_hot(&filter, ready_for.as_ref(), window) {
+        return Ok(Read::Ready(reply::list_of("tasks", &list.items, list.next)));
+    }
+    Read::later(move |app| {
+        let list = app.hub().tasks(&filter, ready_for.as_ref(), window)?;
+        Ok(reply::list_of("tasks", &list.items, list.next))
+    })
+}
+
+/// Fields of `GET /tasks/{task_id}`.
+pub const GET: &[Field] = &[ENTITY_ID];
+
+/// `GET /tasks/{task_id}`
+pub fn get(call: &Call<'_>) -> Result<Read, Problem> {
+    call.reader()?;
+    let id = request::task_id(&call.fields)?;
+    Read::later(move |app| {
+        let task = app.hub().task(&id)?;
+        let history = app.hub().task_history(&id, HISTORY_EVENTS_MAX)?;
+        Ok(reply::task_by_id(&task, &history))
+    })
+}
+
+/// Fields of `POST /tasks/{task_id}/update`.
+pub const UPDATE: &[Field] = &[
+    ENTITY_ID,
+    optional("title", Kind::Text, "The new title."),
+    optional("description", Kind::Text, "The new description."),
+    optional("priority", Kind::Word(&PRIORITIES), "The new priority."),
+    optional("tags", Kind::Texts, "The new tags, in place of all of the old."),
+    optional("metadata", Kind::Object, "The new metadata, in place of all of the old."),
+];
+
+/// `POST /tasks/{task_id}/update`
+pub fn update(call: &Call<'_>) -> Result<Change, Problem> {
+    call.change(request::update_task(&call.fields)?, "updated")
+}
+
+/// Fields of `POST /tasks/{task_id}/claim`.
+pub const CLAIM: &[Field] = &[required("entity_id", Kind::Text, "Who claims it.")];
+
+/// `POST /tasks/{task_id}/claim`
+pub fn claim(call: &Call<'_>) -> Result<Change, Problem> {
+    call.change(request::claim_task(&call.fields)?, "claimed")
+}
+
+const CLAIM_TOKEN: Field =
+    optional("claim_token", Kind::Integer, "The token of your claim; a token of an older claim is refused.");
+const HOLDER: Field = optional("entity_id", Kind::Text, "Its holder; another is refused.");
+
+/// Fields of `POST /tasks/{task_id}/complete`.
+pub const COMPLETE: &[Field] =
+    &[HOLDER, optional("result", Kind::Any, "What came of it: any JSON."), CLAIM_TOKEN];
+
+/// `POST /tasks/{task_id}/complete`
+pub fn complete(call: &Call<'_>) -> Result<Change, Problem> {
+    call.change(request::complete_task(&call.fields)?, "completed")
+}
+
+/// Fields of `POST /tasks/{task_id}/fail`.
+pub const FAIL: &[Field] = &[HOLDER, optional("reason", Kind::Text, "Why."), CLAIM_TOKEN];
+
+/// `POST /tasks/{task_id}/fail`
+pub fn fail(call: &Call<'_>) -> Result<Change, Problem> {
+    call.change(request::fail_task(&call.fields)?, "failed")
+}
+
+/// Fields of `POST /tasks/{task_id}/release`.
+pub const RELEASE: &[Field] = &[HOLDER, CLAIM_TOKEN];
+
+/// `POST /tasks/{task_id}/release`
+pub fn release(call: &Call<'_>) -> Result<Change, Problem> {
+    call.change(request::release_task(&call.fields)?, "released")
+}
+
+/// Fields of `POST /tasks/{task_id}/cancel` and `/reopen`.
+pub const BY_CALLER: &[Field] = &[ENTITY_ID];
+
+/// `POST /tasks/{task_id}/cancel`
+pub fn cancel(call: &Call<'_>) -> Result<Change, Problem> {
+    call.change(request::cancel_task(&call.fields)?, "cancelled")
+}
+
+/// `POST /tasks/{task_id}/reopen`
+pub fn reopen(call: &Call<'_>) -> Result<Change, Problem> {
+    call.change(request::reopen_task(&call.fields)?, "reopened")
+}
