@@ -9,6 +9,7 @@ use std::{
 };
 
 use coordhub_core::{Hub, Timestamp};
+use parking_lot::Mutex;
 
 use crate::{access::origin::Origins, config::Config, net::Drain, sockets::Sockets};
 
@@ -30,18 +31,58 @@ struct Inner {
 }
 
 /// What is counted of requests.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Counters {
     requests: AtomicU64,
-    errors: AtomicU64,
+    started: Instant,
+    /// Requests by second for a minute, and failures by minute for an hour.
+    recent: Mutex<Recent>,
+}
+
+#[derive(Debug)]
+struct Recent {
+    requests: Slots,
+    errors: Slots,
+}
+
+/// Sixty slots of time, each with a count; old ones are emptied as time goes on.
+#[derive(Debug)]
+struct Slots {
+    counts: [u64; 60],
+    newest: u64,
+}
+
+impl Slots {
+    fn at(&mut self, slot: u64) -> &mut [u64; 60] {
+        for passed in (self.newest + 1..=slot).rev().take(60) {
+            self.counts[(passed % 60) as usize] = 0;
+        }
+        self.newest = self.newest.max(slot);
+        &mut self.counts
+    }
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        let slots = || Slots { counts: [0; 60], newest: 0 };
+        Self {
+            requests: AtomicU64::new(0),
+            started: Instant::now(),
+            recent: Mutex::new(Recent { requests: slots(), errors: slots() }),
+        }
+    }
 }
 
 impl Counters {
     /// Counts a request that was answered.
     pub fn answered(&self, status: u16) {
         self.requests.fetch_add(1, Relaxed);
+        let second = self.started.elapsed().as_secs();
+        let mut recent = self.recent.lock();
+        recent.requests.at(second)[(second % 60) as usize] += 1;
         if status >= 500 {
-            self.errors.fetch_add(1, Relaxed);
+            let minute = second / 60;
+            recent.errors.at(minute)[(minute % 60) as usize] += 1;
         }
     }
 
@@ -50,9 +91,16 @@ impl Counters {
         self.requests.load(Relaxed)
     }
 
-    /// How many of them failed by a fault of the hub's.
-    pub fn errors(&self) -> u64 {
-        self.errors.load(Relaxed)
+    /// How many of them within the last minute.
+    pub fn requests_last_minute(&self) -> u64 {
+        let second = self.started.elapsed().as_secs();
+        self.recent.lock().requests.at(second).iter().sum()
+    }
+
+    /// How many within the last hour failed for a reason of the hub's.
+    pub fn errors_last_hour(&self) -> u64 {
+        let minute = self.started.elapsed().as_secs() / 60;
+        self.recent.lock().errors.at(minute).iter().sum()
     }
 }
 

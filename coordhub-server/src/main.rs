@@ -1,2 +1,9 @@
-//! stub
-fn main() {}
+//! The `coordhub` command.
+
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

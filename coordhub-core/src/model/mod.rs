@@ -28,6 +28,9 @@ macro_rules! words {
             /// Every value, in the order of the documents.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
+            /// Every word, in the same order.
+            pub const WORDS: &'static [&'static str] = &[$($word,)+];
+
             /// The value that `word` stands for.
             pub fn parse(word: &str) -> Option<Self> {
                 match word {

@@ -253,6 +253,27 @@ impl Subscription {
     }
 }
 
+impl Subscription {
+    /// Waits until there is something to tell, or to read, without taking it: may be dropped at any
+    /// time. Never returns where the hub has closed.
+    pub async fn ready(&mut self) {
+        std::future::poll_fn(|context| self.poll_ready(context)).await;
+    }
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if self.has_more() {
+            return Poll::Ready(());
+        }
+        // Listen, then look again: what was published in between must not be missed.
+        self.shared.signal.listen(&mut self.place, context);
+        if self.has_more() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    fn has_more(&self) -> bool {
+        self.gap.is_some() || !self.buffer.is_empty() || self.shared.window.head() > self.position
+    }
+}
+
 struct NextFuture<'a> {
     subscription: &'a mut Subscription,
 }

@@ -54,7 +54,7 @@ impl Origins {
             // An absolute target names the host, and wins (RFC 9112, 3.2.2).
             (Some(authority), _, None) => Some(authority.as_str()),
             (None, Some(host), None) => host.to_str().ok(),
-            (None, None, _) => None,
+            (None, None, None) | (_, None, Some(_)) => None,
         };
         let Some(host) = host else {
             return Err(forbidden("host_not_allowed", "the request must name one Host"));

@@ -3,7 +3,7 @@
 use coordhub_core::{
     engine::EntityFilter,
     ids::EntityId,
-    model::Status,
+    model::{EntityType, Status},
     hub::Rejection,
 };
 use serde_json::Value;
@@ -15,16 +15,13 @@ use crate::{
     wire::{Field, Kind, Problem, reply, reply::Form, request},
 };
 
-const STATUSES: [&str; 3] = ["online", "idle", "offline"];
-/// The four types, for the documents.
-pub const TYPES: [&str; 4] = ["claude_session", "ai_agent", "human", "service"];
 /// The longest `activity`, in bytes.
 const ACTIVITY_BYTES_MAX: usize = 512;
 
 /// Fields of `POST /entities/register`.
 pub const REGISTER: &[Field] = &[
     required("entity_id", Kind::Text, "The id to take part under."),
-    required("entity_type", Kind::Word(&TYPES), "What you are. Fixed at the first registration."),
+    required("entity_type", Kind::Word(EntityType::WORDS), "What you are. Fixed at the first registration."),
     optional("name", Kind::Text, "What people call you; the id where not given."),
     optional("capabilities", Kind::Texts, "What you can do; tasks may ask for these."),
     METADATA,
@@ -37,8 +34,8 @@ pub fn register(call: &Call<'_>) -> Result<Change, Problem> {
 
 /// Fields of `GET /entities/list`.
 pub const LIST: &[Field] = &[
-    optional("entity_type", Kind::Word(&TYPES), "Only of this type."),
-    optional("status", Kind::Word(&STATUSES), "Only with this status."),
+    optional("entity_type", Kind::Word(EntityType::WORDS), "Only of this type."),
+    optional("status", Kind::Word(Status::WORDS), "Only with this status."),
     optional("capability", Kind::Text, "Only with this capability."),
     AFTER,
     ORDER,
@@ -50,7 +47,7 @@ pub fn list(call: &Call<'_>) -> Result<Read, Problem> {
     call.reader()?;
     let filter = EntityFilter {
         entity_type: request::entity_type(&call.fields, "entity_type")?,
-        status: call.fields.word("status", Status::parse, &STATUSES)?,
+        status: call.fields.word("status", Status::parse, Status::WORDS)?,
         capability: call.fields.text("capability")?.map(Into::into),
     };
     let list = call.app.hub().entities(&filter, call.list_window()?);

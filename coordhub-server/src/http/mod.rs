@@ -2,7 +2,7 @@
 
 pub mod router;
 pub mod call;
-mod handle;
+pub mod handle;
 pub mod entities;
 pub mod messages;
 pub mod tasks;

@@ -1,14 +1,11 @@
 //! Calls about proposals.
 
-use coordhub_core::model::ProposalStatus;
+use coordhub_core::model::{Choice, ProposalStatus};
 
 use super::call::{
     AFTER, Call, Change, ENTITY_ID, LIMIT, ORDER, Read, optional, required,
 };
 use crate::wire::{Field, Kind, Problem, reply, request};
-
-const STATUSES: [&str; 5] = ["open", "approved", "rejected", "expired", "withdrawn"];
-const CHOICES: [&str; 3] = ["for", "against", "abstain"];
 
 /// Fields of `POST /proposals/create`.
 pub const CREATE: &[Field] = &[
@@ -32,7 +29,7 @@ pub fn create(call: &Call<'_>) -> Result<Change, Problem> {
 
 /// Fields of `GET /proposals/list`.
 pub const LIST: &[Field] = &[
-    optional("status", Kind::Word(&STATUSES), "Only those that stand so."),
+    optional("status", Kind::Word(ProposalStatus::WORDS), "Only those that stand so."),
     AFTER,
     ORDER,
     LIMIT,
@@ -42,7 +39,7 @@ pub const LIST: &[Field] = &[
 /// `GET /proposals/list`
 pub fn list(call: &Call<'_>) -> Result<Read, Problem> {
     call.reader()?;
-    let status = call.fields.word("status", ProposalStatus::parse, &STATUSES)?;
+    let status = call.fields.word("status", ProposalStatus::parse, ProposalStatus::WORDS)?;
     let window = call.list_window()?;
     Read::later(move |app| {
         let list = app.hub().proposals(status, window)?;
@@ -63,7 +60,7 @@ pub fn get(call: &Call<'_>) -> Result<Read, Problem> {
 /// Fields of `POST /proposals/{proposal_id}/vote`.
 pub const VOTE: &[Field] = &[
     required("entity_id", Kind::Text, "Who votes."),
-    required("vote", Kind::Word(&CHOICES), "The vote; it may be changed while the proposal is open."),
+    required("vote", Kind::Word(Choice::WORDS), "The vote; it may be changed while the proposal is open."),
     optional("comment", Kind::Text, "Why."),
 ];
 

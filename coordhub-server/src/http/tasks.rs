@@ -2,7 +2,7 @@
 
 use coordhub_core::{
     ids::EntityId,
-    model::TaskStatus,
+    model::{Priority, TaskStatus},
     store::TaskFilter,
 };
 
@@ -11,9 +11,6 @@ use super::call::{
 };
 use crate::wire::{Field, Kind, Problem, reply, request};
 
-const STATUSES: [&str; 7] =
-    ["open", "in_progress", "completed", "failed", "cancelled", "blocked", "scheduled"];
-const PRIORITIES: [&str; 4] = ["urgent", "high", "normal", "low"];
 /// How many events of a task's history are shown with it.
 const HISTORY_EVENTS_MAX: usize = 1_000;
 
@@ -23,7 +20,7 @@ pub const CREATE: &[Field] = &[
     optional("task_id", Kind::Text, "An id of your own; one is made where not given."),
     optional("description", Kind::Text, "The rest of what is to be said."),
     optional("created_by", Kind::Text, "Who creates it."),
-    optional("priority", Kind::Word(&PRIORITIES), "How soon; `normal` where not given."),
+    optional("priority", Kind::Word(Priority::WORDS), "How soon; `normal` where not given."),
     optional("requires_human", Kind::Flag, "Whether only a human may claim it."),
     optional("requires_ai", Kind::Flag, "Whether only an AI may claim it."),
     optional("tags", Kind::Texts, "Words to find it by."),
@@ -39,8 +36,8 @@ pub fn create(call: &Call<'_>) -> Result<Change, Problem> {
 
 /// Fields of `GET /tasks/list`.
 pub const LIST: &[Field] = &[
-    optional("status", Kind::Word(&STATUSES), "Only those that stand so."),
-    optional("priority", Kind::Word(&PRIORITIES), "Only with this priority."),
+    optional("status", Kind::Word(TaskStatus::WORDS), "Only those that stand so."),
+    optional("priority", Kind::Word(Priority::WORDS), "Only with this priority."),
     optional("requires_human", Kind::Flag, "Only those that need, or do not need, a human."),
     optional("tag", Kind::Text, "Only with this tag."),
     optional("created_by", Kind::Text, "Only those created by this entity."),
@@ -57,7 +54,7 @@ pub fn list(call: &Call<'_>) -> Result<Read, Problem> {
     call.reader()?;
     let fields = &call.fields;
     let filter = TaskFilter {
-        status: fields.word("status", TaskStatus::parse, &STATUSES)?,
+        status: fields.word("status", TaskStatus::parse, TaskStatus::WORDS)?,
         priority: request::priority(fields)?,
         requires_human: fields.flag("requires_human")?,
         tag: fields.text("tag")?.map(Into::into),
@@ -94,7 +91,7 @@ pub const UPDATE: &[Field] = &[
     ENTITY_ID,
     optional("title", Kind::Text, "The new title."),
     optional("description", Kind::Text, "The new description."),
-    optional("priority", Kind::Word(&PRIORITIES), "The new priority."),
+    optional("priority", Kind::Word(Priority::WORDS), "The new priority."),
     optional("tags", Kind::Texts, "The new tags, in place of all of the old."),
     optional("metadata", Kind::Object, "The new metadata, in place of all of the old."),
 ];

@@ -196,9 +196,8 @@ fn deadline(fields: &Fields<'_>) -> Result<Deadline, Problem> {
 
 /// `POST /proposals/{proposal_id}/vote`.
 pub fn cast_vote(fields: &Fields<'_>) -> Result<Command, Problem> {
-    let words: Vec<_> = Choice::ALL.iter().map(|choice| choice.as_str()).collect();
     let vote = fields
-        .word("vote", Choice::parse, &words)?
+        .word("vote", Choice::parse, Choice::WORDS)?
         .ok_or_else(|| Problem::field("vote", "vote is missing: for, against or abstain"))?;
     Ok(Command::CastVote(CastVote {
         proposal_id: proposal_id(fields)?,
@@ -232,14 +231,12 @@ pub fn entity_type(
     fields: &Fields<'_>,
     name: &'static str,
 ) -> Result<Option<EntityType>, Problem> {
-    let words: Vec<_> = EntityType::ALL.iter().map(|kind| kind.as_str()).collect();
-    fields.word(name, EntityType::parse, &words)
+    fields.word(name, EntityType::parse, EntityType::WORDS)
 }
 
 /// One of the four priorities.
 pub fn priority(fields: &Fields<'_>) -> Result<Option<Priority>, Problem> {
-    let words: Vec<_> = Priority::ALL.iter().map(|priority| priority.as_str()).collect();
-    fields.word("priority", Priority::parse, &words)
+    fields.word("priority", Priority::parse, Priority::WORDS)
 }
 
 fn metadata(fields: &Fields<'_>) -> Result<JsonText, Problem> {

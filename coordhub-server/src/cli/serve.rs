@@ -1,0 +1,112 @@
+//! `coordhub serve`.
+
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+
+use clap::Args;
+use coordhub_server::{
+    Config, access::origin::Origins,
+    net::{ConnectionLimits, Drain, Signals},
+};
+
+/// How the hub is run. Each option may also stand in the environment, as `COORDHUB_…`.
+#[derive(Args, Debug)]
+pub(crate) struct ServeArgs {
+    /// Where to listen; may be given several times.
+    #[arg(long, env = "COORDHUB_BIND", value_delimiter = ',', default_value = "127.0.0.1:8550")]
+    bind: Vec<SocketAddr>,
+
+    /// The file that the hub is kept in; made where there is none.
+    #[arg(long, env = "COORDHUB_DB", default_value = "coordination_hub.db")]
+    db: PathBuf,
+
+    /// A further name that the hub may be called by, as it stands in `Host`.
+    #[arg(long, env = "COORDHUB_ALLOW_HOST", value_delimiter = ',', value_name = "HOST")]
+    allow_host: Vec<String>,
+
+    /// An origin (`scheme://host[:port]`) whose pages may call the hub.
+    #[arg(long, env = "COORDHUB_ALLOW_ORIGIN", value_delimiter = ',', value_name = "ORIGIN")]
+    allow_origin: Vec<String>,
+
+    /// How many connections may be open at a time.
+    #[arg(long, env = "COORDHUB_MAX_CONNECTIONS", value_name = "COUNT")]
+    max_connections: Option<usize>,
+
+    /// What is logged: error, warn, info, debug or trace, or a filter such as `coordhub_core=debug`.
+    #[arg(long, env = "COORDHUB_LOG_LEVEL", default_value = "info", value_name = "LEVEL")]
+    log_level: String,
+}
+
+impl ServeArgs {
+    fn into_config(self) -> Config {
+        let mut connections = ConnectionLimits::default();
+        if let Some(most) = self.max_connections {
+            connections.connections_max = most;
+        }
+        let lower = |names: Vec<String>| names.iter().map(|name| name.to_ascii_lowercase()).collect();
+        Config {
+            bind: self.bind,
+            db: self.db,
+            origins: Origins { hosts: lower(self.allow_host), origins: self.allow_origin },
+            connections: connections.fit_descriptors(raise_descriptors()),
+            ..Config::default()
+        }
+    }
+}
+
+/// Raises the soft limit of open files to the hard one, as every server of many sockets must.
+fn raise_descriptors() -> u64 {
+    rlimit::increase_nofile_limit(u64::MAX).unwrap_or(1_024)
+}
+
+/// Runs the hub until it is told to stop. Exit status: 0 after a drain, 1 where it could not start.
+pub(crate) fn run(args: ServeArgs) -> ExitCode {
+    start_log(&args.log_level);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(why) => return refuse(&format!("the async runtime cannot start: {why}")),
+    };
+    let ended = runtime.block_on(serve(args.into_config()));
+    // Reads that hang on a broken disk must not keep the process.
+    runtime.shutdown_background();
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => refuse(&why),
+    }
+}
+
+fn refuse(why: &str) -> ExitCode {
+    eprintln!("coordhub: {}", why.replace('\n', " "));
+    ExitCode::FAILURE
+}
+
+async fn serve(config: Config) -> Result<(), String> {
+    let signals = Signals::install().map_err(|why| format!("signals cannot be caught: {why}"))?;
+    let drain = Drain::new();
+    let db = config.db.clone();
+    let running =
+        coordhub_server::start(config, drain.clone()).await.map_err(|why| why.to_string())?;
+    let addresses = running.local_addresses();
+    for address in addresses {
+        eprintln!("listening on http://{address}");
+    }
+    let port = addresses.first().map_or(0, SocketAddr::port);
+    eprintln!(
+        "coordhub {}: file {}, open mode (callers name themselves); open http://localhost:{port}",
+        env!("CARGO_PKG_VERSION"),
+        db.display()
+    );
+    tokio::spawn(signals.drive(drain));
+    running.run().await;
+    Ok(())
+}
+
+fn start_log(level: &str) {
+    let filter = tracing_subscriber::EnvFilter::try_new(level)
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    // A second subscriber in one process is a program that embeds the command: it keeps its own.
+    let _set = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .try_init();
+}

@@ -1,0 +1,142 @@
+//! `GET /events`: the log as pages, and waiting for the next one.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use bytes::Bytes;
+use coordhub_core::{
+    event::Event,
+    ids::ChannelName,
+    limits::ROWS_MAX,
+    subscribe::{Channels, Filter, Gap, Item, Next, Show, Start},
+};
+
+use super::call::{Call, ENTITY_ID, LIMIT, optional};
+use crate::{app::App, bridge, wire::{Field, Kind, Problem}};
+
+/// The longest that a caller may ask to wait.
+const WAIT_SECONDS_MAX: u64 = 60;
+
+/// Fields of `GET /events`.
+pub const LIST: &[Field] = &[
+    optional("since", Kind::Text, "Only what follows this `seq`, or `<epoch>:<seq>`; 0 where not given."),
+    optional("wait", Kind::Integer, "How many seconds to wait where there is nothing, 0 to 60."),
+    optional("kinds", Kind::Text, "Only these kinds, parted by commas."),
+    optional("channels", Kind::Text, "Of channel messages only those on these channels, parted by commas."),
+    LIMIT,
+    ENTITY_ID,
+];
+
+/// Fields of `GET /ws/{entity_id}`.
+pub const SOCKET: &[Field] = &[
+    optional("since", Kind::Text, "Begin after this `seq`, or `<epoch>:<seq>`; with what comes next where not given."),
+    optional("channels", Kind::Text, "Channels to subscribe to, parted by commas."),
+    optional("notices", Kind::Text, "`none`, `mine`, or kinds of notices parted by commas; all where not given."),
+    optional("events", Kind::Flag, "Also the events that no message and no notice shows."),
+];
+
+/// What a caller wants of the log.
+#[derive(Debug)]
+pub struct Wanted {
+    filter: Filter,
+    start: Start,
+    wait: Duration,
+    limit: usize,
+}
+
+/// Reads what a caller wants.
+pub fn wanted(call: &Call<'_>) -> Result<Wanted, Problem> {
+    let reader = call.reader()?;
+    let kinds = call.fields.comma_texts("kinds")?.map(known_kinds).transpose()?;
+    let limit = call.fields.integer_in("limit", 1..=ROWS_MAX as u64)?;
+    let wait = call.fields.integer_in("wait", 0..=WAIT_SECONDS_MAX)?.unwrap_or(0);
+    Ok(Wanted {
+        filter: Filter {
+            reader: reader.id,
+            channels: channels(call)?.map_or(Channels::All, Channels::Named),
+            show: Show::Log { kinds },
+        },
+        start: since(call)?.unwrap_or(Start::After(0)),
+        wait: Duration::from_secs(wait),
+        limit: limit.map_or(ROWS_MAX, |limit| limit as usize),
+    })
+}
+
+/// The channels that the parameter `channels` names.
+pub fn channels(call: &Call<'_>) -> Result<Option<BTreeSet<ChannelName>>, Problem> {
+    let Some(names) = call.fields.comma_texts("channels")? else { return Ok(None) };
+    let parse = |name: &String| {
+        ChannelName::parse(name).map_err(|why| Problem::field("channels", why.to_string()))
+    };
+    names.iter().map(parse).collect::<Result<_, _>>().map(Some)
+}
+
+/// The position that the parameter `since` names: `<seq>`, or `<epoch>:<seq>`.
+pub fn since(call: &Call<'_>) -> Result<Option<Start>, Problem> {
+    let Some(text) = call.fields.text("since")? else { return Ok(None) };
+    let wrong = || Problem::field("since", "since must be a seq, or <epoch>:<seq>");
+    let start = match text.rsplit_once(':') {
+        Some((epoch, seq)) if !epoch.is_empty() => {
+            Start::AfterIn(epoch.to_owned(), seq.parse().map_err(|_| wrong())?)
+        }
+        Some(_) => return Err(wrong()),
+        None => Start::After(text.parse().map_err(|_| wrong())?),
+    };
+    Ok(Some(start))
+}
+
+fn known_kinds(kinds: Vec<String>) -> Result<BTreeSet<String>, Problem> {
+    match kinds.iter().find(|kind| !Event::KINDS.contains(&kind.as_str())) {
+        Some(kind) => {
+            let detail = format!("there is no kind of event {kind:?}; there are {}", Event::KINDS.join(", "));
+            Err(Problem::field("kinds", detail))
+        }
+        None => Ok(kinds.into_iter().collect()),
+    }
+}
+
+/// One page of the log; waits for its first event where there is none and the caller wants to wait.
+pub async fn answer(app: &App, wanted: Wanted) -> Result<Bytes, Problem> {
+    let Wanted { filter, start, wait, limit } = wanted;
+    let mut subscription = app.hub().subscribe(filter, start);
+    let deadline = tokio::time::sleep(wait);
+    tokio::pin!(deadline);
+    let drain = app.drain().clone();
+    let stopping = drain.wait();
+    tokio::pin!(stopping);
+    let (mut found, mut gap): (Vec<Bytes>, Option<Gap>) = (Vec::new(), None);
+    while found.len() < limit {
+        let next = match subscription.try_next() {
+            Next::Idle if !found.is_empty() || wait.is_zero() || gap.is_some() => break,
+            Next::Idle => tokio::select! {
+                next = subscription.next() => next,
+                () = &mut deadline => break,
+                () = &mut stopping => break,
+            },
+            next => next,
+        };
+        match next {
+            Next::Item(Item::Shown(entry, _)) => found.push(entry.event_json().clone()),
+            Next::Item(Item::Gap(met)) => gap = Some(met),
+            Next::Item(Item::Cursor(_)) => {}
+            Next::Behind => subscription = bridge::catch_up(subscription).await?,
+            Next::Idle => break,
+        }
+    }
+    Ok(page(app, &found, subscription.position(), gap))
+}
+
+fn page(app: &App, found: &[Bytes], next: u64, gap: Option<Gap>) -> Bytes {
+    let mut body = crate::wire::reply::list("events", found, next);
+    // What follows belongs inside the object.
+    body.pop();
+    body.extend_from_slice(format!(",\"epoch\":\"{}\"", app.hub().epoch()).as_bytes());
+    if let Some(Gap { reason, oldest_seq, head_seq }) = gap {
+        let reason = reason.as_str();
+        let gap = format!(
+            ",\"gap\":{{\"reason\":\"{reason}\",\"oldest_seq\":{oldest_seq},\"head_seq\":{head_seq}}}"
+        );
+        body.extend_from_slice(gap.as_bytes());
+    }
+    body.push(b'}');
+    body.into()
+}

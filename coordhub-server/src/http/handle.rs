@@ -1,0 +1,134 @@
+//! From a request to its response.
+
+use axum::{
+    body::Body,
+    http::{HeaderValue, Request, Response, StatusCode, header, request::Parts},
+};
+use bytes::Bytes;
+
+use super::{
+    call::{Call, Change, Read},
+    events, openapi, page,
+    router::{self, Action, Route},
+};
+use crate::{
+    access::caller::{CALLER_HEADER, Named},
+    app::App,
+    bridge,
+    net::{BodyError, read_body},
+    wire::{Fields, Problem, path, reply},
+    ws,
+};
+
+/// Answers one request, whatever it is.
+pub async fn handle(app: &App, request: Request<Body>) -> Response<Body> {
+    match answer(app, request).await {
+        Ok(response) => response,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn answer(app: &App, request: Request<Body>) -> Result<Response<Body>, Problem> {
+    let (mut parts, body) = request.into_parts();
+    let Some(route) = router::find(&parts.method, parts.uri.path()) else {
+        return Err(no_route(&parts));
+    };
+    match route.action {
+        Action::Page => return Ok(page::page()),
+        Action::OpenApi => return Ok(json(Bytes::from_static(openapi::document()))),
+        Action::Socket => return ws::upgrade(app, route, &mut parts).await,
+        Action::Events => {
+            let wanted = events::wanted(&call_of(app, route, &parts, &[])?)?;
+            return events::answer(app, wanted).await.map(json);
+        }
+        _ => {}
+    }
+    let body = match route.method {
+        router::Method2::Post => read(app, body).await?,
+        _ => Bytes::new(),
+    };
+    let call = call_of(app, route, &parts, &body)?;
+    let body = match route.action {
+        Action::Change(make) => {
+            let change = make(&call)?;
+            drop(call);
+            perform(app, change).await?
+        }
+        Action::Soft(act) => act(&call)?,
+        Action::Read(look) => match look(&call)? {
+            Read::Ready(body) => body,
+            Read::Later(read) => {
+                drop(call);
+                bridge::blocking(app, read).await?
+            }
+        },
+        _ => return Err(no_route(&parts)),
+    };
+    Ok(json(body.into()))
+}
+
+/// Submits a change now, and answers when it is on disk.
+pub fn perform(
+    app: &App,
+    change: Change,
+) -> impl Future<Output = Result<Vec<u8>, Problem>> + Send + 'static + use<> {
+    let Change { caller, command, form } = change;
+    let ticket = app.hub().submit(caller, command);
+    let app = app.clone();
+    async move { Ok(reply::change(app.hub(), &form, ticket?.await?)) }
+}
+
+/// The call that a request makes.
+pub fn call_of<'a>(
+    app: &'a App,
+    route: &'static Route,
+    parts: &'a Parts,
+    body: &'a [u8],
+) -> Result<Call<'a>, Problem> {
+    let mut fields = Fields::of_body(body)?.with_query(parts.uri.query())?;
+    for (name, segment) in path::parameters(route.path, parts.uri.path()) {
+        let value = path::decode(segment).ok_or_else(|| {
+            Problem::field(name, format!("{name} in the path is not percent-encoded UTF-8"))
+        })?;
+        fields.push_path(name, value);
+    }
+    let header = parts.headers.get(CALLER_HEADER).map(HeaderValue::as_bytes);
+    let named = Named { header, socket: None };
+    Ok(Call { app, fields, named, caller_in: route.caller_in })
+}
+
+async fn read(app: &App, body: Body) -> Result<Bytes, Problem> {
+    let config = app.config();
+    let (most, patience) = (config.body_bytes_max, config.connections.body_progress_timeout);
+    read_body(body, most, patience).await.map_err(|error| match error {
+        BodyError::TooLarge { limit_bytes } => {
+            let detail = format!("the body is larger than the {limit_bytes} bytes that are taken");
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+        }
+        BodyError::TooSlow => Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "too_slow",
+            "the body came too slowly; send it without long pauses",
+        ),
+        _ => Problem::not_json("the body broke off before its end"),
+    })
+}
+
+fn no_route(parts: &Parts) -> Problem {
+    let path = parts.uri.path();
+    let methods = router::methods_of(path);
+    if methods.is_empty() {
+        let detail = "there is no such path; GET /openapi.json lists what there is";
+        return Problem::new(StatusCode::NOT_FOUND, "unknown_path", detail);
+    }
+    let allow = methods.join(", ");
+    let detail = format!("this path takes {allow}, not {}", parts.method);
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail).allow(allow)
+}
+
+fn json(body: Bytes) -> Response<Body> {
+    let mut response = Response::new(Body::from(body));
+    let kind = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}

@@ -1,0 +1,228 @@
+//! `/openapi.json`, made from the route table and the model, so that it cannot say anything else.
+
+use std::sync::LazyLock;
+
+use coordhub_core::model::{
+    ChannelView, EntityType, EntityView, Message, Priority, Proposal, ProposalStatus, Recipients,
+    Status, Tally, Task, TaskStatus, Vote,
+};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        ArrayBuilder, ComponentsBuilder, ContentBuilder, HttpMethod, InfoBuilder, ObjectBuilder,
+        OpenApi, OpenApiBuilder, OpenApiVersion, PathItem, PathsBuilder, Ref, RefOr, Required,
+        ResponseBuilder, ResponsesBuilder, Schema, SchemaFormat, KnownFormat, Type,
+        path::{Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn},
+        request_body::{RequestBody, RequestBodyBuilder},
+    },
+};
+
+use super::router::{Method2, ROUTES, ReplyKind, Route};
+use crate::wire::{Field, Kind, Need};
+
+/// The document, as JSON.
+pub fn document() -> &'static [u8] {
+    static DOCUMENT: LazyLock<Vec<u8>> =
+        LazyLock::new(|| crate::wire::reply::to_bytes(&open_api()));
+    &DOCUMENT
+}
+
+const ABOUT: &str = "A coordination hub for AI agents, people and services. \
+    Every reply to a change leaves after the change is on disk. A body is read as JSON whatever its \
+    Content-Type says. Every refusal is `application/problem+json` with a stable `code`.";
+
+fn open_api() -> OpenApi {
+    let mut paths = PathsBuilder::new();
+    for route in ROUTES {
+        let method = match route.method {
+            Method2::Get => HttpMethod::Get,
+            Method2::Post => HttpMethod::Post,
+            Method2::Delete => HttpMethod::Delete,
+        };
+        paths = paths.path(route.path, PathItem::new(method, operation(route)));
+    }
+    let info = InfoBuilder::new()
+        .title("Coordination Hub")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(ABOUT));
+    let components = ComponentsBuilder::new()
+        .schema("Channel", ChannelView::schema())
+        .schema("Entity", EntityView::schema())
+        .schema("EntityType", EntityType::schema())
+        .schema("Message", Message::schema())
+        .schema("Priority", Priority::schema())
+        .schema("Problem", problem())
+        .schema("Proposal", Proposal::schema())
+        .schema("ProposalStatus", ProposalStatus::schema())
+        .schema("Recipients", Recipients::schema())
+        .schema("Status", Status::schema())
+        .schema("Tally", Tally::schema())
+        .schema("Task", Task::schema())
+        .schema("TaskStatus", TaskStatus::schema())
+        .schema("Vote", Vote::schema());
+    let choice = <coordhub_core::model::Choice as ToSchema>::name();
+    let components = components.schema(choice, coordhub_core::model::Choice::schema());
+    OpenApiBuilder::new()
+        .openapi(OpenApiVersion::Version31)
+        .info(info.build())
+        .paths(paths.build())
+        .components(Some(components.build()))
+        .build()
+}
+
+fn operation(route: &Route) -> Operation {
+    let first = route.path.split('/').nth(1).unwrap_or_default();
+    let tag = match first {
+        "entities" | "messages" | "tasks" | "proposals" => first,
+        "channels" => "messages",
+        "events" | "ws" => "real time",
+        "" | "openapi.json" => "documents",
+        _ => "udc",
+    };
+    let mut operation = OperationBuilder::new()
+        .summary(Some(route.summary))
+        .operation_id(Some(operation_id(route)))
+        .tag(tag)
+        .parameters(Some(path_parameters(route)));
+    match route.method {
+        Method2::Post => operation = operation.request_body(Some(body(route))),
+        Method2::Get | Method2::Delete => {
+            operation = operation.parameters(Some(route.fields.iter().map(query_parameter)));
+        }
+    }
+    let mut responses = ResponsesBuilder::new();
+    responses = match route.reply {
+        ReplyKind::Socket => responses.response("101", ResponseBuilder::new().description("The socket.")),
+        _ => responses.response("200", success(route.reply)),
+    };
+    let refusal = ResponseBuilder::new()
+        .description("A refusal.")
+        .content("application/problem+json", content(Ref::from_schema_name("Problem")));
+    operation.responses(responses.response("default", refusal).build()).build()
+}
+
+fn operation_id(route: &Route) -> String {
+    let words = route.path.split(['/', '{', '}', '.']).filter(|word| !word.is_empty());
+    let method = route.method.as_str().to_ascii_lowercase();
+    words.fold(method, |id, word| format!("{id}_{word}"))
+}
+
+fn path_parameters(route: &Route) -> impl Iterator<Item = Parameter> {
+    route.path.split('/').filter_map(|word| word.strip_prefix('{')?.strip_suffix('}')).map(|name| {
+        ParameterBuilder::new()
+            .name(name)
+            .parameter_in(ParameterIn::Path)
+            .required(Required::True)
+            .schema(Some(of_type(Type::String)))
+            .build()
+    })
+}
+
+fn query_parameter(field: &Field) -> Parameter {
+    ParameterBuilder::new()
+        .name(field.name)
+        .parameter_in(ParameterIn::Query)
+        .required(Required::False)
+        .description(Some(field.doc))
+        .schema(Some(schema_of(field)))
+        .build()
+}
+
+fn body(route: &Route) -> RequestBody {
+    let mut object = ObjectBuilder::new();
+    for field in route.fields {
+        object = object.property(field.name, schema_of(field));
+        if field.need == Need::Required {
+            object = object.required(field.name);
+        }
+    }
+    RequestBodyBuilder::new().content("application/json", content(object)).build()
+}
+
+fn schema_of(field: &Field) -> RefOr<Schema> {
+    let typed = |kind: Type| of_type(kind).description(Some(field.doc));
+    match field.kind {
+        Kind::Text => typed(Type::String).into(),
+        Kind::Word(words) => typed(Type::String).enum_values(Some(words.iter().copied())).into(),
+        Kind::Integer => typed(Type::Integer).minimum(Some(0.0)).into(),
+        Kind::Number => typed(Type::Number).into(),
+        Kind::Flag => typed(Type::Boolean).into(),
+        Kind::Time => {
+            let time = SchemaFormat::KnownFormat(KnownFormat::DateTime);
+            typed(Type::String).format(Some(time)).into()
+        }
+        Kind::Texts => ArrayBuilder::new()
+            .items(of_type(Type::String))
+            .description(Some(field.doc))
+            .into(),
+        Kind::Object => typed(Type::Object).into(),
+        Kind::Any => utoipa::openapi::schema::empty().into(),
+    }
+}
+
+fn of_type(kind: Type) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(kind)
+}
+
+fn success(reply: ReplyKind) -> ResponseBuilder {
+    let done = || {
+        ObjectBuilder::new()
+            .property("status", of_type(Type::String))
+            .required("status")
+            .property("seq", of_type(Type::Integer))
+            .required("seq")
+    };
+    let with = |noun: &str, id: &str, schema: &str| {
+        done()
+            .property(id, of_type(Type::String))
+            .required(id)
+            .property(noun, Ref::from_schema_name(schema))
+            .required(noun)
+    };
+    let object: RefOr<Schema> = match reply {
+        ReplyKind::Entity => with("entity", "entity_id", "Entity").into(),
+        ReplyKind::Task => with("task", "task_id", "Task").into(),
+        ReplyKind::Proposal => with("proposal", "proposal_id", "Proposal")
+            .property("tally", Ref::from_schema_name("Tally"))
+            .required("tally")
+            .property("proposal_status", Ref::from_schema_name("ProposalStatus"))
+            .required("proposal_status")
+            .into(),
+        ReplyKind::Sent => with("message", "message_id", "Message")
+            .property("timestamp", of_type(Type::String))
+            .required("timestamp")
+            .property("recipients", Ref::from_schema_name("Recipients"))
+            .required("recipients")
+            .into(),
+        ReplyKind::Done => done().into(),
+        ReplyKind::One(name) => Ref::from_schema_name(name).into(),
+        ReplyKind::List(plural, name) => ObjectBuilder::new()
+            .property(plural, ArrayBuilder::new().items(Ref::from_schema_name(name)))
+            .required(plural)
+            .property("count", of_type(Type::Integer))
+            .required("count")
+            .property("next", of_type(Type::Integer))
+            .required("next")
+            .into(),
+        ReplyKind::Object => ObjectBuilder::new().into(),
+        ReplyKind::Page | ReplyKind::Socket => {
+            let html = content(of_type(Type::String));
+            return ResponseBuilder::new().description("The page.").content("text/html", html);
+        }
+    };
+    ResponseBuilder::new().description("Done.").content("application/json", content(object))
+}
+
+fn problem() -> ObjectBuilder {
+    let mut object = ObjectBuilder::new()
+        .property("status", of_type(Type::Integer))
+        .required("status");
+    for name in ["type", "title", "detail", "code"] {
+        object = object.property(name, of_type(Type::String)).required(name);
+    }
+    object.property("field", of_type(Type::String))
+}
+
+fn content(schema: impl Into<RefOr<Schema>>) -> utoipa::openapi::Content {
+    ContentBuilder::new().schema(Some(schema)).build()
+}

@@ -1,0 +1,272 @@
+//! The route table: everything the hub can be asked, in one list.
+
+use axum::http::Method;
+
+use super::{
+    call::{Call, Change, Read},
+    entities, events, messages, proposals, tasks, udc,
+};
+use crate::{
+    access::caller::CallerIn,
+    wire::{Field, Problem},
+};
+
+/// One thing the hub can be asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Route {
+    /// The method.
+    pub method: Method2,
+    /// The path, with `{name}` where an id stands.
+    pub path: &'static str,
+    /// What it does, in a few words.
+    pub summary: &'static str,
+    /// What it answers with, for the documents.
+    pub reply: ReplyKind,
+    /// Where its caller is named.
+    pub caller_in: CallerIn,
+    /// The fields it takes, beside those in its path.
+    pub fields: &'static [Field],
+    /// What it does.
+    pub action: Action,
+}
+
+/// The methods the hub's routes have.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Method2 {
+    /// Reads.
+    Get,
+    /// Changes.
+    Post,
+    /// Removes.
+    Delete,
+}
+
+impl Method2 {
+    /// Its word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Delete => "DELETE",
+        }
+    }
+
+    /// Whether a request of `method` is meant. `HEAD` is a `GET` without its body.
+    pub fn takes(self, method: &Method) -> bool {
+        match self {
+            Self::Get => method == Method::GET || method == Method::HEAD,
+            Self::Post => method == Method::POST,
+            Self::Delete => method == Method::DELETE,
+        }
+    }
+}
+
+/// What a route does.
+#[derive(Clone, Copy, Debug)]
+pub enum Action {
+    /// Makes a command, and answers when what it decided is on disk.
+    Change(fn(&Call<'_>) -> Result<Change, Problem>),
+    /// Changes what is soft, and answers at once.
+    Soft(fn(&Call<'_>) -> Result<Vec<u8>, Problem>),
+    /// Reads.
+    Read(fn(&Call<'_>) -> Result<Read, Problem>),
+    /// Waits for events.
+    Events,
+    /// Becomes a socket.
+    Socket,
+    /// Shows the page.
+    Page,
+    /// Shows the OpenAPI document.
+    OpenApi,
+}
+
+/// What a route answers with.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ReplyKind {
+    /// `{"status", "seq", "entity_id", "entity"}`.
+    Entity,
+    /// `{"status", "seq", "task_id", "task"}`.
+    Task,
+    /// `{"status", "seq", "proposal_id", "proposal", "tally", "proposal_status"}`.
+    Proposal,
+    /// The reply to `send`.
+    Sent,
+    /// `{"status", "seq", …}`.
+    Done,
+    /// One object, bare.
+    One(&'static str),
+    /// A list of such objects under a plural.
+    List(&'static str, &'static str),
+    /// An object that the documents describe in words.
+    Object,
+    /// Not JSON.
+    Page,
+    /// A socket.
+    Socket,
+}
+
+use Action::{Change as C, Read as R, Soft};
+use CallerIn::{EntityId as ByEntityId, Field as ByField, Path as ByPath};
+use Method2::{Delete, Get, Post};
+
+#[rustfmt::skip]
+const fn route(
+    method: Method2, path: &'static str, summary: &'static str, reply: ReplyKind, caller_in: CallerIn,
+    fields: &'static [Field], action: Action,
+) -> Route {
+    Route { method, path, summary, reply, caller_in, fields, action }
+}
+
+/// Every route, in the order of the documents.
+#[rustfmt::skip]
+pub const ROUTES: &[Route] = &[
+    route(Post, "/entities/register", "Take part, or change what you said of yourself", ReplyKind::Entity, ByEntityId, entities::REGISTER, C(entities::register)),
+    route(Get, "/entities/list", "Who takes part, and who is there", ReplyKind::List("entities", "Entity"), ByEntityId, entities::LIST, R(entities::list)),
+    route(Get, "/entities/{id}", "One entity", ReplyKind::One("Entity"), ByEntityId, &[], R(entities::get)),
+    route(Delete, "/entities/{id}", "Take part no longer", ReplyKind::Done, ByEntityId, messages::GET, C(entities::remove)),
+    route(Post, "/entities/{entity_id}/heartbeat", "Say that you are there", ReplyKind::Object, ByPath, entities::HEARTBEAT, Soft(entities::heartbeat)),
+
+    route(Post, "/messages/send", "Send a message, to a channel or to one entity", ReplyKind::Sent, ByField("from_entity"), messages::SEND, C(messages::send)),
+    route(Get, "/messages/recent", "Recent messages, oldest first", ReplyKind::List("messages", "Message"), ByEntityId, messages::RECENT, R(messages::recent)),
+    route(Get, "/messages/for/{entity_id}", "Your inbox", ReplyKind::List("messages", "Message"), ByPath, messages::INBOX, R(messages::inbox)),
+    route(Post, "/messages/for/{entity_id}/ack", "Mark messages read", ReplyKind::Done, ByPath, messages::ACK, C(messages::ack)),
+    route(Get, "/messages/{message_id}", "One message", ReplyKind::One("Message"), ByEntityId, messages::GET, R(messages::get)),
+    route(Get, "/channels", "The channels you may know of, and what is unread", ReplyKind::List("channels", "Channel"), ByEntityId, messages::CHANNELS, R(messages::channels)),
+
+    route(Post, "/tasks/create", "Create a task", ReplyKind::Task, ByField("created_by"), tasks::CREATE, C(tasks::create)),
+    route(Get, "/tasks/list", "Tasks, in order of creation", ReplyKind::List("tasks", "Task"), ByEntityId, tasks::LIST, R(tasks::list)),
+    route(Get, "/tasks/{task_id}", "One task, with its history", ReplyKind::One("Task"), ByEntityId, tasks::GET, R(tasks::get)),
+    route(Post, "/tasks/{task_id}/update", "Change what a task says", ReplyKind::Task, ByEntityId, tasks::UPDATE, C(tasks::update)),
+    route(Post, "/tasks/{task_id}/claim", "Claim a task: exactly one claimer wins", ReplyKind::Task, ByEntityId, tasks::CLAIM, C(tasks::claim)),
+    route(Post, "/tasks/{task_id}/complete", "Complete a task you hold", ReplyKind::Task, ByEntityId, tasks::COMPLETE, C(tasks::complete)),
+    route(Post, "/tasks/{task_id}/fail", "Give a task up as failed", ReplyKind::Task, ByEntityId, tasks::FAIL, C(tasks::fail)),
+    route(Post, "/tasks/{task_id}/release", "Give a task back", ReplyKind::Task, ByEntityId, tasks::RELEASE, C(tasks::release)),
+    route(Post, "/tasks/{task_id}/cancel", "Withdraw a task", ReplyKind::Task, ByEntityId, tasks::BY_CALLER, C(tasks::cancel)),
+    route(Post, "/tasks/{task_id}/reopen", "Open a failed or cancelled task again", ReplyKind::Task, ByEntityId, tasks::BY_CALLER, C(tasks::reopen)),
+
+    route(Post, "/proposals/create", "Put a question to the vote", ReplyKind::Proposal, ByField("proposed_by"), proposals::CREATE, C(proposals::create)),
+    route(Get, "/proposals/list", "Proposals, in order of creation", ReplyKind::List("proposals", "Proposal"), ByEntityId, proposals::LIST, R(proposals::list)),
+    route(Get, "/proposals/{proposal_id}", "One proposal, with its votes", ReplyKind::One("Proposal"), ByEntityId, proposals::GET, R(proposals::get)),
+    route(Post, "/proposals/{proposal_id}/vote", "Vote, or change your vote", ReplyKind::Proposal, ByEntityId, proposals::VOTE, C(proposals::vote)),
+    route(Post, "/proposals/{proposal_id}/close", "Decide a proposal whose outcome is certain", ReplyKind::Proposal, ByEntityId, proposals::BY_CALLER, C(proposals::close)),
+    route(Post, "/proposals/{proposal_id}/withdraw", "Take a proposal back", ReplyKind::Proposal, ByEntityId, proposals::BY_CALLER, C(proposals::withdraw)),
+
+    route(Get, "/events", "What happened since a position; waits for it where asked", ReplyKind::Object, ByEntityId, events::LIST, Action::Events),
+    route(Get, "/ws/{entity_id}", "Everything as it happens, over a WebSocket", ReplyKind::Socket, ByPath, events::SOCKET, Action::Socket),
+
+    route(Get, "/health", "Whether the hub works", ReplyKind::Object, ByEntityId, &[], R(udc::health)),
+    route(Get, "/capabilities", "What the hub can do", ReplyKind::Object, ByEntityId, &[], R(udc::capabilities)),
+    route(Get, "/state", "How the hub is doing", ReplyKind::Object, ByEntityId, &[], R(udc::state)),
+    route(Get, "/dependencies", "What the hub depends on", ReplyKind::Object, ByEntityId, &[], R(udc::dependencies)),
+    route(Post, "/message", "A message between UDC services, kept on the channel technical", ReplyKind::Object, ByField("source"), udc::MESSAGE, C(udc::message)),
+    route(Get, "/message", "What POST /message takes", ReplyKind::Object, ByEntityId, &[], R(udc::describe_message)),
+
+    route(Get, "/", "The hub's page", ReplyKind::Page, ByEntityId, &[], Action::Page),
+    route(Get, "/openapi.json", "This document", ReplyKind::Object, ByEntityId, &[], Action::OpenApi),
+];
+
+impl Route {
+    /// The name of the operation: the route's words joined by dots, without its ids.
+    pub fn op(&self) -> String {
+        let words = self.path.split('/').filter(|word| !word.is_empty() && !word.starts_with('{'));
+        let mut op = words.collect::<Vec<_>>().join(".");
+        if self.method == Delete {
+            op.push_str(".delete");
+        }
+        op
+    }
+
+    /// Whether `path` is of this route: same segments, an id in each place for one.
+    pub fn matches(&self, path: &str) -> bool {
+        let mut segments = path.split('/');
+        let mut words = self.path.split('/');
+        loop {
+            match (words.next(), segments.next()) {
+                (None, None) => return true,
+                (Some(word), Some(segment)) => {
+                    let fits = if word.starts_with('{') { !segment.is_empty() } else { word == segment };
+                    if !fits {
+                        return false;
+                    }
+                }
+                _ => return false,
+            }
+        }
+    }
+}
+
+/// The change, or soft change, that a socket's `op` names.
+pub fn by_op(op: &str) -> Option<&'static Route> {
+    let changes = |action| matches!(action, Action::Change(_) | Action::Soft(_));
+    ROUTES.iter().find(|route| changes(route.action) && route.op() == op)
+}
+
+/// The methods that `path` takes, for `Allow`; none where there is no such path.
+pub fn methods_of(path: &str) -> Vec<&'static str> {
+    let mut methods = Vec::new();
+    for route in ROUTES.iter().filter(|route| most_specific(route, path)) {
+        methods.push(route.method.as_str());
+        if route.method == Get {
+            methods.push("HEAD");
+        }
+    }
+    methods
+}
+
+/// The route that a request is of.
+pub fn find(method: &Method, path: &str) -> Option<&'static Route> {
+    ROUTES.iter().find(|route| route.method.takes(method) && most_specific(route, path))
+}
+
+/// A word of the routes is no id: `/tasks/list` is never the task called `list`.
+fn most_specific(route: &Route, path: &str) -> bool {
+    if !route.matches(path) {
+        return false;
+    }
+    let literal = |other: &&Route| other.path == path;
+    route.path == path || !ROUTES.iter().any(|other| literal(&other))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_find_their_routes() {
+        for (method, path, expected) in [
+            ("GET", "/tasks/list", Some("/tasks/list")),
+            ("GET", "/tasks/t1", Some("/tasks/{task_id}")),
+            ("HEAD", "/tasks/t1", Some("/tasks/{task_id}")),
+            ("POST", "/tasks/t1/claim", Some("/tasks/{task_id}/claim")),
+            ("GET", "/messages/for/a", Some("/messages/for/{entity_id}")),
+            ("GET", "/", Some("/")),
+            ("GET", "/tasks/", None),
+            ("GET", "/tasks", None),
+            ("POST", "/tasks/list", None),
+            ("GET", "/tasks/create", None),
+            ("GET", "/tasks/t1/claim/", None),
+            ("GET", "//tasks/list", None),
+        ] {
+            let found = find(&method.parse().expect("a method"), path);
+            assert_eq!(found.map(|route| route.path), expected, "{method} {path}");
+        }
+        assert_eq!(methods_of("/tasks/create"), ["POST"]);
+        assert_eq!(methods_of("/entities/x"), ["GET", "HEAD", "DELETE"]);
+        assert!(methods_of("/nowhere").is_empty());
+    }
+
+    #[test]
+    fn operations_have_names_of_their_own() {
+        let mut names: Vec<String> = ROUTES
+            .iter()
+            .filter(|route| matches!(route.action, Action::Change(_) | Action::Soft(_)))
+            .map(Route::op)
+            .collect();
+        assert!(names.contains(&"tasks.claim".to_owned()));
+        assert!(names.contains(&"messages.for.ack".to_owned()));
+        let count = names.len();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+}

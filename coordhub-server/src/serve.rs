@@ -1,0 +1,114 @@
+//! From a configuration to a running service, and to its end.
+
+use std::{net::SocketAddr, time::Duration};
+
+use coordhub_core::{
+    Hub,
+    store::StoreError,
+    subscribe::{Channels, Filter, Item, Next, Show, Start},
+};
+
+use crate::{
+    app::App,
+    bridge,
+    config::Config,
+    http::layers::Face,
+    net::{BindError, Drain, Drained, Listeners},
+    sockets::Closing,
+};
+
+/// The service could not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// Its file could not be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Its address could not be had.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// It would listen where others can reach it, and has no way to know them.
+    #[error("{0} can be reached from other machines, and this version has no way to know who calls; bind a loopback address such as 127.0.0.1:8550")]
+    NotLoopback(SocketAddr),
+}
+
+/// A hub's whole face, to mount in an axum program. The hub's sockets close when `drain` begins.
+pub fn router(hub: Hub, config: Config, drain: Drain) -> axum::Router {
+    let app = App::new(hub, config, drain);
+    tokio::spawn(close_sockets_of_removed(app.clone()));
+    axum::Router::new().fallback_service(Face::new(app))
+}
+
+/// A service that listens and has not yet ended.
+#[derive(Debug)]
+pub struct Running {
+    app: App,
+    listeners: Listeners,
+    drain: Drain,
+}
+
+/// Opens the hub's file and its addresses.
+pub async fn start(config: Config, drain: Drain) -> Result<Running, ServeError> {
+    if let Some(address) = config.bind.iter().find(|address| !address.ip().is_loopback()) {
+        return Err(ServeError::NotLoopback(*address));
+    }
+    let (limits, db) = (config.limits.clone(), config.db.clone());
+    // Before the file: an address in use should not cost a look at a large file.
+    let listeners = Listeners::bind(&config.bind).await?;
+    let opened = tokio::task::spawn_blocking(move || Hub::builder().limits(limits).open(db)).await;
+    let hub = opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+    let app = App::new(hub, config, drain.clone());
+    Ok(Running { app, listeners, drain })
+}
+
+impl Running {
+    /// Where it listens.
+    pub fn local_addresses(&self) -> &[SocketAddr] {
+        self.listeners.local_addresses()
+    }
+
+    /// The server's state.
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// Serves until the drain has ended; then closes the hub, which saves presence.
+    pub async fn run(self) -> Drained {
+        let Self { app, listeners, drain } = self;
+        let watching = tokio::spawn(close_sockets_of_removed(app.clone()));
+        let limits = app.config().connections;
+        let drained = crate::net::serve(listeners, Face::new(app.clone()), limits, drain).await;
+        watching.abort();
+        let closed = tokio::task::spawn_blocking(move || app.hub().close());
+        // A store that hangs must not keep the process from ending.
+        if tokio::time::timeout(Duration::from_secs(1), closed).await.is_err() {
+            tracing::warn!("the store did not close in time; what was acknowledged is on disk");
+        }
+        drained
+    }
+}
+
+/// Closes the sockets of entities as they are removed, whoever removed them.
+async fn close_sockets_of_removed(app: App) {
+    let filter = Filter {
+        reader: None,
+        channels: Channels::Named(Default::default()),
+        show: Show::Log { kinds: Some(["entity_removed".to_owned()].into()) },
+    };
+    let mut subscription = app.hub().subscribe(filter, Start::Live);
+    loop {
+        match subscription.next().await {
+            Next::Item(Item::Shown(entry, _)) => {
+                if let Some(coordhub_core::event::Event::EntityRemoved(event)) = entry.event() {
+                    app.sockets().close(&event.entity_id, Closing::EntityRemoved);
+                }
+            }
+            Next::Item(_) => {}
+            Next::Behind => match bridge::catch_up(subscription).await {
+                Ok(caught_up) => subscription = caught_up,
+                Err(_) => return,
+            },
+            Next::Idle => return,
+        }
+    }
+}

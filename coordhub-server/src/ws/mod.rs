@@ -1,0 +1,7 @@
+//! `WS /ws/{entity_id}`: the session is pure, the socket drives it.
+
+pub mod session;
+mod socket;
+mod upgrade;
+
+pub use upgrade::upgrade;

@@ -1,0 +1,432 @@
+//! Drives one socket: moves frames between it, the session, the hub and the subscription.
+
+use std::{pin::pin, time::Duration};
+
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
+use bytes::Bytes;
+use coordhub_core::{
+    Hub, Outcome,
+    engine::Connection,
+    hub::policy,
+    ids::EntityId,
+    subscribe::{Filter, Item, Next, Start, Subscription},
+};
+use futures_util::{FutureExt, SinkExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use tokio::time::{Instant, interval_at, timeout};
+use tokio_tungstenite::tungstenite;
+
+use super::session::{self, Ask, Frame, Misframe, Opening};
+use crate::{
+    access::caller::{CallerIn, Named},
+    app::App,
+    bridge,
+    http::{
+        call::{Call, Change},
+        handle::perform,
+        router::{self, Action},
+    },
+    sockets::Closing,
+    wire::{Fields, Problem},
+};
+
+/// How often a socket is pinged.
+const PING_EVERY: Duration = Duration::from_secs(20);
+/// A socket that says nothing for so long is gone; neither does one that takes nothing.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
+/// A replay without named channels begins after so long without a frame.
+const QUIET: Duration = Duration::from_millis(250);
+/// How many changes one socket may have under way; the next frame is read when one is answered.
+const CALLS_MAX: usize = 64;
+/// How many frames are joined into one write.
+const JOINED_FRAMES_MAX: usize = 128;
+
+/// A socket as it was asked for.
+#[derive(Debug)]
+pub struct Opened {
+    /// Whose it is.
+    pub entity: EntityId,
+    /// What it wants to see.
+    pub filter: Filter,
+    /// From where on.
+    pub start: Start,
+    /// When the stream begins.
+    pub opening: Opening,
+}
+
+/// Why a socket ends, as the close frame says it.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    /// The client left, or cannot be reached.
+    Gone,
+    /// With this code and reason.
+    Close(u16, &'static str),
+}
+
+struct Session {
+    app: App,
+    entity: EntityId,
+    socket: WebSocket,
+    /// `None` while it is away reading the store.
+    subscription: Option<Subscription>,
+    catching_up: Option<BoxFuture<'static, Option<Subscription>>>,
+    opening: Opening,
+    calls: FuturesUnordered<BoxFuture<'static, String>>,
+    connection: Connection,
+    heard_at: Instant,
+}
+
+/// Serves a socket until it ends.
+pub async fn serve(app: App, socket: WebSocket, opened: Opened) {
+    let Opened { entity, filter, start, opening } = opened;
+    let mut closing = app.sockets().listen(&entity);
+    let hub = app.hub().clone();
+    let connection = hub.connect(&entity);
+    let drain = app.drain().clone();
+    let sockets_app = app.clone();
+    let mut session = Session {
+        app,
+        socket,
+        subscription: None,
+        catching_up: None,
+        opening,
+        calls: FuturesUnordered::new(),
+        connection,
+        heard_at: Instant::now(),
+        entity: entity.clone(),
+    };
+    // The subscription is taken before `hello`, so that what is published in between follows it.
+    session.subscription = Some(hub.subscribe(filter, start));
+    let mut stopping = pin!(drain.wait());
+    let end = tokio::select! {
+        end = session.run(&hub) => end,
+        () = &mut stopping => End::Close(1012, "the hub is stopping"),
+        why = closed(&mut closing) => match why {
+            Closing::EntityRemoved => End::Close(4404, "the entity was removed"),
+        },
+    };
+    session.end(end).await;
+    drop(closing);
+    sockets_app.sockets().release(&entity);
+}
+
+async fn closed(closing: &mut tokio::sync::watch::Receiver<Option<Closing>>) -> Closing {
+    match closing.wait_for(Option::is_some).await.ok().and_then(|why| *why) {
+        Some(why) => why,
+        None => std::future::pending().await,
+    }
+}
+
+impl Session {
+    async fn run(&mut self, hub: &Hub) -> End {
+        let hello = format!(
+            "{{\"type\":\"hello\",\"epoch\":\"{}\",\"head_seq\":{},\"oldest_seq\":{}}}",
+            hub.epoch(),
+            hub.head_seq(),
+            hub.oldest_seq()
+        );
+        if let Err(end) = self.feed(text(hello)).await {
+            return end;
+        }
+        let mut pings = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
+        loop {
+            if let Err(end) = self.deliver().await {
+                return end;
+            }
+            let stepped = tokio::select! {
+                frame = self.socket.recv(), if self.calls.len() < CALLS_MAX => self.heard(frame).await,
+                Some(answer) = self.calls.next() => self.feed(text(answer)).await,
+                caught_up = wait_for(&mut self.catching_up) => self.caught_up(caught_up),
+                () = rung(&mut self.subscription), if self.opening == Opening::Begun => Ok(()),
+                () = tokio::time::sleep(QUIET), if self.opening == Opening::Waiting => {
+                    self.opening = Opening::Begun;
+                    Ok(())
+                }
+                _ = pings.tick() => self.ping().await,
+            };
+            if let Err(end) = stepped {
+                return end;
+            }
+        }
+    }
+
+    /// Feeds what the subscription has, joined into one write, until it has no more.
+    async fn deliver(&mut self) -> Result<(), End> {
+        loop {
+            // Answers that are there go along.
+            while let Some(Some(answer)) = self.calls.next().now_or_never() {
+                self.feed(text(answer)).await?;
+            }
+            let fed = match self.opening {
+                Opening::Begun => self.feed_items().await?,
+                Opening::Waiting => 0,
+            };
+            self.flush().await?;
+            if fed < JOINED_FRAMES_MAX {
+                return Ok(());
+            }
+            // A long replay must not keep the client's own frames from being read.
+            while let Some(frame) = self.socket.recv().now_or_never() {
+                self.heard(frame).await?;
+                if self.calls.len() >= CALLS_MAX {
+                    break;
+                }
+            }
+        }
+    }
+
+    async fn feed_items(&mut self) -> Result<usize, End> {
+        for fed in 0..JOINED_FRAMES_MAX {
+            let Some(subscription) = &mut self.subscription else { return Ok(fed) };
+            let frame = match subscription.try_next() {
+                Next::Idle => return Ok(fed),
+                Next::Behind => {
+                    if let Some(subscription) = self.subscription.take() {
+                        self.catching_up = Some(catch_up(subscription).boxed());
+                    }
+                    return Ok(fed);
+                }
+                Next::Item(item) => frame_of(&item),
+            };
+            if let Some(frame) = frame {
+                self.feed(frame).await?;
+            }
+        }
+        Ok(JOINED_FRAMES_MAX)
+    }
+
+    fn caught_up(&mut self, subscription: Option<Subscription>) -> Result<(), End> {
+        self.catching_up = None;
+        // What could not be read now is asked for again when the client is back.
+        self.subscription = Some(subscription.ok_or(End::Close(1013, "the store cannot be read"))?);
+        Ok(())
+    }
+
+    /// What came from the client.
+    async fn heard(&mut self, frame: Option<Result<Message, axum::Error>>) -> Result<(), End> {
+        self.heard_at = Instant::now();
+        self.connection.touch(self.app.hub().now());
+        match frame {
+            None => Err(End::Gone),
+            Some(Err(error)) => Err(broken(error)),
+            Some(Ok(Message::Text(frame))) => self.frame(&frame).await,
+            Some(Ok(Message::Binary(_))) => {
+                let problem = Problem::field("frame", "frames are JSON text, not binary");
+                self.feed(text(session::error(&problem, None))).await
+            }
+            // Pongs are sent by the library; a close is answered by it before `None` comes.
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Close(_))) => Ok(()),
+        }
+    }
+
+    async fn frame(&mut self, frame: &str) -> Result<(), End> {
+        let Frame { ask, mark } = match session::read(frame) {
+            Ok(frame) => frame,
+            Err(Misframe { problem, mark }) => {
+                self.opening = self.opening.after(None);
+                return self.feed(text(session::error(&problem, mark))).await;
+            }
+        };
+        self.opening = self.opening.after(Some(&ask));
+        let answer = match ask {
+            Ask::Ping => Some("{\"type\":\"pong\"}".to_owned()),
+            Ask::Ready => None,
+            Ask::Subscribe(channel) => {
+                let reader = self.app.hub().reader(Some(self.entity.clone()));
+                Some(match policy::check_subscribe(&reader, &channel) {
+                    Ok(()) => {
+                        self.wait_for_subscription().await?.add_channel(channel.clone());
+                        session::subscribed(&channel)
+                    }
+                    Err(rejection) => session::error(&rejection.into(), mark),
+                })
+            }
+            Ask::Unsubscribe(channel) => {
+                self.wait_for_subscription().await?.remove_channel(&channel);
+                Some(session::unsubscribed(&channel))
+            }
+            Ask::Message(message) => match self.change("messages.send", message) {
+                Ok(Do::Change(change)) => {
+                    self.calls.push(send(self.app.clone(), change, mark));
+                    None
+                }
+                Ok(Do::Done(_)) => None,
+                Err(problem) => Some(session::error(&problem, mark)),
+            },
+            Ask::Call { op, args } => match self.change(&op, args) {
+                Ok(Do::Change(change)) => {
+                    self.calls.push(call(self.app.clone(), change, mark));
+                    None
+                }
+                Ok(Do::Done(body)) => Some(session::reply(200, &body, mark)),
+                Err(problem) => Some(refused(&problem, mark)),
+            },
+        };
+        match answer {
+            Some(answer) => self.feed(text(answer)).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The subscription, which may be away reading the store.
+    async fn wait_for_subscription(&mut self) -> Result<&mut Subscription, End> {
+        if self.subscription.is_none() {
+            let caught_up = wait_for(&mut self.catching_up).await;
+            self.caught_up(caught_up)?;
+        }
+        self.subscription.as_mut().ok_or(End::Gone)
+    }
+
+    /// The change that an operation makes; soft ones are done on the spot.
+    fn change(&self, op: &str, args: &str) -> Result<Do, Problem> {
+        let route = router::by_op(op).ok_or_else(|| {
+            Problem::field("op", format!("there is no operation {op:?}; GET /capabilities lists the calls"))
+        })?;
+        let named = Named { header: None, socket: Some(&self.entity) };
+        let fields = Fields::of_body(args.as_bytes())?;
+        let caller_in = match route.caller_in {
+            // The socket stands for the path, which may still be given and must then agree.
+            CallerIn::Path => CallerIn::EntityId,
+            place => place,
+        };
+        let call = Call { app: &self.app, fields, named, caller_in };
+        match route.action {
+            Action::Change(make) => make(&call).map(Do::Change),
+            Action::Soft(act) => act(&call).map(Do::Done),
+            _ => Err(Problem::field("op", "this operation is not a change")),
+        }
+    }
+
+    async fn ping(&mut self) -> Result<(), End> {
+        if self.heard_at.elapsed() > SILENCE_MAX {
+            return Err(End::Gone);
+        }
+        let cursor = self.subscription.as_mut().and_then(Subscription::take_cursor);
+        if let Some(seq) = cursor.filter(|_| self.opening == Opening::Begun) {
+            self.feed(text(cursor_frame(seq))).await?;
+        }
+        self.feed(Message::Ping(Bytes::new())).await
+    }
+
+    /// Puts a frame into the write buffer, which empties itself where it is full.
+    async fn feed(&mut self, frame: Message) -> Result<(), End> {
+        taken(timeout(SILENCE_MAX, self.socket.feed(frame)).await)
+    }
+
+    async fn flush(&mut self) -> Result<(), End> {
+        taken(timeout(SILENCE_MAX, self.socket.flush()).await)
+    }
+
+    async fn end(mut self, end: End) {
+        if let End::Close(code, reason) = end {
+            let close = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
+            // Whoever does not take the close frame within a second learns from the connection's end.
+            let closed = async {
+                self.socket.send(Message::Close(Some(close))).await.ok()?;
+                while self.socket.recv().await?.is_ok() {}
+                Some(())
+            };
+            let _told = timeout(Duration::from_secs(1), closed).await;
+        }
+    }
+}
+
+/// What a call came to before it is answered.
+enum Do {
+    Change(Change),
+    Done(Vec<u8>),
+}
+
+fn send(app: App, change: Change, mark: Option<&str>) -> BoxFuture<'static, String> {
+    let mark = mark.map(str::to_owned);
+    // Submitted now, so that a socket's changes are decided in the order of its frames.
+    let ticket = app.hub().submit(change.caller, change.command);
+    async move {
+        let answered: Result<_, coordhub_core::HubError> = async { ticket?.await }.await;
+        match answered.map(|reply| reply.outcome) {
+            Ok(Outcome::Message(message, _)) => {
+                session::sent(message.message_id.as_str(), message.seq, mark.as_deref())
+            }
+            Ok(_) => session::error(&coordhub_core::HubError::Internal.into(), mark.as_deref()),
+            Err(error) => session::error(&Problem::from(error), mark.as_deref()),
+        }
+    }
+    .boxed()
+}
+
+fn call(app: App, change: Change, mark: Option<&str>) -> BoxFuture<'static, String> {
+    let mark = mark.map(str::to_owned);
+    let performed = perform(&app, change);
+    async move {
+        match performed.await {
+            Ok(body) => session::reply(200, &body, mark.as_deref()),
+            Err(problem) => refused(&problem, mark.as_deref()),
+        }
+    }
+    .boxed()
+}
+
+fn refused(problem: &Problem, mark: Option<&str>) -> String {
+    session::reply(problem.status().as_u16(), problem.to_json().to_string().as_bytes(), mark)
+}
+
+async fn catch_up(subscription: Subscription) -> Option<Subscription> {
+    bridge::catch_up(subscription).await.inspect_err(|why| tracing::warn!(%why, "a catch-up failed")).ok()
+}
+
+/// Waits for what is under way; for ever where nothing is.
+async fn wait_for<T>(under_way: &mut Option<BoxFuture<'static, T>>) -> T {
+    match under_way {
+        Some(future) => future.await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits until the subscription has something to say.
+async fn rung(subscription: &mut Option<Subscription>) {
+    match subscription {
+        Some(subscription) => subscription.ready().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn frame_of(item: &Item) -> Option<Message> {
+    match item {
+        Item::Shown(entry, view) => {
+            let frame = entry.frame(*view)?;
+            // Frames are made of text; checking that again costs less than a copy.
+            Some(Message::Text(Utf8Bytes::try_from(frame).ok()?))
+        }
+        Item::Cursor(seq) => Some(text(cursor_frame(*seq))),
+        Item::Gap(gap) => Some(text(format!(
+            "{{\"type\":\"gap\",\"reason\":\"{}\",\"oldest_seq\":{},\"head_seq\":{}}}",
+            gap.reason.as_str(),
+            gap.oldest_seq,
+            gap.head_seq
+        ))),
+    }
+}
+
+fn cursor_frame(seq: u64) -> String {
+    format!("{{\"type\":\"cursor\",\"seq\":{seq}}}")
+}
+
+fn text(frame: String) -> Message {
+    Message::Text(frame.into())
+}
+
+fn taken(written: Result<Result<(), axum::Error>, tokio::time::error::Elapsed>) -> Result<(), End> {
+    match written {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) | Err(_) => Err(End::Gone),
+    }
+}
+
+/// The close code for what the client did wrong.
+fn broken(error: axum::Error) -> End {
+    match error.into_inner().downcast_ref::<tungstenite::Error>() {
+        Some(tungstenite::Error::Utf8(_)) => End::Close(1007, "a text frame is not UTF-8"),
+        Some(tungstenite::Error::Capacity(_)) => End::Close(1009, "a message is over 1 MiB"),
+        Some(tungstenite::Error::Protocol(_)) => End::Close(1002, "not the WebSocket protocol"),
+        _ => End::Gone,
+    }
+}
