@@ -3,7 +3,10 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::to_json;
-use crate::{Timestamp, hub::{State, Totals}};
+use crate::{
+    Timestamp,
+    hub::{State, Totals},
+};
 
 /// What `meta` says.
 pub(in crate::store) struct Meta {
@@ -21,12 +24,17 @@ pub(in crate::store) fn write(conn: &Connection, state: &State) -> rusqlite::Res
 }
 
 pub(in crate::store) fn read(conn: &Connection) -> rusqlite::Result<Meta> {
-    let value = |key: &str| conn.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0));
+    let value = |key: &str| {
+        conn.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0))
+    };
     let totals: String = value("totals")?;
     let now: String = value("hub_time")?;
     Ok(Meta {
         epoch: value("epoch")?,
-        now: now.parse().map(Timestamp::from_millis).map_err(|error| super::unreadable(0, error))?,
+        now: now
+            .parse()
+            .map(Timestamp::from_millis)
+            .map_err(|error| super::unreadable(0, error))?,
         totals: serde_json::from_str(&totals).map_err(|error| super::unreadable(0, error))?,
     })
 }
