@@ -52,13 +52,9 @@ pub(super) fn look(path: &Path, origin: Origin) -> Result<Found, StoreError> {
             Ok(Found::Nothing)
         };
     }
-    check_header(path, length, has_log, origin)?;
-    if size(&beside(path, "-journal")) > 0 {
-        // A hub never leaves one. Rolling it back would change a file that may not be ours.
-        let why = "another program left a transaction unfinished (the -journal file beside it); \
-                   open it once with the program that wrote it";
-        return Err(foreign(path, why));
-    }
+    // The old hub, when killed, leaves a journal: SQLite rolls it back when the file is adopted.
+    let is_unfinished = has_log || size(&beside(path, "-journal")) > 0;
+    check_header(path, length, is_unfinished, origin)?;
     let conn = open_unchanged(path, has_log).map_err(|error| damage(path, error))?;
     identify(&conn, path)
 }
@@ -127,7 +123,12 @@ fn read_newest(conn: &Connection, table: &str) -> rusqlite::Result<()> {
 /// Magic, page size, and size against page count. Where a log stands beside the file, the newest
 /// pages are in that, and the file may be shorter than its header says: a hub that was killed while
 /// copying pages leaves it so.
-fn check_header(path: &Path, length: u64, has_log: bool, origin: Origin) -> Result<(), StoreError> {
+fn check_header(
+    path: &Path,
+    length: u64,
+    is_unfinished: bool,
+    origin: Origin,
+) -> Result<(), StoreError> {
     let mut header = [0; 100];
     let read = File::open(path).and_then(|mut file| file.read_exact(&mut header));
     if let Err(error) = read {
@@ -154,7 +155,7 @@ fn check_header(path: &Path, length: u64, has_log: bool, origin: Origin) -> Resu
     };
     // The count is to be believed where its writer has noted the same change at both places.
     let pages = if word(24) == word(92) { u64::from(word(28)) } else { 0 };
-    if !has_log && (length < pages * page || length % page != 0) {
+    if !is_unfinished && (length < pages * page || !length.is_multiple_of(page)) {
         let why = format!("it has {length} bytes, and its header says {pages} pages of {page}");
         return Err(damaged(path, &why));
     }

@@ -10,20 +10,23 @@ use rusqlite::Connection;
 
 use super::{StoreError, damage, io_error, lock::beside, schema};
 
-/// Makes an empty hub's file at `path`, whole or not at all.
+/// Makes an empty hub's file at `path`.
 pub(super) fn hub(path: &Path) -> Result<(), StoreError> {
-    whole(path, path, |conn| {
-        schema::prepare_writer(conn)?;
-        schema::migrate(conn)
+    whole(path, path, |fresh| {
+        private().open(fresh).map_err(|error| io_error(fresh, error))?;
+        fill(fresh, |conn| {
+            schema::prepare_writer(conn)?;
+            schema::migrate(conn)
+        })
     })
 }
 
-/// Makes a database under another name and then gives it the name `target`, so that there never is
-/// half a one. The caller holds the lock of `db`, and nobody else uses names that begin with it.
+/// Makes a file under another name and then gives it the name `target`, so that there is a whole one
+/// or none. The caller holds the lock of `db`, so that nobody else makes one.
 pub(super) fn whole(
     db: &Path,
     target: &Path,
-    fill: impl FnOnce(&mut Connection) -> rusqlite::Result<()>,
+    make: impl FnOnce(&Path) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     let fresh = beside(db, ".new");
     let failed = |error| io_error(&fresh, error);
@@ -33,17 +36,34 @@ pub(super) fn whole(
             _ => {}
         }
     }
-    private().open(&fresh).map_err(failed)?;
-    let made = || {
-        let mut conn = Connection::open(&fresh)?;
-        fill(&mut conn)?;
-        // Closing the last connection copies the log into the file and removes it.
-        conn.close().map_err(|(_, error)| error)
-    };
-    made().map_err(|error| damage(&fresh, error))?;
+    make(&fresh)?;
     File::open(&fresh).and_then(|file| file.sync_all()).map_err(failed)?;
     std::fs::rename(&fresh, target).map_err(failed)?;
     sync_folder(target)
+}
+
+/// Writes to a database that nobody else knows yet. Closing its last connection copies the log into
+/// the file and removes it.
+pub(super) fn fill(
+    fresh: &Path,
+    body: impl FnOnce(&mut Connection) -> rusqlite::Result<()>,
+) -> Result<(), StoreError> {
+    let filled = || {
+        let mut conn = Connection::open(fresh)?;
+        body(&mut conn)?;
+        conn.close().map_err(|(_, error)| error)
+    };
+    filled().map_err(|error| damage(fresh, error))
+}
+
+/// Copies a file that no connection has open.
+pub(super) fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
+    let copied = || {
+        let mut source = File::open(from)?;
+        let mut target = private().open(to)?;
+        std::io::copy(&mut source, &mut target)
+    };
+    copied().map(|_| ()).map_err(|error| io_error(to, error))
 }
 
 /// How to make a file that only its owner can read.

@@ -3,15 +3,15 @@
 //! The writer owns a [`Store`]; everyone else reads through its [`History`]. Tests put a store here
 //! that breaks on purpose.
 
-mod check;
-mod connections;
-mod create;
-mod legacy;
-mod lock;
-mod reader;
-mod rows;
 mod schema;
+mod rows;
+mod lock;
+mod check;
+mod create;
+mod connections;
 mod sqlite;
+mod reader;
+mod legacy;
 
 use std::{path::Path, sync::Arc};
 

@@ -1,6 +1,6 @@
 //! What there is one of: the epoch, hub time, totals.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 use super::to_json;
 use crate::{
@@ -47,9 +47,4 @@ pub(in crate::store) fn probe(conn: &Connection) -> rusqlite::Result<()> {
         [],
     )?;
     Ok(())
-}
-
-/// Whether a note was left under `key`.
-pub(in crate::store) fn note(conn: &Connection, key: &str) -> rusqlite::Result<Option<String>> {
-    conn.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0)).optional()
 }

@@ -4,6 +4,8 @@
 mod faithful;
 /// New files, locked ones, and those that are refused.
 mod files;
+/// Files of the hub before this one.
+mod adoption;
 /// A hub that lives through a random history.
 mod story;
 

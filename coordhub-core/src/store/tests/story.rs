@@ -189,7 +189,7 @@ impl<S: Store> Story<S> {
         let dice = &mut self.dice;
         let who = entity(dice.below(6));
         let metadata =
-            JsonText::parse(*dice.pick::<&str>(&["{}", r#"{"n":1.50,"k":["ä"]}"#])).expect("JSON");
+            JsonText::parse(dice.pick::<&str>(&["{}", r#"{"n":1.50,"k":["ä"]}"#])).expect("JSON");
         let command = match dice.below(100) {
             0..12 => Command::Register(Register {
                 entity_id: who.clone(),
