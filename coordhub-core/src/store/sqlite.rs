@@ -93,7 +93,7 @@ impl SqliteStore {
     }
 
     /// Runs `body` in a transaction that is on disk when this returns `Ok`.
-    fn write(
+    pub(super) fn write(
         &mut self,
         body: impl FnOnce(&Connection) -> rusqlite::Result<()>,
     ) -> Result<(), CommitError> {
@@ -316,7 +316,7 @@ fn before_commit(error: rusqlite::Error) -> CommitError {
 }
 
 /// A failed sync comes after the commit record: it may be on disk, or not.
-fn at_commit(error: rusqlite::Error) -> CommitError {
+pub(super) fn at_commit(error: rusqlite::Error) -> CommitError {
     match error.sqlite_extended_error_code() {
         Some(ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC) => {
             CommitError::Unknown(error.to_string())

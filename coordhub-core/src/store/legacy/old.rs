@@ -133,7 +133,10 @@ impl Old {
             title: title.clone(),
             description: row.text("description").unwrap_or_default(),
             status: TaskStatus::Open,
-            priority: row.text("priority").and_then(|p| Priority::parse(&p)).unwrap_or(Priority::Normal),
+            priority: row
+                .text("priority")
+                .and_then(|p| Priority::parse(&p))
+                .unwrap_or(Priority::Normal),
             created_by: created_by.clone(),
             claimed_by: None,
             requires_human: row.is_true("requires_human"),
@@ -205,7 +208,8 @@ pub(super) fn place(event: Event, seq: Seq) -> Event {
     let Event::MessageSent(message) = event else { return event };
     let mut message = Arc::unwrap_or_clone(message);
     let ulid = Ulid::from_parts(message.timestamp.millis().unsigned_abs(), u128::from(seq));
-    message.message_id = MessageId::trusted(&format!("msg-{}", ulid.to_string().to_ascii_lowercase()));
+    message.message_id =
+        MessageId::trusted(&format!("msg-{}", ulid.to_string().to_ascii_lowercase()));
     message.thread_id = message.message_id.clone();
     message.seq = seq;
     Event::MessageSent(Arc::new(message))
@@ -293,7 +297,8 @@ impl OldRow<'_> {
     }
 
     fn some_time(&self) -> Option<Timestamp> {
-        let own = ["registered_at", "created_at", "timestamp"].iter().find_map(|key| self.time(key));
+        let own =
+            ["registered_at", "created_at", "timestamp"].iter().find_map(|key| self.time(key));
         own.or_else(|| self.object("metadata").field("timestamp").and_then(read_time))
     }
 }

@@ -52,7 +52,7 @@ fn check_loading<S: Store>(story: &mut Story<S>) {
 
 #[test]
 fn a_random_history_comes_back() {
-    for seed in 0..16 {
+    for seed in 0..40 {
         let mut story = Story::new(SqliteStore::in_memory().expect("opens"), seed);
         story.live(300);
         check_loading(&mut story);

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use super::{integrity, on_disk, story::Story};
 use crate::{
     limits::Limits,
-    store::{SqliteStore, Store, StoreError},
+    store::{Batch, CommitError, SqliteStore, Store, StoreError, sqlite::at_commit},
 };
 
 /// Everything in a folder, byte for byte. SQLite may make its index of a log anew: that holds nothing
@@ -197,9 +197,46 @@ fn a_commit_that_fails_leaves_nothing() {
     let mut story = Story::new(store, 5);
     story.live(50);
     let state = story.state.clone();
-    let batch = crate::store::Batch { events: &story.log[..3], state: &story.state };
+    let batch = Batch { events: &story.log[..3], state: &story.state };
     let error = story.store.commit(&batch).expect_err("these were written before");
-    assert!(matches!(error, crate::store::CommitError::Refused(_)), "{error}");
+    assert!(matches!(error, CommitError::Refused(_)), "{error}");
     story.store.probe().expect("goes on");
     assert_eq!(story.store.load(&Limits::default()).expect("loads").state, state);
+}
+
+#[test]
+fn a_full_disk_is_the_disks_fault_and_passes() {
+    let (_folder, store) = on_disk();
+    let mut story = Story::new(store, 6);
+    story.live(20);
+    let limit = |story: &mut Story<SqliteStore>, pages: u32| {
+        let set = |conn: &Connection| {
+            conn.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))
+        };
+        story.store.write(set).expect("sets");
+    };
+    limit(&mut story, 1);
+    let before = story.state.clone();
+    let known = story.log.len();
+    story.imagine(400);
+    let batch = Batch { events: &story.log[known..], state: &story.state };
+    let error = story.store.commit(&batch).expect_err("does not fit");
+    assert!(matches!(error, CommitError::Disk(_)), "{error}");
+    assert_eq!(story.store.load(&Limits::default()).expect("loads").state, before);
+    limit(&mut story, 1 << 20);
+    story.commit();
+    assert_eq!(story.store.load(&Limits::default()).expect("loads").state, story.state);
+}
+
+#[test]
+fn only_a_failed_sync_leaves_the_outcome_open() {
+    let at =
+        |code| at_commit(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None));
+    for code in [rusqlite::ffi::SQLITE_IOERR_FSYNC, rusqlite::ffi::SQLITE_IOERR_DIR_FSYNC] {
+        assert!(matches!(at(code), CommitError::Unknown(_)));
+    }
+    for code in [rusqlite::ffi::SQLITE_FULL, rusqlite::ffi::SQLITE_IOERR_WRITE] {
+        assert!(matches!(at(code), CommitError::Disk(_)));
+    }
+    assert!(matches!(at(rusqlite::ffi::SQLITE_CONSTRAINT), CommitError::Refused(_)));
 }

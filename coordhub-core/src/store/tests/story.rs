@@ -128,15 +128,22 @@ impl<S: Store> Story<S> {
             );
         }
         for _ in 0..steps {
-            self.now = self.now.plus_millis(self.dice.below(3) as i64 * 300);
-            self.obey(None, Command::Tick);
-            let (caller, command) = self.command();
-            self.obey(caller, command);
+            self.imagine(1);
             if self.dice.one_in(5) {
                 self.commit();
             }
         }
         self.commit();
+    }
+
+    /// Lives through `steps` commands without a commit.
+    pub(super) fn imagine(&mut self, steps: usize) {
+        for _ in 0..steps {
+            self.now = self.now.plus_millis(self.dice.below(3) as i64 * 300);
+            self.obey(None, Command::Tick);
+            let (caller, command) = self.command();
+            self.obey(caller, command);
+        }
     }
 
     pub(super) fn commit(&mut self) {
@@ -154,14 +161,7 @@ impl<S: Store> Story<S> {
         let caller = Caller { id: caller, role, ..Caller::default() };
         let envelope = Envelope { caller: caller.clone(), fresh, command };
         let decision = {
-            let known = prefetch(
-                &mut self.store,
-                &self.log,
-                &self.state,
-                &envelope.command,
-                fresh,
-                (&self.tasks, &self.proposals, &self.messages),
-            );
+            let known = prefetch(&mut self.store, &self.log, &self.state, &envelope.command, fresh);
             decide(&self.state, &known, &envelope, self.now)
         };
         for event in decision.map(|decision| decision.events).unwrap_or_default() {
@@ -321,38 +321,56 @@ impl<S: Store> Story<S> {
     }
 }
 
-/// Resolves every name the command could mean: the batch's own messages first, then the store.
+/// Resolves every name in the command: the log's own messages first, then the store.
 fn prefetch<S: Store>(
     store: &mut S,
     log: &[Stamped],
     state: &State,
     command: &Command,
     fresh: Ulid,
-    known: (&[TaskId], &[ProposalId], &[MessageId]),
 ) -> Prefetched<'static> {
     let mut found = Prefetched::new(&AllAbout);
     let fresh = fresh.to_string().to_ascii_lowercase();
-    let mut tasks = known.0.to_vec();
-    tasks.push(TaskId::trusted(&format!("task-{fresh}")));
-    if let Command::CreateTask(CreateTask { task_id: Some(id), .. }) = command {
-        tasks.push(id.clone());
+    let mut tasks = vec![TaskId::trusted(&format!("task-{fresh}"))];
+    let mut proposals = vec![ProposalId::trusted(&format!("prop-{fresh}"))];
+    let mut message = None;
+    match command {
+        Command::Send(send) => message = send.reply_to.clone(),
+        Command::CreateTask(create) => {
+            tasks.extend(create.task_id.iter().chain(&create.depends_on).cloned());
+        }
+        Command::UpdateTask(UpdateTask { task_id, .. })
+        | Command::ClaimTask(ClaimTask { task_id })
+        | Command::CompleteTask(CompleteTask { task_id, .. })
+        | Command::FailTask(FailTask { task_id, .. })
+        | Command::ReleaseTask(ReleaseTask { task_id, .. })
+        | Command::CancelTask(task_id)
+        | Command::ReopenTask(task_id) => tasks.push(task_id.clone()),
+        Command::CastVote(CastVote { proposal_id, .. })
+        | Command::CloseProposal(proposal_id)
+        | Command::WithdrawProposal(proposal_id) => proposals.push(proposal_id.clone()),
+        _ => {}
+    }
+    if let Command::ReopenTask(id) = command
+        && let Some(task) = store.task(id).expect("reads")
+    {
+        // What a reopened task waits for is looked up as well.
+        tasks.extend(task.depends_on);
     }
     for id in tasks.into_iter().filter(|id| state.task(id).is_none()) {
         let task = store.task(&id).expect("reads").map(Arc::new);
         found.tasks.insert(id, task);
     }
-    let mut proposals = known.1.to_vec();
-    proposals.push(ProposalId::trusted(&format!("prop-{fresh}")));
     for id in proposals.into_iter().filter(|id| state.proposal(id).is_none()) {
         let proposal = store.proposal(&id).expect("reads").map(Arc::new);
         found.proposals.insert(id, proposal);
     }
-    for id in known.2 {
+    if let Some(id) = message {
         let own = log.iter().rev().find_map(|stamped| match &stamped.event {
-            Event::MessageSent(message) if message.message_id == *id => Some(message.head()),
+            Event::MessageSent(message) if message.message_id == id => Some(message.head()),
             _ => None,
         });
-        found.messages.insert(id.clone(), own);
+        found.messages.insert(id, own);
     }
     found
 }
