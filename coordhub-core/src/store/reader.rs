@@ -148,8 +148,7 @@ fn newest_events(
     limit: usize,
     bytes_max: usize,
 ) -> rusqlite::Result<Vec<Stamped>> {
-    let sql =
-        format!("SELECT {EVENT_COLUMNS} FROM {EVENT_TABLES} ORDER BY e.seq DESC LIMIT ?1");
+    let sql = format!("SELECT {EVENT_COLUMNS} FROM {EVENT_TABLES} ORDER BY e.seq DESC LIMIT ?1");
     let mut select = conn.prepare_cached(&sql)?;
     let mut rows = select.query([count(limit)])?;
     let (mut found, mut bytes) = (Vec::new(), 0);
@@ -205,7 +204,11 @@ fn events_of_kinds(
 /// and those that are no messages by their index: no message is read, however many there are.
 fn count_messages_since(conn: &Connection, since: Timestamp) -> rusqlite::Result<u64> {
     let (oldest, head): (i64, i64) = conn
-        .prepare_cached("SELECT coalesce(min(seq), 1), coalesce(max(seq), 0) FROM events")?
+        // Two questions: one that asks for both ends would read all that is between.
+        .prepare_cached(
+            "SELECT coalesce((SELECT min(seq) FROM events), 1),
+                coalesce((SELECT max(seq) FROM events), 0)",
+        )?
         .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let mut at = conn.prepare_cached("SELECT at FROM events WHERE seq = ?1")?;
     let (mut low, mut high) = (oldest, head + 1);
@@ -263,10 +266,7 @@ fn messages(
             Some(other.as_str()),
         ),
         MessageSet::Thread(root) => (
-            &[
-                "m.message_id = ?4 AND ?5 IS NULL",
-                "m.thread_id = ?4 AND m.reply_to IS NOT NULL",
-            ],
+            &["m.message_id = ?4 AND ?5 IS NULL", "m.thread_id = ?4 AND m.reply_to IS NOT NULL"],
             Some(root.as_str()),
             None,
         ),
@@ -300,7 +300,10 @@ fn tasks(conn: &Connection, filter: &TaskFilter, page: &Page) -> rusqlite::Resul
         (filter.created_by.is_some(), "created_by = ?8"),
         (filter.claimed_by.is_some(), "claimed_by = ?9"),
     ];
-    let mut sql = format!("SELECT {} FROM tasks WHERE coalesce(?4, ?5, ?6, ?7, ?8, ?9, 1) IS NOT NULL", rows::tasks::COLUMNS);
+    let mut sql = format!(
+        "SELECT {} FROM tasks WHERE coalesce(?4, ?5, ?6, ?7, ?8, ?9, 1) IS NOT NULL",
+        rows::tasks::COLUMNS
+    );
     for (_, test) in tests.iter().filter(|(given, _)| *given) {
         sql.push_str(" AND ");
         sql.push_str(test);
