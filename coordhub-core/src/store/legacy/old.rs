@@ -122,85 +122,92 @@ impl Old {
 
     /// A task, and how it came to stand where it stands.
     fn task(&mut self, row: &OldRow<'_>) -> Result<(), String> {
-        let task_id = TaskId::parse(&row.id()).map_err(|error| error.to_string())?;
-        let created_at = row.time("created_at").unwrap_or(row.about);
-        let entity = |key| row.text(key).and_then(|id| EntityId::parse(&id).ok());
-        let (created_by, claimed_by) = (entity("created_by"), entity("claimed_by"));
-        let title = row.text("title").unwrap_or_else(|| task_id.to_string());
+        let task = created(row)?;
+        let (created_at, created_by) = (task.created_at, task.created_by.clone());
+        let event = TaskCreated { task: task.clone() };
+        self.push(created_at, created_by.as_ref(), Event::TaskCreated(event));
         let status = row.text("status").unwrap_or_default();
-        let task = Task {
-            task_id: task_id.clone(),
-            title: title.clone(),
-            description: row.text("description").unwrap_or_default(),
-            status: TaskStatus::Open,
-            priority: row
-                .text("priority")
-                .and_then(|p| Priority::parse(&p))
-                .unwrap_or(Priority::Normal),
-            created_by: created_by.clone(),
-            claimed_by: None,
-            requires_human: row.is_true("requires_human"),
-            requires_ai: row.is_true("requires_ai"),
-            tags: row.texts("tags"),
-            capabilities: Vec::new(),
-            depends_on: Vec::new(),
-            blocked_by: Vec::new(),
-            metadata: row.object("metadata"),
-            result: None,
-            attempts: 0,
-            max_attempts: None,
-            retry_delay_seconds: None,
-            not_before: None,
-            lease_expires_at: None,
-            stale: false,
-            created_at,
-            claimed_at: None,
-            completed_at: None,
-            updated_at: created_at,
-            created_seq: 0,
-            claim_token: 0,
-        };
-        self.push(created_at, created_by.as_ref(), Event::TaskCreated(TaskCreated { task }));
+        let holder = row.entity("claimed_by").filter(|_| status != "open");
         let claimed_at = row.time("claimed_at").unwrap_or(created_at).max(created_at);
-        if let (Some(holder), false) = (&claimed_by, status == "open") {
+        if let Some(holder) = &holder {
             let event = TaskClaimed {
-                task_id: task_id.clone(),
-                title: title.clone(),
-                created_by: created_by.clone(),
+                task_id: task.task_id.clone(),
+                title: task.title.clone(),
+                created_by,
                 claimed_by: holder.clone(),
                 claim_token: 1,
             };
             self.push(claimed_at, Some(holder), Event::TaskClaimed(event));
         }
-        let done_at = row.time("completed_at").unwrap_or(claimed_at).max(claimed_at);
-        let holder = claimed_by.clone();
-        // Who did it may be unknown; the event needs a name.
-        let by = claimed_by.unwrap_or_else(EntityId::system);
-        let event = match status.as_str() {
-            "completed" | "done" => Event::TaskCompleted(TaskCompleted {
-                task_id,
-                title,
-                created_by,
-                claimed_by: by,
-                result: row.json("result"),
-            }),
-            "failed" => Event::TaskFailed(TaskFailed {
-                task_id,
-                title,
-                created_by,
-                claimed_by: by,
-                reason: None,
-                attempts: 1,
-            }),
-            "cancelled" | "canceled" => {
-                let claimed_by = holder.clone();
-                Event::TaskCancelled(TaskCancelled { task_id, title, created_by, claimed_by })
-            }
-            _ => return Ok(()),
-        };
-        self.push(done_at, holder.as_ref(), event);
+        if let Some(event) = finished(row, &status, task, holder.clone()) {
+            let finished_at = row.time("completed_at").unwrap_or(claimed_at).max(claimed_at);
+            self.push(finished_at, holder.as_ref(), event);
+        }
         Ok(())
     }
+}
+
+/// A task as it began.
+fn created(row: &OldRow<'_>) -> Result<Task, String> {
+    let task_id = TaskId::parse(&row.id()).map_err(|error| error.to_string())?;
+    let created_at = row.time("created_at").unwrap_or(row.about);
+    let priority = row.text("priority").and_then(|word| Priority::parse(&word));
+    Ok(Task {
+        title: row.text("title").unwrap_or_else(|| task_id.to_string()),
+        task_id,
+        description: row.text("description").unwrap_or_default(),
+        status: TaskStatus::Open,
+        priority: priority.unwrap_or(Priority::Normal),
+        created_by: row.entity("created_by"),
+        claimed_by: None,
+        requires_human: row.is_true("requires_human"),
+        requires_ai: row.is_true("requires_ai"),
+        tags: row.texts("tags"),
+        capabilities: Vec::new(),
+        depends_on: Vec::new(),
+        blocked_by: Vec::new(),
+        metadata: row.object("metadata"),
+        result: None,
+        attempts: 0,
+        max_attempts: None,
+        retry_delay_seconds: None,
+        not_before: None,
+        lease_expires_at: None,
+        stale: false,
+        created_at,
+        claimed_at: None,
+        completed_at: None,
+        updated_at: created_at,
+        created_seq: 0,
+        claim_token: 0,
+    })
+}
+
+/// How a task ended, where it has. Who ended it may be unknown; the event needs a name.
+fn finished(row: &OldRow<'_>, status: &str, task: Task, holder: Option<EntityId>) -> Option<Event> {
+    let Task { task_id, title, created_by, .. } = task;
+    let by = || holder.clone().unwrap_or_else(EntityId::system);
+    Some(match status {
+        "completed" | "done" => Event::TaskCompleted(TaskCompleted {
+            claimed_by: by(),
+            result: row.json("result"),
+            task_id,
+            title,
+            created_by,
+        }),
+        "failed" => Event::TaskFailed(TaskFailed {
+            claimed_by: by(),
+            reason: None,
+            attempts: 1,
+            task_id,
+            title,
+            created_by,
+        }),
+        "cancelled" | "canceled" => {
+            Event::TaskCancelled(TaskCancelled { task_id, title, created_by, claimed_by: holder })
+        }
+        _ => return None,
+    })
 }
 
 /// Gives a message its place and, made from time and place, its id: the old hub had none.
@@ -272,6 +279,10 @@ impl OldRow<'_> {
     fn text(&self, key: &str) -> Option<String> {
         let text = decode_string(self.raw(key)?)?.into_owned();
         if text.is_empty() && key != "content" { None } else { Some(text) }
+    }
+
+    fn entity(&self, key: &str) -> Option<EntityId> {
+        self.text(key).and_then(|id| EntityId::parse(&id).ok())
     }
 
     fn texts(&self, key: &str) -> Vec<String> {
