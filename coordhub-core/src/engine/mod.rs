@@ -31,7 +31,7 @@ pub use query::{
     EntityFilter, InboxQuery, List, MessageList, NoticesAmong, OnlyDirect, Order, RecentQuery,
     Unread, Window as ListWindow,
 };
-pub use reply::{HubError, Outcome, Reply};
+pub use reply::{HubError, Outcome, Reply, Sent};
 pub use ticket::Ticket;
 
 use crate::{

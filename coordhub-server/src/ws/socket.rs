@@ -343,7 +343,8 @@ fn send(app: App, change: Change, mark: Option<&str>) -> BoxFuture<'static, Stri
     async move {
         let answered: Result<_, coordhub_core::HubError> = async { ticket?.await }.await;
         match answered.map(|reply| reply.outcome) {
-            Ok(Outcome::Message(message, _)) => {
+            Ok(Outcome::Message(sent)) => {
+                let message = &sent.message;
                 session::sent(message.message_id.as_str(), message.seq, mark.as_deref())
             }
             Ok(_) => session::error(&coordhub_core::HubError::Internal.into(), mark.as_deref()),
