@@ -192,7 +192,7 @@ impl Writer {
         })
     }
 
-    /// The batch is on disk: readers see it, subscribers hear of it, callers are told. In this order.
+    /// The batch is on disk: readers and subscribers see it, then callers are told, in this order.
     fn publish(&mut self, decided: Decided) {
         self.ahead.settle();
         let now = self.ahead.now();
@@ -221,12 +221,14 @@ impl Writer {
             decided.events.into_iter().map(|stamped| Arc::new(Entry::new(stamped))).collect();
         self.shared.rings.extend(&entries);
         self.shared.window.extend(&entries);
-        self.shared.signal.ring();
         self.shared.commits.fetch_add(1, Ordering::Relaxed);
         self.shared.degraded.store(false, Ordering::Release);
         let mut answers = decided.answers;
         answers.iter_mut().for_each(|(_, answer)| attach_json(answer, &entries));
+        // From here on whoever looks sees it. The bell only wakes those who wait, and there may be
+        // thousands: the caller, who may have more to say, is not made to stand behind them.
         give(answers);
+        self.shared.signal.ring();
     }
 
     /// The store refused a batch for what is in it: each command alone, so that the culprit alone

@@ -1,6 +1,6 @@
 //! Drives one socket: moves frames between it, the session, the hub and the subscription.
 
-use std::{pin::pin, time::Duration};
+use std::{future::poll_fn, time::Duration};
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use bytes::Bytes;
@@ -81,7 +81,6 @@ pub async fn serve(app: App, socket: WebSocket, opened: Opened) {
     let mut closing = app.sockets().listen(&entity);
     let hub = app.hub().clone();
     let connection = hub.connect(&entity);
-    let drain = app.drain().clone();
     let sockets_app = app.clone();
     let mut session = Session {
         app,
@@ -96,12 +95,11 @@ pub async fn serve(app: App, socket: WebSocket, opened: Opened) {
     };
     // The subscription is taken before `hello`, so that what is published in between follows it.
     session.subscription = Some(hub.subscribe(filter, start));
-    let mut stopping = pin!(drain.wait());
     let end = tokio::select! {
         end = session.run(&hub) => end,
-        () = &mut stopping => End::Close(1012, "the hub is stopping"),
         why = closed(&mut closing) => match why {
             Closing::EntityRemoved => End::Close(4404, "the entity was removed"),
+            Closing::Stopping => End::Close(1012, "the hub is stopping"),
         },
     };
     session.end(end).await;
@@ -134,10 +132,12 @@ impl Session {
             }
             let stepped = tokio::select! {
                 frame = self.socket.recv(), if self.calls.len() < CALLS_MAX => self.heard(frame).await,
-                Some(answer) = self.calls.next() => self.feed(text(answer)).await,
+                Some(answer) = self.calls.next(), if !self.calls.is_empty() => {
+                    self.feed(text(answer)).await
+                }
                 caught_up = wait_for(&mut self.catching_up) => self.caught_up(caught_up),
                 () = rung(&mut self.subscription), if self.opening == Opening::Begun => Ok(()),
-                () = tokio::time::sleep(QUIET), if self.opening == Opening::Waiting => {
+                () = quiet(self.opening) => {
                     self.opening = Opening::Begun;
                     Ok(())
                 }
@@ -153,7 +153,9 @@ impl Session {
     async fn deliver(&mut self) -> Result<(), End> {
         loop {
             // Answers that are there go along.
-            while let Some(Some(answer)) = self.calls.next().now_or_never() {
+            while !self.calls.is_empty()
+                && let Some(Some(answer)) = self.calls.next().now_or_never()
+            {
                 self.feed(text(answer)).await?;
             }
             let fed = match self.opening {
@@ -309,11 +311,21 @@ impl Session {
 
     /// Puts a frame into the write buffer, which empties itself where it is full.
     async fn feed(&mut self, frame: Message) -> Result<(), End> {
-        taken(timeout(SILENCE_MAX, self.socket.feed(frame)).await)
+        // A timer is set only where the client does not take what is there.
+        let mut ready = poll_fn(|context| self.socket.poll_ready_unpin(context));
+        match (&mut ready).now_or_never() {
+            Some(ready) => ready.map_err(|_| End::Gone)?,
+            None => taken(timeout(SILENCE_MAX, ready).await)?,
+        }
+        self.socket.start_send_unpin(frame).map_err(|_| End::Gone)
     }
 
     async fn flush(&mut self) -> Result<(), End> {
-        taken(timeout(SILENCE_MAX, self.socket.flush()).await)
+        let mut flushed = poll_fn(|context| self.socket.poll_flush_unpin(context));
+        match (&mut flushed).now_or_never() {
+            Some(flushed) => flushed.map_err(|_| End::Gone),
+            None => taken(timeout(SILENCE_MAX, flushed).await),
+        }
     }
 
     async fn end(mut self, end: End) {
@@ -379,6 +391,14 @@ async fn wait_for<T>(under_way: &mut Option<BoxFuture<'static, T>>) -> T {
     match under_way {
         Some(future) => future.await,
         None => std::future::pending().await,
+    }
+}
+
+/// Waits for quiet, while the replay waits for it.
+async fn quiet(opening: Opening) {
+    match opening {
+        Opening::Waiting => tokio::time::sleep(QUIET).await,
+        Opening::Begun => std::future::pending().await,
     }
 }
 
