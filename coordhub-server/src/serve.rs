@@ -28,7 +28,9 @@ pub enum ServeError {
     #[error(transparent)]
     Bind(#[from] BindError),
     /// It would listen where others can reach it, and has no way to know them.
-    #[error("{0} can be reached from other machines, and this version has no way to know who calls; bind a loopback address such as 127.0.0.1:8550")]
+    #[error(
+        "{0} can be reached from other machines, and this version has no way to know who calls; bind a loopback address such as 127.0.0.1:8550"
+    )]
     NotLoopback(SocketAddr),
 }
 

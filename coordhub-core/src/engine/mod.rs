@@ -24,8 +24,8 @@ use parking_lot::{Mutex, RwLock};
 use ulid::Ulid;
 
 pub use builder::Builder;
-pub use clock::{Clock, HubClock, SystemClock};
 pub(crate) use clock::deadline_in;
+pub use clock::{Clock, HubClock, SystemClock};
 pub use presence::{Connection, Presences};
 pub use query::{
     EntityFilter, InboxQuery, List, MessageList, NoticesAmong, OnlyDirect, Order, RecentQuery,

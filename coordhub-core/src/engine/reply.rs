@@ -64,10 +64,14 @@ pub enum HubError {
     #[error("the store cannot take the change now ({0}); nothing was changed, try again later")]
     Unavailable(String),
     /// The disk failed while syncing: the change may have been made, or not.
-    #[error("the disk failed while the change was written ({0}); look whether it was made before trying again")]
+    #[error(
+        "the disk failed while the change was written ({0}); look whether it was made before trying again"
+    )]
     OutcomeUnknown(String),
     /// A fault of the hub's own. Nothing was changed.
-    #[error("the hub met a fault of its own while doing this; nothing was changed. Its log says more")]
+    #[error(
+        "the hub met a fault of its own while doing this; nothing was changed. Its log says more"
+    )]
     Internal,
     /// The hub is closing.
     #[error("the hub is stopping; try again when it is back")]

@@ -356,7 +356,8 @@ impl Writer {
 
 /// Gives the reply to a send the bytes of the message.
 fn attach_json(answer: &mut Result<Reply, HubError>, entries: &[Arc<Entry>]) {
-    let (Ok(Reply { outcome: Outcome::Message(sent), .. }), Some(first)) = (answer, entries.first())
+    let (Ok(Reply { outcome: Outcome::Message(sent), .. }), Some(first)) =
+        (answer, entries.first())
     else {
         return;
     };

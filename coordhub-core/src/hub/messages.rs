@@ -108,7 +108,8 @@ impl Desk<'_> {
                     Destination::Channel(channel) => format!("on channel {channel:?}"),
                     Destination::Entity(other) => format!("between you and {other:?}"),
                 };
-                let detail = format!("a reply stays where its parent is: {place}; leave {field} out");
+                let detail =
+                    format!("a reply stays where its parent is: {place}; leave {field} out");
                 Err(Rejection::invalid(field, detail))
             }
             _ => Ok(home),
@@ -140,7 +141,8 @@ impl Desk<'_> {
     fn check_channels_max(&self, channel: &ChannelName) -> Result<(), Rejection> {
         let channels_max = self.state.limits().channels_max;
         if self.state.channels().len() >= channels_max && self.state.channel(channel).is_none() {
-            let detail = format!("this hub has {channels_max} channels already; post to one of them");
+            let detail =
+                format!("this hub has {channels_max} channels already; post to one of them");
             return Err(Rejection::invalid("channel", detail));
         }
         Ok(())
@@ -160,7 +162,8 @@ impl Desk<'_> {
             CursorScope::All => (None, false, cursors.all),
             CursorScope::Direct => (None, true, cursors.direct()),
             CursorScope::Channel(name) => {
-                let hidden = !policy::may_read_channel(policy::standing(self.state, Some(id)), name);
+                let hidden =
+                    !policy::may_read_channel(policy::standing(self.state, Some(id)), name);
                 if hidden || self.state.channel(name).is_none() {
                     let detail = format!("there is no channel {name:?}");
                     return Err(Rejection::invalid("channel", detail));

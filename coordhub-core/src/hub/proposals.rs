@@ -72,7 +72,8 @@ impl<'a> Desk<'a> {
             Deadline::AfterMillis(millis) => Ok(self.now.plus_millis(millis)),
             Deadline::At(at) if at > self.now => Ok(at),
             Deadline::At(at) => {
-                let detail = format!("the deadline {at} is past; by the hub's clock it is {}", self.now);
+                let detail =
+                    format!("the deadline {at} is past; by the hub's clock it is {}", self.now);
                 Err(Rejection::invalid("deadline", detail))
             }
         }
@@ -82,9 +83,8 @@ impl<'a> Desk<'a> {
     fn electorate(&self, command: &CreateProposal) -> Result<BTreeSet<EntityId>, Rejection> {
         let Some(named) = &command.electorate else {
             let since = self.now.plus_millis(-ELECTORATE_SEEN_WITHIN_MILLIS);
-            let about = |id: &EntityId| {
-                self.known.soft.last_seen(id).is_some_and(|seen| seen >= since)
-            };
+            let about =
+                |id: &EntityId| self.known.soft.last_seen(id).is_some_and(|seen| seen >= since);
             return Ok(self.registered(|kind| kind.is_ai() || kind == EntityType::Human, about));
         };
         let mut electorate = BTreeSet::new();
@@ -103,11 +103,13 @@ impl<'a> Desk<'a> {
             }
         }
         if electorate.is_empty() {
-            let detail = "electorate is empty: nobody could vote; name ids or types of registered entities";
+            let detail =
+                "electorate is empty: nobody could vote; name ids or types of registered entities";
             return Err(Rejection::invalid("electorate", detail));
         }
         if command.requires_human && !electorate.iter().any(|id| self.is_human(id)) {
-            let detail = "requires_human is set and electorate has no human: it could never be approved";
+            let detail =
+                "requires_human is set and electorate has no human: it could never be approved";
             return Err(Rejection::invalid("electorate", detail));
         }
         Ok(electorate)
@@ -297,9 +299,7 @@ pub(super) fn certain_outcome(proposal: &Proposal) -> Option<ProposalStatus> {
     if approved_now && proposal.threshold.is_passed(r#for, against + out) {
         return Some(ProposalStatus::Approved);
     }
-    let human_out = proposal.human_electors.iter().any(|id| {
-        !has_voted(proposal, id)
-    });
+    let human_out = proposal.human_electors.iter().any(|id| !has_voted(proposal, id));
     let can_have_human = !proposal.requires_human || has_human_for(proposal) || human_out;
     let can_pass = proposal.threshold.is_passed(r#for + out, against);
     let can_have_quorum = cast + out >= proposal.quorum;

@@ -69,7 +69,8 @@ impl<'a> Desk<'a> {
     fn dependencies(&self, own: &TaskId, asked: &[TaskId]) -> Result<Vec<TaskId>, Rejection> {
         let most = self.state.limits().depends_on_max;
         if asked.len() > most {
-            let detail = format!("depends_on has {} entries; at most {most} are taken", asked.len());
+            let detail =
+                format!("depends_on has {} entries; at most {most} are taken", asked.len());
             return Err(Rejection::invalid("depends_on", detail));
         }
         let mut seen = BTreeSet::new();

@@ -42,15 +42,15 @@ const JOINED_FRAMES_MAX: usize = 128;
 
 /// A socket as it was asked for.
 #[derive(Debug)]
-pub struct Opened {
+pub(super) struct Opened {
     /// Whose it is.
-    pub entity: EntityId,
+    pub(super) entity: EntityId,
     /// What it wants to see.
-    pub filter: Filter,
+    pub(super) filter: Filter,
     /// From where on.
-    pub start: Start,
+    pub(super) start: Start,
     /// When the stream begins.
-    pub opening: Opening,
+    pub(super) opening: Opening,
 }
 
 /// Why a socket ends, as the close frame says it.
@@ -76,7 +76,7 @@ struct Session {
 }
 
 /// Serves a socket until it ends.
-pub async fn serve(app: App, socket: WebSocket, opened: Opened) {
+pub(super) async fn serve(app: App, socket: WebSocket, opened: Opened) {
     let Opened { entity, filter, start, opening } = opened;
     let mut closing = app.sockets().listen(&entity);
     let hub = app.hub().clone();
@@ -281,7 +281,10 @@ impl Session {
     /// The change that an operation makes; soft ones are done on the spot.
     fn change(&self, op: &str, args: &str) -> Result<Do, Problem> {
         let route = router::by_op(op).ok_or_else(|| {
-            Problem::field("op", format!("there is no operation {op:?}; GET /capabilities lists the calls"))
+            Problem::field(
+                "op",
+                format!("there is no operation {op:?}; GET /capabilities lists the calls"),
+            )
         })?;
         let named = Named { header: None, socket: Some(&self.entity) };
         let fields = Fields::of_body(args.as_bytes())?;
@@ -383,7 +386,10 @@ fn refused(problem: &Problem, mark: Option<&str>) -> String {
 }
 
 async fn catch_up(subscription: Subscription) -> Option<Subscription> {
-    bridge::catch_up(subscription).await.inspect_err(|why| tracing::warn!(%why, "a catch-up failed")).ok()
+    bridge::catch_up(subscription)
+        .await
+        .inspect_err(|why| tracing::warn!(%why, "a catch-up failed"))
+        .ok()
 }
 
 /// Waits for what is under way; for ever where nothing is.
