@@ -255,3 +255,6 @@ impl Hub {
         self._closer.close();
     }
 }
+
+#[cfg(test)]
+mod tests;
