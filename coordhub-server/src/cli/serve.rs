@@ -4,7 +4,8 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::Args;
 use coordhub_server::{
-    Config, access::origin::Origins,
+    Config,
+    access::origin::Origins,
     net::{ConnectionLimits, Drain, Signals},
 };
 
@@ -42,7 +43,8 @@ impl ServeArgs {
         if let Some(most) = self.max_connections {
             connections.connections_max = most;
         }
-        let lower = |names: Vec<String>| names.iter().map(|name| name.to_ascii_lowercase()).collect();
+        let lower =
+            |names: Vec<String>| names.iter().map(|name| name.to_ascii_lowercase()).collect();
         Config {
             bind: self.bind,
             db: self.db,
@@ -96,7 +98,8 @@ async fn serve(config: Config) -> Result<(), String> {
         db.display()
     );
     tokio::spawn(signals.drive(drain));
-    running.run().await;
+    // Settled or not, what was acknowledged is on disk, and the drain is over.
+    let _drained = running.run().await;
     Ok(())
 }
 

@@ -44,7 +44,7 @@ async fn answer(app: &App, request: Request<Body>) -> Result<Response<Body>, Pro
         _ => {}
     }
     let body = match route.method {
-        router::Method2::Post => read(app, body).await?,
+        router::Verb::Post => read(app, body).await?,
         _ => Bytes::new(),
     };
     let call = call_of(app, route, &parts, &body)?;
