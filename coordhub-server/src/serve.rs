@@ -1,6 +1,6 @@
 //! From a configuration to a running service, and to its end.
 
-use std::{net::SocketAddr, time::Duration};
+use std::net::SocketAddr;
 
 use coordhub_core::{
     Hub,
@@ -57,8 +57,7 @@ pub async fn start(config: Config, drain: Drain) -> Result<Running, ServeError> 
     let (limits, db) = (config.limits.clone(), config.db.clone());
     // Before the file: an address in use should not cost a look at a large file.
     let listeners = Listeners::bind(&config.bind).await?;
-    let opened = tokio::task::spawn_blocking(move || Hub::builder().limits(limits).open(db)).await;
-    let hub = opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+    let hub = bridge::open(Hub::builder().limits(limits), db).await?;
     let app = App::new(hub, config, drain.clone());
     Ok(Running { app, listeners, drain })
 }
@@ -81,11 +80,7 @@ impl Running {
         let limits = app.config().connections;
         let drained = crate::net::serve(listeners, Face::new(app.clone()), limits, drain).await;
         watching.abort();
-        let closed = tokio::task::spawn_blocking(move || app.hub().close());
-        // A store that hangs must not keep the process from ending.
-        if tokio::time::timeout(Duration::from_secs(1), closed).await.is_err() {
-            tracing::warn!("the store did not close in time; what was acknowledged is on disk");
-        }
+        bridge::close(app.hub().clone()).await;
         drained
     }
 }
