@@ -1,6 +1,6 @@
 //! `coordhub serve`.
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{io::Write, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::Args;
 use coordhub_server::{
@@ -77,8 +77,14 @@ pub(crate) fn run(args: ServeArgs) -> ExitCode {
 }
 
 fn refuse(why: &str) -> ExitCode {
-    eprintln!("coordhub: {}", why.replace('\n', " "));
+    say(&format!("coordhub: {}", why.replace('\n', " ")));
     ExitCode::FAILURE
+}
+
+/// Writes a line to stderr. Whoever started the hub may have closed it since, which is no reason to
+/// panic, as `eprintln!` does.
+fn say(line: &str) {
+    let _written = writeln!(std::io::stderr(), "{line}");
 }
 
 async fn serve(config: Config) -> Result<(), String> {
@@ -89,14 +95,14 @@ async fn serve(config: Config) -> Result<(), String> {
         coordhub_server::start(config, drain.clone()).await.map_err(|why| why.to_string())?;
     let addresses = running.local_addresses();
     for address in addresses {
-        eprintln!("listening on http://{address}");
+        say(&format!("listening on http://{address}"));
     }
     let port = addresses.first().map_or(0, SocketAddr::port);
-    eprintln!(
+    say(&format!(
         "coordhub {}: file {}, open mode (callers name themselves); open http://localhost:{port}",
         env!("CARGO_PKG_VERSION"),
         db.display()
-    );
+    ));
     tokio::spawn(signals.drive(drain));
     // Settled or not, what was acknowledged is on disk, and the drain is over.
     let _drained = running.run().await;
@@ -111,5 +117,8 @@ fn start_log(level: &str) {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(false)
+        // It would report a log line that cannot be written with `eprintln!`, whose panic ends the
+        // task or thread that logs: a hub whose log nobody reads any more could not be stopped.
+        .log_internal_errors(false)
         .try_init();
 }
