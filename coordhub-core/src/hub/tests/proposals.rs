@@ -1,11 +1,7 @@
 //! How votes become an outcome: the whole rule.
 
-use super::{
-    World, id,
-    world::{proposal_id, register},
-};
+use super::{World, id, world::proposal_id};
 use crate::{
-    Timestamp,
     command::{CastVote, Closing, Command, CreateProposal, Deadline, Elector, Remove, Role},
     model::{Choice, EntityType, ProposalStatus, Threshold},
 };
@@ -509,8 +505,6 @@ fn what_cannot_be_proposed() {
     }
     world.later(1).tick();
     assert_eq!(world.code("", create(|_| {})), "proposal_exists", "one that is history, too");
-    assert_eq!(world.code("", register("x", EntityType::Human)), "ok");
-    assert!(Timestamp::default() < world.now);
 }
 
 #[test]
