@@ -329,7 +329,11 @@ impl State {
             self.totals.entities[entity.entity_type as usize] -= 1;
         }
         self.cursors.remove(id);
-        let open: Vec<ProposalId> = self.proposals.keys().cloned().collect();
+        let open: Vec<ProposalId> = self
+            .proposals()
+            .filter(|proposal| proposal.status == ProposalStatus::Open)
+            .map(|proposal| proposal.proposal_id.clone())
+            .collect();
         for proposal_id in open {
             self.change_proposal(&proposal_id, |proposal| proposals::depart(proposal, id));
         }

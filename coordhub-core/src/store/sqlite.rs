@@ -242,10 +242,25 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
         let mut conn = open_writer(path)?;
         schema::migrate(&mut conn)?;
         conn.pragma_update(None, "wal_autocheckpoint", WAL_PAGES_MAX)?;
-        conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        copy_log(&conn)?;
         Ok(conn)
     };
     open().map_err(|error| damage(path, error))
+}
+
+/// Syncs the write-ahead log and copies it into the file. Where the disk has no room for the copy the
+/// log was synced before, and goes on holding what the file lacks: nothing is lost, and a hub that
+/// starts on a full disk can be read.
+fn copy_log(conn: &Connection) -> rusqlite::Result<()> {
+    match conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
+            tracing::warn!(
+                "the disk is full: the write-ahead log could not be copied into the file"
+            );
+            Ok(())
+        }
+        copied => copied,
+    }
 }
 
 fn load(conn: &Connection, limits: &Limits) -> rusqlite::Result<Loaded> {

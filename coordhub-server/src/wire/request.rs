@@ -255,8 +255,7 @@ fn ids<T>(
 /// Refuses fields of the contract that this version does not honour yet: to ignore them would be to
 /// promise what is not kept.
 fn not_supported(fields: &Fields<'_>, names: &[&'static str]) -> Result<(), Problem> {
-    let asked = |name: &&&str| fields.body_field(name).is_some_and(|raw| raw != "false");
-    match names.iter().find(asked) {
+    match names.iter().find(|name| fields.asks_for(name)) {
         Some(name) => {
             let detail = format!("{name} is not supported by this version; leave it out");
             Err(Problem::field(name, detail))
