@@ -122,7 +122,7 @@ const KEY_HEADER: &str = "idempotency-key";
 /// retry changes nothing. A heartbeat, which may be repeated at will, needs none.
 fn refuse_key(route: &Route, parts: &Parts) -> Result<(), Problem> {
     let takes_keys =
-        route.method == router::Method2::Post && matches!(route.action, Action::Change(_));
+        route.method == router::Verb::Post && matches!(route.action, Action::Change(_));
     if takes_keys && parts.headers.contains_key(KEY_HEADER) {
         let detail = "Idempotency-Key is not supported by this version; leave the header out";
         return Err(Problem::field("Idempotency-Key", detail));
