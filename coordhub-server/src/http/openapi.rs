@@ -226,3 +226,57 @@ fn problem() -> ObjectBuilder {
 fn content(schema: impl Into<RefOr<Schema>>) -> utoipa::openapi::Content {
     ContentBuilder::new().schema(Some(schema)).build()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn parsed() -> Value {
+        serde_json::from_slice(document()).expect("JSON")
+    }
+
+    /// Every `$ref` of the document.
+    fn references(value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Object(object) => {
+                if let Some(Value::String(target)) = object.get("$ref") {
+                    found.push(target.clone());
+                }
+                object.values().for_each(|inner| references(inner, found));
+            }
+            Value::Array(items) => items.iter().for_each(|inner| references(inner, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn references_lead_somewhere() {
+        let document = parsed();
+        let mut found = Vec::new();
+        references(&document, &mut found);
+        assert!(!found.is_empty());
+        for target in found {
+            let pointer = target.trim_start_matches('#');
+            assert!(document.pointer(pointer).is_some(), "{target} leads nowhere");
+        }
+    }
+
+    #[test]
+    fn the_version_and_the_words_are_the_contracts() {
+        let document = parsed();
+        assert_eq!(document["openapi"], "3.1.0");
+        let words = &document["components"]["schemas"]["TaskStatus"]["enum"];
+        assert_eq!(words[1], "in_progress");
+    }
+
+    #[test]
+    fn every_route_is_documented() {
+        let document = parsed();
+        for route in ROUTES {
+            let method = route.method.as_str().to_ascii_lowercase();
+            assert!(document["paths"][route.path][&method].is_object(), "{method} {}", route.path);
+        }
+    }
+}

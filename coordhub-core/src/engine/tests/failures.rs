@@ -49,7 +49,8 @@ fn a_full_disk_changes_nothing_and_readers_go_on() {
 fn refusals_of_a_failed_batch_fail_with_it() {
     let levers = Levers::default();
     let hub = hub(&levers);
-    let create = CreateTask { task_id: Some(TaskId::parse("t").expect("valid")), ..CreateTask::titled("x") };
+    let create =
+        CreateTask { task_id: Some(TaskId::parse("t").expect("valid")), ..CreateTask::titled("x") };
     let again = create.clone();
     let commands = vec![
         (Caller::default(), Command::CreateTask(create)),
@@ -68,12 +69,17 @@ fn refusals_of_a_failed_batch_fail_with_it() {
     assert!(matches!(&answers[0], Ok(reply) if reply.seq == 2));
     assert!(matches!(&answers[1], Err(HubError::Rejected(Rejection::TaskExists(_)))));
     // The same on a disk that fails: the refusal was decided on a task that is not there.
-    let other = CreateTask { task_id: Some(TaskId::parse("u").expect("valid")), ..CreateTask::titled("x") };
+    let other =
+        CreateTask { task_id: Some(TaskId::parse("u").expect("valid")), ..CreateTask::titled("x") };
     levers.hold();
-    let tickets: Vec<_> = [say("x"), (Caller::default(), Command::CreateTask(other.clone())), (Caller::default(), Command::CreateTask(other))]
-        .into_iter()
-        .map(|(who, what)| hub.submit(who, what).expect("taken"))
-        .collect();
+    let tickets: Vec<_> = [
+        say("x"),
+        (Caller::default(), Command::CreateTask(other.clone())),
+        (Caller::default(), Command::CreateTask(other)),
+    ]
+    .into_iter()
+    .map(|(who, what)| hub.submit(who, what).expect("taken"))
+    .collect();
     levers.fail([Fault::Disk, Fault::Disk, Fault::Disk]);
     levers.let_go();
     for ticket in tickets {
@@ -156,7 +162,7 @@ fn a_batch_forms_while_the_last_one_syncs() {
     let tickets = as_one_batch(&hub, &levers, (0..100).map(|n| say(&format!("{n}"))).collect());
     tickets.into_iter().for_each(|ticket| drop(ticket.wait().expect("sent")));
     assert_eq!(levers.batches(), [1, 100]);
-    hub.with_state(|state| invariants::check(state)).expect("sound");
+    hub.with_state(invariants::check).expect("sound");
 }
 
 #[test]
@@ -195,7 +201,8 @@ fn of_many_claims_in_one_batch_exactly_one_wins() {
     assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
     let winner = id("worker-0");
     for answer in answers.iter().skip(1) {
-        let Err(HubError::Rejected(Rejection::TaskAlreadyClaimed { claimed_by, .. })) = answer else {
+        let Err(HubError::Rejected(Rejection::TaskAlreadyClaimed { claimed_by, .. })) = answer
+        else {
             panic!("{answer:?}");
         };
         assert_eq!(*claimed_by, winner);

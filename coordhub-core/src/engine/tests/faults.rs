@@ -1,9 +1,6 @@
 //! A store around a real one that fails when it is told to.
 
-use std::{
-    collections::VecDeque,
-    sync::Arc,
-};
+use std::{collections::VecDeque, sync::Arc};
 
 use parking_lot::{Condvar, Mutex};
 
@@ -13,9 +10,7 @@ use crate::{
     ids::{EntityId, MessageId, ProposalId, TaskId},
     limits::Limits,
     model::{MessageHead, Proposal, Task},
-    store::{
-        Batch, CommitError, History, Loaded, SqliteStore, Store, StoreError,
-    },
+    store::{Batch, CommitError, History, Loaded, SqliteStore, Store, StoreError},
 };
 
 /// What goes wrong with one commit.
