@@ -8,6 +8,7 @@ mod rejection;
 pub mod policy;
 mod prefetched;
 mod state;
+mod evolve;
 mod entities;
 mod messages;
 mod tasks;

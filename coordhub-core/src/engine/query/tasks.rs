@@ -1,0 +1,92 @@
+//! Reading tasks.
+
+use bytes::Bytes;
+
+use super::{List, Window, take_from};
+use crate::{
+    engine::{Hub, HubError},
+    hub::{Rejection, check_able},
+    ids::{EntityId, TaskId},
+    model::{Status, Task, TaskStatus},
+    store::TaskFilter,
+    subscribe::Entry,
+    time::Timestamp,
+};
+
+impl Hub {
+    /// Tasks in order of creation, if memory holds all that match: a filter on a status that is not
+    /// final, or on who is ready for them.
+    pub fn tasks_hot(
+        &self,
+        filter: &TaskFilter,
+        ready_for: Option<&EntityId>,
+        window: Window,
+    ) -> Option<List<Task>> {
+        let unfinished = filter.status.is_some_and(|status| !status.is_finished());
+        if !unfinished && ready_for.is_none() {
+            return None;
+        }
+        let now = self.now();
+        Some(self.with_state(|state| {
+            let ready = |task: &Task| {
+                ready_for.is_none_or(|id| {
+                    task.status == TaskStatus::Open && check_able(state, task, id).is_ok()
+                })
+            };
+            let matching = state
+                .tasks_after(0)
+                .filter(|task| window.admits(task.created_seq))
+                .filter(|task| filter.matches(task) && ready(task))
+                .map(|task| (task.created_seq, Task::clone(task)));
+            let found = take_from(matching, window);
+            let mut list = window.list(found, |(seq, _)| *seq, state.head());
+            list.items.iter_mut().for_each(|(_, task)| self.mark_stale(task, now));
+            List { items: list.items.into_iter().map(|(_, task)| task).collect(), next: list.next }
+        }))
+    }
+
+    /// Tasks in order of creation.
+    pub fn tasks(
+        &self,
+        filter: &TaskFilter,
+        ready_for: Option<&EntityId>,
+        window: Window,
+    ) -> Result<List<Task>, HubError> {
+        if let Some(hot) = self.tasks_hot(filter, ready_for, window) {
+            return Ok(hot);
+        }
+        let (now, head) = (self.now(), self.head_seq());
+        let mut found = self.shared.history.tasks(filter, &window.page())?;
+        found.iter_mut().for_each(|task| self.mark_stale(task, now));
+        Ok(window.list(found, |task| task.created_seq, head))
+    }
+
+    /// One task.
+    pub fn task(&self, id: &TaskId) -> Result<Task, HubError> {
+        let hot = self.with_state(|state| state.task(id).map(|task| Task::clone(task)));
+        let mut task = match hot {
+            Some(task) => task,
+            None => {
+                self.shared.history.task(id)?.ok_or_else(|| Rejection::UnknownTask(id.clone()))?
+            }
+        };
+        self.mark_stale(&mut task, self.now());
+        Ok(task)
+    }
+
+    /// What happened to a task, oldest first, at most `limit` events, as the JSON of each.
+    pub fn task_history(&self, id: &TaskId, limit: usize) -> Result<Vec<Bytes>, HubError> {
+        let events = self.shared.history.task_history(id, limit)?;
+        Ok(events.into_iter().map(|stamped| Entry::new(stamped).event_json().clone()).collect())
+    }
+
+    /// A claim without a lease is stale while its holder is offline.
+    pub fn mark_stale(&self, task: &mut Task, now: Timestamp) {
+        task.stale = task.status == TaskStatus::InProgress
+            && task.lease_expires_at.is_none()
+            && task.claimed_by.as_ref().is_some_and(|holder| {
+                let presence = self.shared.presence.of(holder, now);
+                presence.is_none_or(|presence| presence.status == Status::Offline)
+            });
+    }
+}
