@@ -223,7 +223,7 @@ impl<'a> Scanner<'a> {
     /// One value; `depth` is how many containers stand around it.
     fn value(&mut self, depth: usize) -> Result<(), JsonError> {
         match self.peek() {
-            Some(b'{' | b'[') if depth >= JSON_DEPTH_MAX + 1 => Err(JsonError::TooDeep),
+            Some(b'{' | b'[') if depth > JSON_DEPTH_MAX => Err(JsonError::TooDeep),
             Some(b'{') => {
                 let mut keys = KeySet::default();
                 self.at += 1;
@@ -434,9 +434,39 @@ mod tests {
     #[test]
     fn agrees_with_an_independent_parser_on_syntax() {
         for text in [
-            "null", "true", "-0", "0.5e-3", "\"a\\u00e9\"", "[]", "{}", "[1,2,[3]]", " {\"a\" : 1 } ", "",
-            " ", "nul", "01", "1.", ".5", "1e", "+1", "\"", "\"\\x\"", "\"\\u12\"", "[1,]", "[,1]", "{\"a\"}",
-            "{\"a\":}", "{a:1}", "{\"a\":1,}", "1 2", "[1", "\"\u{1}\"", "\"tab\there\"", "NaN", "'a'", "[1}",
+            "null",
+            "true",
+            "-0",
+            "0.5e-3",
+            "\"a\\u00e9\"",
+            "[]",
+            "{}",
+            "[1,2,[3]]",
+            " {\"a\" : 1 } ",
+            "",
+            " ",
+            "nul",
+            "01",
+            "1.",
+            ".5",
+            "1e",
+            "+1",
+            "\"",
+            "\"\\x\"",
+            "\"\\u12\"",
+            "[1,]",
+            "[,1]",
+            "{\"a\"}",
+            "{\"a\":}",
+            "{a:1}",
+            "{\"a\":1,}",
+            "1 2",
+            "[1",
+            "\"\u{1}\"",
+            "\"tab\there\"",
+            "NaN",
+            "'a'",
+            "[1}",
         ] {
             let theirs = serde_json::from_str::<serde_json::Value>(text).is_ok();
             assert_eq!(scan(text).is_ok(), theirs, "{text:?}");
@@ -447,7 +477,9 @@ mod tests {
     fn what_is_json_but_not_taken() {
         assert!(matches!(refused(r#"{"a":1,"a":2}"#), JsonError::DuplicateKey(_)));
         assert!(matches!(refused(r#"[{"a":1,"\u0061":2}]"#), JsonError::DuplicateKey(_)));
-        for lone in [r#""\ud800""#, r#""\udc00""#, r#""\ud800x""#, r#""\ud800\n""#, r#""\ud800\u0041""#] {
+        for lone in
+            [r#""\ud800""#, r#""\udc00""#, r#""\ud800x""#, r#""\ud800\n""#, r#""\ud800\u0041""#]
+        {
             assert_eq!(refused(lone), JsonError::LoneSurrogate, "{lone}");
         }
         assert!(scan(r#""\ud83d\ude00""#).is_ok());
@@ -468,7 +500,8 @@ mod tests {
 
     #[test]
     fn fields_come_out_as_written() {
-        let Ok(Scanned::Object(fields)) = scan(r#" {"a" : "x\ty" , "b":[1, 2],"\u0063":-1.50} "#) else {
+        let Ok(Scanned::Object(fields)) = scan(r#" {"a" : "x\ty" , "b":[1, 2],"\u0063":-1.50} "#)
+        else {
             panic!("an object");
         };
         let got: Vec<_> = fields.iter().map(|(k, v)| (k.as_ref(), *v)).collect();
@@ -479,7 +512,8 @@ mod tests {
 
     #[test]
     fn text_is_kept_compact_and_can_grow() {
-        let kept = JsonText::parse("{ \"a b\" : \"c \\\" d\", \"n\" : 100000000000000000000.0 }").expect("valid");
+        let kept = JsonText::parse("{ \"a b\" : \"c \\\" d\", \"n\" : 100000000000000000000.0 }")
+            .expect("valid");
         assert_eq!(kept.as_str(), r#"{"a b":"c \" d","n":100000000000000000000.0}"#);
         assert_eq!(kept.field("n"), Some("100000000000000000000.0"));
         assert_eq!(JsonText::empty_object().with_field("t", "1").as_str(), r#"{"t":1}"#);

@@ -5,16 +5,13 @@ use std::sync::LazyLock;
 use coordhub_core::{HubError, limits::CATCH_UPS_MAX, subscribe::Subscription};
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
-use crate::{app::App, wire::Problem};
+use crate::{app::App, http::call::Blocking, wire::Problem};
 
 /// Catch-ups wait here rather than on a blocking thread each.
 static CATCH_UPS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(CATCH_UPS_MAX));
 
 /// Reads that may block.
-pub async fn blocking(
-    app: &App,
-    read: Box<dyn FnOnce(&App) -> Result<Vec<u8>, Problem> + Send>,
-) -> Result<Vec<u8>, Problem> {
+pub async fn blocking(app: &App, read: Blocking) -> Result<Vec<u8>, Problem> {
     let app = app.clone();
     spawn_blocking(move || read(&app)).await.unwrap_or_else(|_| Err(HubError::Internal.into()))
 }

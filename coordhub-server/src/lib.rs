@@ -21,4 +21,4 @@ mod serve;
 
 pub use app::App;
 pub use config::Config;
-pub use serve::{ServeError, Running, router, start};
+pub use serve::{Running, ServeError, router, start};

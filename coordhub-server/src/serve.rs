@@ -28,14 +28,16 @@ pub enum ServeError {
     #[error(transparent)]
     Bind(#[from] BindError),
     /// It would listen where others can reach it, and has no way to know them.
-    #[error("{0} can be reached from other machines, and this version has no way to know who calls; bind a loopback address such as 127.0.0.1:8550")]
+    #[error(
+        "{0} can be reached from other machines, and this version has no way to know who calls; bind a loopback address such as 127.0.0.1:8550"
+    )]
     NotLoopback(SocketAddr),
 }
 
 /// A hub's whole face, to mount in an axum program. The hub's sockets close when `drain` begins.
 pub fn router(hub: Hub, config: Config, drain: Drain) -> axum::Router {
     let app = App::new(hub, config, drain);
-    tokio::spawn(close_sockets_of_removed(app.clone()));
+    tokio::spawn(close_sockets(app.clone()));
     axum::Router::new().fallback_service(Face::new(app))
 }
 
@@ -75,7 +77,7 @@ impl Running {
     /// Serves until the drain has ended; then closes the hub, which saves presence.
     pub async fn run(self) -> Drained {
         let Self { app, listeners, drain } = self;
-        let watching = tokio::spawn(close_sockets_of_removed(app.clone()));
+        let watching = tokio::spawn(close_sockets(app.clone()));
         let limits = app.config().connections;
         let drained = crate::net::serve(listeners, Face::new(app.clone()), limits, drain).await;
         watching.abort();
@@ -86,6 +88,16 @@ impl Running {
         }
         drained
     }
+}
+
+/// Closes sockets when their entity is removed, and all of them when the hub stops.
+async fn close_sockets(app: App) {
+    let drain = app.drain().clone();
+    tokio::select! {
+        () = close_sockets_of_removed(app.clone()) => {}
+        () = drain.wait() => {}
+    }
+    app.sockets().close_all(Closing::Stopping);
 }
 
 /// Closes the sockets of entities as they are removed, whoever removed them.

@@ -1,7 +1,7 @@
 //! What holds on every route.
 
 use coordhub_harness::{Hub, Request, encode};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{column, rows, seq};
 
@@ -341,6 +341,65 @@ async fn who_is_calling() {
         .await
         .refusal(422);
     hub.send(Request::post(&claim).header("X-Entity-Id", "a").json(&json!({}))).await.ok();
+}
+
+/// To ignore these would be to promise what is not kept.
+#[tokio::test]
+async fn what_is_not_honoured_yet_is_refused() {
+    let hub = Hub::new();
+    hub.register("ai", "ai_agent").await;
+    let send =
+        |field: &str, value: Value| json!({ "from_entity": "ai", "content": "c", field: value });
+    for (path, body, field) in [
+        ("/messages/send", send("ack_required", json!(true)), "ack_required"),
+        ("/messages/send", send("ack_deadline", json!("2030-01-01T00:00:00Z")), "ack_deadline"),
+        ("/messages/send", send("task", json!({ "title": "t" })), "task"),
+        ("/tasks/create", json!({ "title": "t", "max_attempts": 3 }), "max_attempts"),
+        ("/tasks/create", json!({ "title": "t", "retry_delay_seconds": 3 }), "retry_delay_seconds"),
+        ("/tasks/create?not_before=2030-01-01T00:00:00Z", json!({ "title": "t" }), "not_before"),
+        (
+            "/tasks/create",
+            json!({ "title": "t", "on_blocker_failed": "cancel" }),
+            "on_blocker_failed",
+        ),
+        ("/tasks/t1/claim?lease_seconds=60", json!({ "entity_id": "ai" }), "lease_seconds"),
+        ("/tasks/t1/update", json!({ "entity_id": "ai", "note": "n" }), "note"),
+    ] {
+        hub.post(path, body).await.wrong_field(field);
+    }
+    hub.post_ok("/messages/send", send("ack_required", json!(false))).await;
+    let keyed = |path: &str| Request::post(path).header("Idempotency-Key", "k1");
+    hub.send(keyed("/tasks/create").json(&json!({ "title": "t" })))
+        .await
+        .wrong_field("Idempotency-Key");
+    assert_eq!(hub.get_ok("/tasks/list").await["count"], 0);
+    hub.send(keyed("/entities/ai/heartbeat")).await.ok();
+}
+
+#[tokio::test]
+async fn refusals_come_in_one_order() {
+    let hub = Hub::new();
+    hub.post_ok("/tasks/create", json!({ "title": "t", "task_id": "t1", "created_by": "ai" }))
+        .await;
+    hub.post_ok("/tasks/create", json!({ "title": "t", "task_id": "done" })).await;
+    hub.post_ok("/tasks/done/claim", json!({ "entity_id": "ai" })).await;
+    hub.post_ok("/tasks/done/complete", json!({})).await;
+    let long = "x".repeat((256 << 10) + 1);
+    for (path, body, status) in [
+        // Too large before not there, not there before not allowed.
+        ("/tasks/none/complete", json!({ "result": long }), 413),
+        ("/tasks/none/claim", json!({}), 404),
+        ("/tasks/none/cancel", json!({}), 404),
+        ("/proposals/none/withdraw", json!({}), 404),
+        ("/proposals/none/vote", json!({ "vote": "for" }), 404),
+        // A wrong field before not allowed, not allowed before a conflict.
+        ("/tasks/t1/update", json!({ "entity_id": "other", "title": "" }), 422),
+        ("/tasks/create", json!({ "title": "t", "task_id": "t1", "depends_on": ["none"] }), 422),
+        ("/tasks/done/claim", json!({}), 403),
+        ("/tasks/done/claim", json!({ "entity_id": "other" }), 409),
+    ] {
+        hub.post(path, body).await.refusal(status);
+    }
 }
 
 #[tokio::test]

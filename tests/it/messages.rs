@@ -358,22 +358,6 @@ async fn recipients_say_who_is_there() {
 }
 
 #[tokio::test]
-async fn a_message_may_bring_its_task() {
-    let hub = Hub::new();
-    let body = json!({ "from_entity": "a", "content": "please", "task": { "title": "do it", "priority": "high" } });
-    let reply = hub.post_ok("/messages/send", body).await;
-    let task = hub.get_ok(&format!("/tasks/{}", reply["task_id"].as_str().unwrap())).await;
-    assert_eq!((&task["title"], &task["priority"]), (&json!("do it"), &json!("high")));
-    hub.post(
-        "/messages/send",
-        json!({ "from_entity": "a", "content": "no task", "task": { "priority": "high" } }),
-    )
-    .await
-    .refusal(422);
-    assert_eq!(contents(&hub, "/messages/recent").await, ["please"], "both or neither");
-}
-
-#[tokio::test]
 async fn notices_are_shown_where_asked_for() {
     let hub = Hub::new();
     let created = hub.post_ok("/tasks/create", json!({ "title": "look here" })).await;

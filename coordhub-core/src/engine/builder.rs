@@ -87,8 +87,10 @@ impl Builder {
 
         let warm = history.newest_events(WARM_EVENTS, self.limits.window_bytes_max)?;
         let floor = warm.first().map_or(head, |stamped| stamped.seq - 1);
-        let (window, rings) =
-            (Window::new(self.limits.window_bytes_max, head), Rings::new(self.limits.rings_bytes_max, floor));
+        let (window, rings) = (
+            Window::new(self.limits.window_bytes_max, head),
+            Rings::new(self.limits.rings_bytes_max, floor),
+        );
         let warm: Vec<_> = warm.into_iter().map(|stamped| Arc::new(Entry::new(stamped))).collect();
         window.extend(&warm);
         rings.extend(&warm);

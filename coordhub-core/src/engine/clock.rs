@@ -120,7 +120,10 @@ impl Inner {
             self.doubted_since = None;
         } else {
             let since = *self.doubted_since.get_or_insert_with(|| {
-                tracing::warn!(ahead_ms = ahead, "the wall clock jumped far ahead; not believed yet");
+                tracing::warn!(
+                    ahead_ms = ahead,
+                    "the wall clock jumped far ahead; not believed yet"
+                );
                 monotonic
             });
             if monotonic.saturating_sub(since) >= AGREEMENT {
@@ -132,7 +135,10 @@ impl Inner {
         }
         let behind = ahead < -JUMP_MILLIS;
         if behind && !self.is_behind {
-            tracing::warn!(behind_ms = -ahead, "the wall clock is behind hub time, which never runs back");
+            tracing::warn!(
+                behind_ms = -ahead,
+                "the wall clock is behind hub time, which never runs back"
+            );
         }
         self.is_behind = behind;
     }

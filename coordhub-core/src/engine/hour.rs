@@ -59,7 +59,9 @@ mod tests {
 
     #[test]
     fn an_hour_is_counted_and_then_forgotten() {
-        let at = |minute: i64| Timestamp::from_millis(1_000_000 * MINUTE_MILLIS + minute * MINUTE_MILLIS);
+        let at = |minute: i64| {
+            Timestamp::from_millis(1_000_000 * MINUTE_MILLIS + minute * MINUTE_MILLIS)
+        };
         let hour = HourCount::new(at(0));
         hour.add(at(0), 5);
         hour.add(at(59), 2);

@@ -24,14 +24,14 @@ use parking_lot::{Mutex, RwLock};
 use ulid::Ulid;
 
 pub use builder::Builder;
-pub use clock::{Clock, HubClock, SystemClock};
 pub(crate) use clock::deadline_in;
+pub use clock::{Clock, HubClock, SystemClock};
 pub use presence::{Connection, Presences};
 pub use query::{
     EntityFilter, InboxQuery, List, MessageList, NoticesAmong, OnlyDirect, Order, RecentQuery,
     Unread, Window as ListWindow,
 };
-pub use reply::{HubError, Outcome, Reply};
+pub use reply::{HubError, Outcome, Reply, Sent};
 pub use ticket::Ticket;
 
 use crate::{
@@ -255,3 +255,6 @@ impl Hub {
         self._closer.close();
     }
 }
+
+#[cfg(test)]
+mod tests;

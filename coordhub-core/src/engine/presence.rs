@@ -18,9 +18,9 @@ use crate::{
 };
 
 /// For how long after a call an entity counts as online.
-pub const ONLINE_MILLIS: i64 = 90_000;
+const ONLINE_MILLIS: i64 = 90_000;
 /// For how long after a call an entity counts as idle.
-pub const IDLE_MILLIS: i64 = 180_000;
+const IDLE_MILLIS: i64 = 180_000;
 
 /// What is known of everybody's presence.
 #[derive(Debug, Default)]

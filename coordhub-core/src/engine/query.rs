@@ -192,7 +192,10 @@ impl Hub {
                 .filter(|(_, entity)| filter.status.is_none_or(|status| entity.status == status));
             let found = take_from(all, window);
             let list = window.list(found, |(seq, _)| *seq, state.head());
-            List { items: list.items.into_iter().map(|(_, entity)| entity).collect(), next: list.next }
+            List {
+                items: list.items.into_iter().map(|(_, entity)| entity).collect(),
+                next: list.next,
+            }
         })
     }
 
@@ -246,7 +249,8 @@ impl Hub {
             Some(channel) => self.ring(Some(channel), query)?,
             None => {
                 let mut found = self.ring(None, query)?;
-                let restricted = policy::RESTRICTED_CHANNELS.iter().map(|n| ChannelName::trusted(n));
+                let restricted =
+                    policy::RESTRICTED_CHANNELS.iter().map(|n| ChannelName::trusted(n));
                 for channel in restricted.filter(|c| policy::may_read_channel(reader.standing, c)) {
                     let mut narrowed = query.clone();
                     if query.after.is_none() && found.len() >= query.limit {
@@ -306,7 +310,11 @@ impl Hub {
     }
 
     /// The set of messages that `recent` is about, policy applied. `None` where it is empty.
-    fn recent_set(&self, reader: &Reader, query: &RecentQuery) -> Result<Option<MessageSet>, HubError> {
+    fn recent_set(
+        &self,
+        reader: &Reader,
+        query: &RecentQuery,
+    ) -> Result<Option<MessageSet>, HubError> {
         if let Some(other) = &query.with {
             let Some(own) = &reader.id else { return Err(Rejection::CallerNeeded.into()) };
             return Ok(Some(MessageSet::Pair(own.clone(), other.clone())));
@@ -385,8 +393,8 @@ impl Hub {
             if only_direct == OnlyDirect::No {
                 sets.extend(state.channels().iter().filter_map(|(name, channel)| {
                     let read = cursors.channel(name);
-                    let unread = channel.head > read
-                        && policy::may_read_channel(reader.standing, name);
+                    let unread =
+                        channel.head > read && policy::may_read_channel(reader.standing, name);
                     let set =
                         MessageSet::Channel { channel: name.clone(), not_from: Some(id.clone()) };
                     unread.then_some((set, read))
@@ -460,11 +468,9 @@ impl Hub {
         let hot = self.with_state(|state| state.task(id).map(|task| Task::clone(task)));
         let mut task = match hot {
             Some(task) => task,
-            None => self
-                .shared
-                .history
-                .task(id)?
-                .ok_or_else(|| Rejection::UnknownTask(id.clone()))?,
+            None => {
+                self.shared.history.task(id)?.ok_or_else(|| Rejection::UnknownTask(id.clone()))?
+            }
         };
         self.mark_stale(&mut task, self.now());
         Ok(task)

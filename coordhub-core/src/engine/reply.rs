@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::{
     hub::Rejection,
     ids::Seq,
@@ -26,7 +28,7 @@ pub enum Outcome {
     /// The entity as it is now.
     Entity(Arc<Entity>),
     /// The message, and who was there to see it.
-    Message(Arc<Message>, Recipients),
+    Message(Sent),
     /// The task as it is now.
     Task(Arc<Task>),
     /// The task, which was so already: nothing changed.
@@ -35,6 +37,17 @@ pub enum Outcome {
     Proposal(Arc<Proposal>),
     /// The proposal, which was so already: nothing changed.
     ProposalUnchanged(Arc<Proposal>),
+}
+
+/// A message that was sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sent {
+    /// The message.
+    pub message: Arc<Message>,
+    /// The same as the bytes of its JSON object: it was encoded for subscribers anyway.
+    pub json: Bytes,
+    /// Who was there to see it.
+    pub recipients: Recipients,
 }
 
 /// Why a call has no answer of the kind that was asked for.
@@ -51,10 +64,14 @@ pub enum HubError {
     #[error("the store cannot take the change now ({0}); nothing was changed, try again later")]
     Unavailable(String),
     /// The disk failed while syncing: the change may have been made, or not.
-    #[error("the disk failed while the change was written ({0}); look whether it was made before trying again")]
+    #[error(
+        "the disk failed while the change was written ({0}); look whether it was made before trying again"
+    )]
     OutcomeUnknown(String),
     /// A fault of the hub's own. Nothing was changed.
-    #[error("the hub met a fault of its own while doing this; nothing was changed. Its log says more")]
+    #[error(
+        "the hub met a fault of its own while doing this; nothing was changed. Its log says more"
+    )]
     Internal,
     /// The hub is closing.
     #[error("the hub is stopping; try again when it is back")]

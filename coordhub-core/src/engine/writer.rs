@@ -8,10 +8,11 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use ulid::Ulid;
 
 use super::{
-    HubError, Outcome, Reply, Shared, deadline_in,
+    HubError, Outcome, Reply, Sent, Shared, deadline_in,
     prefetch::prefetch,
     queue::{Drained, Job},
     ticket::Answerer,
@@ -176,7 +177,12 @@ impl Writer {
             Answer::Done => Outcome::Done,
             Answer::Entity(id) => Outcome::Entity(self.ahead.entity(&id)?.clone()),
             Answer::Message(recipients) => match &first?.event {
-                Event::MessageSent(message) => Outcome::Message(message.clone(), recipients),
+                Event::MessageSent(message) => Outcome::Message(Sent {
+                    message: message.clone(),
+                    // Filled in when the message has been encoded.
+                    json: Bytes::new(),
+                    recipients,
+                }),
                 _ => return None,
             },
             Answer::Task(id) => Outcome::Task(self.ahead.task(&id)?.clone()),
@@ -186,7 +192,7 @@ impl Writer {
         })
     }
 
-    /// The batch is on disk: readers see it, subscribers hear of it, callers are told. In this order.
+    /// The batch is on disk: readers and subscribers see it, then callers are told, in this order.
     fn publish(&mut self, decided: Decided) {
         self.ahead.settle();
         let now = self.ahead.now();
@@ -215,10 +221,14 @@ impl Writer {
             decided.events.into_iter().map(|stamped| Arc::new(Entry::new(stamped))).collect();
         self.shared.rings.extend(&entries);
         self.shared.window.extend(&entries);
-        self.shared.signal.ring();
         self.shared.commits.fetch_add(1, Ordering::Relaxed);
         self.shared.degraded.store(false, Ordering::Release);
-        give(decided.answers);
+        let mut answers = decided.answers;
+        answers.iter_mut().for_each(|(_, answer)| attach_json(answer, &entries));
+        // From here on whoever looks sees it. The bell only wakes those who wait, and there may be
+        // thousands: the caller, who may have more to say, is not made to stand behind them.
+        give(answers);
+        self.shared.signal.ring();
     }
 
     /// The store refused a batch for what is in it: each command alone, so that the culprit alone
@@ -342,6 +352,17 @@ impl Writer {
             self.shared.presence.mark_unsaved(&seen);
         }
     }
+}
+
+/// Gives the reply to a send the bytes of the message.
+fn attach_json(answer: &mut Result<Reply, HubError>, entries: &[Arc<Entry>]) {
+    let (Ok(Reply { outcome: Outcome::Message(sent), .. }), Some(first)) =
+        (answer, entries.first())
+    else {
+        return;
+    };
+    let entry = entries.get((sent.message.seq - first.seq()) as usize);
+    sent.json = entry.and_then(|entry| entry.message_json()).unwrap_or_default();
 }
 
 fn give(answers: Vec<(Answerer, Result<Reply, HubError>)>) {

@@ -4,7 +4,7 @@ use super::{Answer, Decision, Desk, Rejection, policy, proposals};
 use crate::{
     command::{Register, Remove, Role},
     event::{EntityRegistered, EntityRemoved, EntityUpdated, Event, ReleaseReason, TaskReleased},
-    model::Entity,
+    model::{Entity, ProposalStatus},
 };
 
 impl Desk<'_> {
@@ -65,11 +65,10 @@ impl Desk<'_> {
 
     pub(super) fn remove(&self, command: &Remove) -> Result<Decision, Rejection> {
         let id = &command.entity_id;
-        let caller = self.caller()?;
         let Some(entity) = self.state.entity(id) else {
             return Err(Rejection::UnknownEntity(id.clone()));
         };
-        if caller != id && self.envelope.caller.role != Role::Admin {
+        if self.caller()? != id && self.envelope.caller.role != Role::Admin {
             return Err(self.not_oneself("remove"));
         }
         let mut events: Vec<Event> = self
@@ -93,6 +92,7 @@ impl Desk<'_> {
         let mut decided: Vec<Event> = self
             .state
             .proposals()
+            .filter(|proposal| proposal.status == ProposalStatus::Open)
             .filter(|proposal| proposal.electorate.contains(id))
             .filter_map(|proposal| {
                 let mut without = proposal.as_ref().clone();

@@ -12,7 +12,9 @@ pub fn check(state: &State) -> Result<(), String> {
         ensure(held == task.claimed_by.is_some(), || format!("{id}: holder and status disagree"))?;
         ensure(!held || task.claim_token > 0, || format!("{id} is held without a token"))?;
         let blocked = task.status == TaskStatus::Blocked;
-        ensure(blocked != task.blocked_by.is_empty(), || format!("{id}: blockers and status disagree"))?;
+        ensure(blocked != task.blocked_by.is_empty(), || {
+            format!("{id}: blockers and status disagree")
+        })?;
         for blocker in &task.blocked_by {
             let known = state.dependents(blocker).any(|t| t.task_id == *id);
             ensure(known, || format!("{id} is not among the dependents of {blocker}"))?;
@@ -30,7 +32,9 @@ pub fn check(state: &State) -> Result<(), String> {
         let electors = proposal.electorate.len() as u64;
         ensure(tally.eligible == electors, || format!("{id}: tally and electorate disagree"))?;
         let open = proposal.status == ProposalStatus::Open;
-        ensure(open == proposal.decided_at.is_none(), || format!("{id}: status and time disagree"))?;
+        ensure(open == proposal.decided_at.is_none(), || {
+            format!("{id}: status and time disagree")
+        })?;
     }
     for (name, channel) in state.channels() {
         ensure(channel.head <= state.head(), || format!("channel {name} is ahead of the log"))?;

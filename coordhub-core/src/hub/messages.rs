@@ -14,16 +14,18 @@ use crate::{
 impl Desk<'_> {
     pub(super) fn send(&self, command: &Send) -> Result<Decision, Rejection> {
         let from = &command.from_entity;
+        let message_type = command.message_type.as_deref().unwrap_or("text");
+        self.check_text("content", &command.content)?;
+        let parent = command.reply_to.as_ref().map(|id| self.parent(from, id)).transpose()?;
+        self.check_label("message_type", message_type)?;
+        self.check_metadata(&command.metadata)?;
+        let destination = self.destination(command, parent)?;
         if self.envelope.caller.id.as_ref().is_some_and(|caller| caller != from) {
             let detail = "a message is sent in one's own name; from_entity must be the caller";
             return Err(Rejection::NotAllowed(detail.to_owned()));
         }
-        self.check_text("content", &command.content)?;
-        let message_type = self.message_type(command.message_type.as_deref())?;
-        let metadata = self.message_metadata(&command.metadata)?;
-        let parent = command.reply_to.as_ref().map(|id| self.parent(from, id)).transpose()?;
-        let destination = self.destination(command, parent)?;
         let recipients = self.recipients(from, &destination)?;
+        check_reserved(message_type, &command.metadata)?;
         let message_id = MessageId::trusted(&self.fresh_id("msg"));
         let (to_entity, channel) = match destination {
             Destination::Entity(id) => (Some(id), None),
@@ -37,8 +39,8 @@ impl Desk<'_> {
             to_entity,
             channel,
             content: command.content.clone(),
-            message_type,
-            metadata,
+            message_type: message_type.to_owned(),
+            metadata: self.with_timestamp(&command.metadata),
             reply_to: command.reply_to.clone(),
             ack_required: false,
             timestamp: self.now,
@@ -46,31 +48,15 @@ impl Desk<'_> {
         Ok(Decision::new(Event::MessageSent(Arc::new(message)), Answer::Message(recipients)))
     }
 
-    fn message_type(&self, given: Option<&str>) -> Result<String, Rejection> {
-        let Some(word) = given else { return Ok("text".to_owned()) };
-        self.check_label("message_type", word)?;
-        let reserved = ["task_", "proposal_", "question_"].iter().any(|p| word.starts_with(p));
-        if reserved || word == "system_event" {
-            return Err(Rejection::ReservedType(format!(
-                "the message type {word:?} is the hub's own (task_…, proposal_…, question_…, system_event); choose another"
-            )));
-        }
-        Ok(word.to_owned())
-    }
-
     /// The metadata to keep: as given, with the time where it names none, as the old hub did.
-    fn message_metadata(&self, given: &JsonText) -> Result<JsonText, Rejection> {
-        self.check_metadata(given)?;
+    fn with_timestamp(&self, given: &JsonText) -> JsonText {
+        // Most messages have none, and need no second look.
         if given.as_str() == "{}" {
-            return Ok(JsonText::trusted(format!("{{\"timestamp\":\"{}\"}}", self.now)));
-        }
-        if given.field("hub").is_some() {
-            let detail = "the metadata key \"hub\" is the hub's own; choose another";
-            return Err(Rejection::ReservedType(detail.to_owned()));
+            return JsonText::trusted(format!("{{\"timestamp\":\"{}\"}}", self.now));
         }
         match given.field("timestamp") {
-            Some(_) => Ok(given.clone()),
-            None => Ok(given.with_field("timestamp", &format!("\"{}\"", self.now))),
+            Some(_) => given.clone(),
+            None => given.with_field("timestamp", &format!("\"{}\"", self.now)),
         }
     }
 
@@ -108,7 +94,8 @@ impl Desk<'_> {
                     Destination::Channel(channel) => format!("on channel {channel:?}"),
                     Destination::Entity(other) => format!("between you and {other:?}"),
                 };
-                let detail = format!("a reply stays where its parent is: {place}; leave {field} out");
+                let detail =
+                    format!("a reply stays where its parent is: {place}; leave {field} out");
                 Err(Rejection::invalid(field, detail))
             }
             _ => Ok(home),
@@ -140,7 +127,8 @@ impl Desk<'_> {
     fn check_channels_max(&self, channel: &ChannelName) -> Result<(), Rejection> {
         let channels_max = self.state.limits().channels_max;
         if self.state.channels().len() >= channels_max && self.state.channel(channel).is_none() {
-            let detail = format!("this hub has {channels_max} channels already; post to one of them");
+            let detail =
+                format!("this hub has {channels_max} channels already; post to one of them");
             return Err(Rejection::invalid("channel", detail));
         }
         Ok(())
@@ -148,10 +136,6 @@ impl Desk<'_> {
 
     pub(super) fn move_cursor(&self, command: &MoveCursor) -> Result<Decision, Rejection> {
         let id = &command.entity_id;
-        if self.envelope.caller.id.as_ref().is_some_and(|caller| caller != id) {
-            let detail = "only an entity itself marks its messages read";
-            return Err(Rejection::NotAllowed(detail.to_owned()));
-        }
         let Some(cursors) = self.state.cursors(id) else {
             return Err(Rejection::UnknownEntity(id.clone()));
         };
@@ -160,7 +144,8 @@ impl Desk<'_> {
             CursorScope::All => (None, false, cursors.all),
             CursorScope::Direct => (None, true, cursors.direct()),
             CursorScope::Channel(name) => {
-                let hidden = !policy::may_read_channel(policy::standing(self.state, Some(id)), name);
+                let hidden =
+                    !policy::may_read_channel(policy::standing(self.state, Some(id)), name);
                 if hidden || self.state.channel(name).is_none() {
                     let detail = format!("there is no channel {name:?}");
                     return Err(Rejection::invalid("channel", detail));
@@ -168,10 +153,29 @@ impl Desk<'_> {
                 (Some(name.clone()), false, cursors.channel(name))
             }
         };
+        if self.envelope.caller.id.as_ref().is_some_and(|caller| caller != id) {
+            let detail = "only an entity itself marks its messages read";
+            return Err(Rejection::NotAllowed(detail.to_owned()));
+        }
         if up_to <= stands_at {
             return Ok(Decision::nothing(Answer::Done));
         }
         let event = ReadCursorMoved { entity_id: id.clone(), channel, direct, up_to };
         Ok(Decision::new(Event::ReadCursorMoved(event), Answer::Done))
     }
+}
+
+/// Refuses what only the hub itself says.
+fn check_reserved(message_type: &str, metadata: &JsonText) -> Result<(), Rejection> {
+    let reserved = ["task_", "proposal_", "question_"].iter().any(|p| message_type.starts_with(p));
+    if reserved || message_type == "system_event" {
+        return Err(Rejection::ReservedType(format!(
+            "the message type {message_type:?} is the hub's own (task_…, proposal_…, question_…, system_event); choose another"
+        )));
+    }
+    if metadata.as_str() != "{}" && metadata.field("hub").is_some() {
+        let detail = "the metadata key \"hub\" is the hub's own; choose another";
+        return Err(Rejection::ReservedType(detail.to_owned()));
+    }
+    Ok(())
 }

@@ -17,8 +17,8 @@ pub mod invariants;
 
 pub use prefetched::{NobodyThere, Prefetched, SoftFacts};
 pub use rejection::Rejection;
-pub use tasks::check_able;
 pub use state::{Cursors, Kept, State, Totals, Touched};
+pub use tasks::check_able;
 
 use std::sync::Arc;
 
@@ -162,8 +162,11 @@ impl<'a> Desk<'a> {
     fn check_labels(&self, field: &'static str, labels: &[String]) -> Result<(), Rejection> {
         let limits = self.state.limits();
         if labels.len() > limits.labels_max {
-            let detail =
-                format!("{field} has {} entries; at most {} are taken", labels.len(), limits.labels_max);
+            let detail = format!(
+                "{field} has {} entries; at most {} are taken",
+                labels.len(),
+                limits.labels_max
+            );
             return Err(Rejection::invalid(field, detail));
         }
         labels.iter().try_for_each(|label| self.check_label(field, label))

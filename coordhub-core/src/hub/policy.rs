@@ -92,7 +92,11 @@ pub fn check_subscribe(reader: &Reader, channel: &ChannelName) -> Result<(), Rej
 }
 
 /// Whether `sender` may post to `channel`; if not, why.
-pub fn check_post(state: &State, sender: &EntityId, channel: &ChannelName) -> Result<(), Rejection> {
+pub fn check_post(
+    state: &State,
+    sender: &EntityId,
+    channel: &ChannelName,
+) -> Result<(), Rejection> {
     if may_post(standing(state, Some(sender)), channel) {
         return Ok(());
     }

@@ -39,12 +39,7 @@ pub struct Prefetched<'a> {
 impl<'a> Prefetched<'a> {
     /// Nothing but soft facts.
     pub fn new(soft: &'a dyn SoftFacts) -> Self {
-        Self {
-            tasks: BTreeMap::new(),
-            proposals: BTreeMap::new(),
-            messages: BTreeMap::new(),
-            soft,
-        }
+        Self { tasks: BTreeMap::new(), proposals: BTreeMap::new(), messages: BTreeMap::new(), soft }
     }
 
     pub(super) fn task<'b>(&'b self, state: &'b State, id: &TaskId) -> Option<&'b Arc<Task>> {

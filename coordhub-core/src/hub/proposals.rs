@@ -7,7 +7,7 @@ use crate::{
     command::{CastVote, Closing, CreateProposal, Deadline, Elector, Role},
     event::{Event, ProposalCreated, ProposalDecided, ProposalWithdrawn, VoteCast},
     ids::{EntityId, ProposalId},
-    model::{Choice, EntityType, Proposal, ProposalStatus, Tally, Vote},
+    model::{Choice, Entity, EntityType, Proposal, ProposalStatus, Tally, Vote},
     time::Timestamp,
 };
 
@@ -18,13 +18,6 @@ impl<'a> Desk<'a> {
     pub(super) fn create_proposal(&self, command: &CreateProposal) -> Result<Decision, Rejection> {
         self.check_title("title", &command.title)?;
         self.check_text("description", &command.description)?;
-        let proposal_id = match &command.proposal_id {
-            Some(id) if self.known.proposal(self.state, id).is_some() => {
-                return Err(Rejection::ProposalExists(id.clone()));
-            }
-            Some(id) => id.clone(),
-            None => ProposalId::trusted(&self.fresh_id("prop")),
-        };
         let deadline = self.deadline(command.deadline)?;
         let electorate = self.electorate(command)?;
         let eligible = electorate.len() as u64;
@@ -34,6 +27,13 @@ impl<'a> Desk<'a> {
             let detail = format!("quorum must be from 1 to the {eligible} that may vote");
             return Err(Rejection::invalid("quorum", detail));
         }
+        let proposal_id = match &command.proposal_id {
+            Some(id) if self.known.proposal(self.state, id).is_some() => {
+                return Err(Rejection::ProposalExists(id.clone()));
+            }
+            Some(id) => id.clone(),
+            None => ProposalId::trusted(&self.fresh_id("prop")),
+        };
         let human_electors = electorate.iter().filter(|id| self.is_human(id)).cloned().collect();
         let proposal = Proposal {
             proposal_id: proposal_id.clone(),
@@ -72,7 +72,8 @@ impl<'a> Desk<'a> {
             Deadline::AfterMillis(millis) => Ok(self.now.plus_millis(millis)),
             Deadline::At(at) if at > self.now => Ok(at),
             Deadline::At(at) => {
-                let detail = format!("the deadline {at} is past; by the hub's clock it is {}", self.now);
+                let detail =
+                    format!("the deadline {at} is past; by the hub's clock it is {}", self.now);
                 Err(Rejection::invalid("deadline", detail))
             }
         }
@@ -82,8 +83,10 @@ impl<'a> Desk<'a> {
     fn electorate(&self, command: &CreateProposal) -> Result<BTreeSet<EntityId>, Rejection> {
         let Some(named) = &command.electorate else {
             let since = self.now.plus_millis(-ELECTORATE_SEEN_WITHIN_MILLIS);
-            let about = |id: &EntityId| {
-                self.known.soft.last_seen(id).is_some_and(|seen| seen >= since)
+            // Whoever registered in the batch that is being decided is seen by nobody yet.
+            let about = |entity: &Entity| {
+                let seen = self.known.soft.last_seen(&entity.entity_id);
+                seen.unwrap_or_default().max(entity.registered_at) >= since
             };
             return Ok(self.registered(|kind| kind.is_ai() || kind == EntityType::Human, about));
         };
@@ -103,11 +106,13 @@ impl<'a> Desk<'a> {
             }
         }
         if electorate.is_empty() {
-            let detail = "electorate is empty: nobody could vote; name ids or types of registered entities";
+            let detail =
+                "electorate is empty: nobody could vote; name ids or types of registered entities";
             return Err(Rejection::invalid("electorate", detail));
         }
         if command.requires_human && !electorate.iter().any(|id| self.is_human(id)) {
-            let detail = "requires_human is set and electorate has no human: it could never be approved";
+            let detail =
+                "requires_human is set and electorate has no human: it could never be approved";
             return Err(Rejection::invalid("electorate", detail));
         }
         Ok(electorate)
@@ -116,12 +121,12 @@ impl<'a> Desk<'a> {
     fn registered(
         &self,
         kind: impl Fn(EntityType) -> bool,
-        also: impl Fn(&EntityId) -> bool,
+        also: impl Fn(&Entity) -> bool,
     ) -> BTreeSet<EntityId> {
         self.state
             .entities()
             .map(|(_, entity)| entity)
-            .filter(|entity| kind(entity.entity_type) && also(&entity.entity_id))
+            .filter(|entity| kind(entity.entity_type) && also(entity))
             .map(|entity| entity.entity_id.clone())
             .collect()
     }
@@ -131,11 +136,11 @@ impl<'a> Desk<'a> {
     }
 
     pub(super) fn cast_vote(&self, command: &CastVote) -> Result<Decision, Rejection> {
-        let voter = self.caller()?;
         if let Some(comment) = &command.comment {
             self.check_text("comment", comment)?;
         }
-        let proposal = self.open_proposal(&command.proposal_id)?;
+        let proposal = self.proposal(&command.proposal_id)?;
+        let voter = self.caller()?;
         let registered = self.state.entity(voter).is_some();
         let has_vote = proposal.electorate.contains(voter) && !proposal.departed.contains(voter);
         if !registered || !has_vote {
@@ -144,6 +149,7 @@ impl<'a> Desk<'a> {
                 entity_id: voter.clone(),
             });
         }
+        check_open(proposal)?;
         let answer = Answer::Proposal(proposal.proposal_id.clone());
         let by_human = self.is_human(voter);
         let vote = Vote {
@@ -167,7 +173,8 @@ impl<'a> Desk<'a> {
     }
 
     pub(super) fn close_proposal(&self, id: &ProposalId) -> Result<Decision, Rejection> {
-        let proposal = self.open_proposal(id)?;
+        let proposal = self.proposal(id)?;
+        check_open(proposal)?;
         let answer = Answer::Proposal(id.clone());
         if let Some(status) = certain_outcome(proposal) {
             return Ok(Decision::new(decided(proposal, status, Force::ByRule), answer));
@@ -180,14 +187,15 @@ impl<'a> Desk<'a> {
     }
 
     pub(super) fn withdraw_proposal(&self, id: &ProposalId) -> Result<Decision, Rejection> {
+        let proposal = self.proposal(id)?;
         let caller = self.caller()?;
-        let proposal = self.open_proposal(id)?;
         let owner = proposal.proposed_by.as_ref();
         let own = owner.is_none_or(|owner| owner == caller);
         if !own && self.envelope.caller.role != Role::Admin {
             let detail = format!("proposal {id:?} may be withdrawn by its proposer only");
             return Err(Rejection::NotAllowed(detail));
         }
+        check_open(proposal)?;
         let event = ProposalWithdrawn {
             proposal_id: id.clone(),
             title: proposal.title.clone(),
@@ -196,17 +204,18 @@ impl<'a> Desk<'a> {
         Ok(Decision::new(Event::ProposalWithdrawn(event), Answer::Proposal(id.clone())))
     }
 
-    fn open_proposal(&self, id: &ProposalId) -> Result<&'a Arc<Proposal>, Rejection> {
-        let proposal = self
-            .known
-            .proposal(self.state, id)
-            .ok_or_else(|| Rejection::UnknownProposal(id.clone()))?;
-        if proposal.status != ProposalStatus::Open {
-            let (proposal_id, status) = (id.clone(), proposal.status);
-            return Err(Rejection::ProposalClosed { proposal_id, status });
-        }
-        Ok(proposal)
+    fn proposal(&self, id: &ProposalId) -> Result<&'a Arc<Proposal>, Rejection> {
+        let found = self.known.proposal(self.state, id);
+        found.ok_or_else(|| Rejection::UnknownProposal(id.clone()))
     }
+}
+
+fn check_open(proposal: &Proposal) -> Result<(), Rejection> {
+    if proposal.status == ProposalStatus::Open {
+        return Ok(());
+    }
+    let (proposal_id, status) = (proposal.proposal_id.clone(), proposal.status);
+    Err(Rejection::ProposalClosed { proposal_id, status })
 }
 
 // How votes, arrivals and departures change a proposal: the same code when it is decided and when
@@ -297,9 +306,7 @@ pub(super) fn certain_outcome(proposal: &Proposal) -> Option<ProposalStatus> {
     if approved_now && proposal.threshold.is_passed(r#for, against + out) {
         return Some(ProposalStatus::Approved);
     }
-    let human_out = proposal.human_electors.iter().any(|id| {
-        !has_voted(proposal, id)
-    });
+    let human_out = proposal.human_electors.iter().any(|id| !has_voted(proposal, id));
     let can_have_human = !proposal.requires_human || has_human_for(proposal) || human_out;
     let can_pass = proposal.threshold.is_passed(r#for + out, against);
     let can_have_quorum = cast + out >= proposal.quorum;

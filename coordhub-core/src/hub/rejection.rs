@@ -18,7 +18,9 @@ pub enum Rejection {
     #[error("no entity {0:?} is registered; register it first")]
     UnknownEntity(EntityId),
     /// Nobody of that name is registered or connected.
-    #[error("no entity {0:?} is registered, so the message could never arrive; check the id with the list of entities")]
+    #[error(
+        "no entity {0:?} is registered, so the message could never arrive; check the id with the list of entities"
+    )]
     UnknownRecipient(EntityId),
     /// No such message, or none that the caller may read.
     #[error("no message {0:?}")]
@@ -48,7 +50,9 @@ pub enum Rejection {
         bytes_max: usize,
     },
     /// An entity's type cannot be changed.
-    #[error("{entity_id:?} is registered as {entity_type}, and a type is fixed at the first registration; register under another id")]
+    #[error(
+        "{entity_id:?} is registered as {entity_type}, and a type is fixed at the first registration; register under another id"
+    )]
     TypeIsFixed {
         /// Whose.
         entity_id: EntityId,
@@ -77,7 +81,9 @@ pub enum Rejection {
     #[error("a task {0:?} exists already; choose another task_id, or leave it out and one is made")]
     TaskExists(TaskId),
     /// The id is taken.
-    #[error("a proposal {0:?} exists already; choose another proposal_id, or leave it out and one is made")]
+    #[error(
+        "a proposal {0:?} exists already; choose another proposal_id, or leave it out and one is made"
+    )]
     ProposalExists(ProposalId),
     /// Another was first.
     #[error("task {task_id:?} is already claimed by {claimed_by:?}")]
@@ -122,7 +128,9 @@ pub enum Rejection {
         named: EntityId,
     },
     /// The claim is not the newest one.
-    #[error("the claim token {shown} of task {task_id:?} is not that of its present claim; the task has been given to another since")]
+    #[error(
+        "the claim token {shown} of task {task_id:?} is not that of its present claim; the task has been given to another since"
+    )]
     StaleClaim {
         /// Which task.
         task_id: TaskId,

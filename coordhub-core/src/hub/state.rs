@@ -18,9 +18,7 @@ use crate::{
     hub::proposals,
     ids::{BUILT_IN_CHANNELS, ChannelName, EntityId, ProposalId, Seq, TaskId},
     limits::Limits,
-    model::{
-        Channel, Entity, EntityType, Message, Proposal, ProposalStatus, Task, TaskStatus,
-    },
+    model::{Channel, Entity, EntityType, Message, Proposal, ProposalStatus, Task, TaskStatus},
     time::Timestamp,
 };
 
@@ -291,8 +289,7 @@ impl State {
             }
         }
         for id in touched.proposals {
-            let closed =
-                |proposal: &Arc<Proposal>| proposal.status != ProposalStatus::Open;
+            let closed = |proposal: &Arc<Proposal>| proposal.status != ProposalStatus::Open;
             if self.proposals.get(&id).is_some_and(closed) {
                 self.proposals.remove(&id);
             }
@@ -332,7 +329,11 @@ impl State {
             self.totals.entities[entity.entity_type as usize] -= 1;
         }
         self.cursors.remove(id);
-        let open: Vec<ProposalId> = self.proposals.keys().cloned().collect();
+        let open: Vec<ProposalId> = self
+            .proposals()
+            .filter(|proposal| proposal.status == ProposalStatus::Open)
+            .map(|proposal| proposal.proposal_id.clone())
+            .collect();
         for proposal_id in open {
             self.change_proposal(&proposal_id, |proposal| proposals::depart(proposal, id));
         }

@@ -24,14 +24,12 @@ impl<'a> Desk<'a> {
         self.check_labels("tags", &command.tags)?;
         self.check_labels("capabilities", &command.capabilities)?;
         self.check_metadata(&command.metadata)?;
-        let task_id = match &command.task_id {
-            Some(id) if self.known.task(self.state, id).is_some() => {
-                return Err(Rejection::TaskExists(id.clone()));
-            }
-            Some(id) => id.clone(),
-            None => TaskId::trusted(&self.fresh_id("task")),
-        };
+        let fresh = || TaskId::trusted(&self.fresh_id("task"));
+        let task_id = command.task_id.clone().unwrap_or_else(fresh);
         let depends_on = self.dependencies(&task_id, &command.depends_on)?;
+        if command.task_id.is_some() && self.known.task(self.state, &task_id).is_some() {
+            return Err(Rejection::TaskExists(task_id));
+        }
         let blocked_by = self.not_completed(&depends_on);
         let task = Task {
             task_id: task_id.clone(),
@@ -69,7 +67,8 @@ impl<'a> Desk<'a> {
     fn dependencies(&self, own: &TaskId, asked: &[TaskId]) -> Result<Vec<TaskId>, Rejection> {
         let most = self.state.limits().depends_on_max;
         if asked.len() > most {
-            let detail = format!("depends_on has {} entries; at most {most} are taken", asked.len());
+            let detail =
+                format!("depends_on has {} entries; at most {most} are taken", asked.len());
             return Err(Rejection::invalid("depends_on", detail));
         }
         let mut seen = BTreeSet::new();
@@ -94,17 +93,12 @@ impl<'a> Desk<'a> {
     }
 
     pub(super) fn update_task(&self, command: &UpdateTask) -> Result<Decision, Rejection> {
-        let caller = self.caller()?;
-        let task = self.task(&command.task_id)?;
-        if task.claimed_by.as_ref() != Some(caller) && !self.may_act_for(task.created_by.as_ref()) {
-            return Err(not_yours("change", task));
-        }
-        self.check_unfinished(task)?;
-        if let Some(title) = &command.title {
-            self.check_title("title", title)?;
-        }
         if let Some(description) = &command.description {
             self.check_text("description", description)?;
+        }
+        let task = self.task(&command.task_id)?;
+        if let Some(title) = &command.title {
+            self.check_title("title", title)?;
         }
         if let Some(tags) = &command.tags {
             self.check_labels("tags", tags)?;
@@ -112,6 +106,11 @@ impl<'a> Desk<'a> {
         if let Some(metadata) = &command.metadata {
             self.check_metadata(metadata)?;
         }
+        let caller = self.caller()?;
+        if task.claimed_by.as_ref() != Some(caller) && !self.may_act_for(task.created_by.as_ref()) {
+            return Err(not_yours("change", task));
+        }
+        self.check_unfinished(task)?;
         let event = TaskUpdated {
             task_id: task.task_id.clone(),
             title: command.title.clone().unwrap_or_else(|| task.title.clone()),
@@ -134,13 +133,14 @@ impl<'a> Desk<'a> {
     }
 
     pub(super) fn claim_task(&self, command: &ClaimTask) -> Result<Decision, Rejection> {
-        let claimer = self.caller()?;
         let task = self.task(&command.task_id)?;
-        self.check_unfinished(task)?;
-        if task.claimed_by.as_ref() == Some(claimer) {
+        let claimer = self.caller()?;
+        let is_held = task.status == TaskStatus::InProgress;
+        if is_held && task.claimed_by.as_ref() == Some(claimer) {
             return Ok(Decision::nothing(Answer::TaskUnchanged(task.clone())));
         }
         check_able(self.state, task, claimer)?;
+        self.check_unfinished(task)?;
         if let Some(holder) = &task.claimed_by {
             return Err(Rejection::TaskAlreadyClaimed {
                 task_id: task.task_id.clone(),
@@ -241,8 +241,8 @@ impl<'a> Desk<'a> {
     }
 
     pub(super) fn cancel_task(&self, task_id: &TaskId) -> Result<Decision, Rejection> {
-        self.caller()?;
         let task = self.task(task_id)?;
+        self.caller()?;
         if !self.may_act_for(task.created_by.as_ref()) {
             return Err(not_yours("cancel", task));
         }
@@ -260,8 +260,8 @@ impl<'a> Desk<'a> {
     }
 
     pub(super) fn reopen_task(&self, task_id: &TaskId) -> Result<Decision, Rejection> {
-        self.caller()?;
         let task = self.task(task_id)?;
+        self.caller()?;
         if !self.may_act_for(task.created_by.as_ref()) {
             return Err(not_yours("reopen", task));
         }

@@ -34,6 +34,7 @@ pub struct ChannelView {
     /// How many messages it holds.
     pub messages: u64,
     /// The `seq` of its newest message, `null` where it has none.
+    #[cfg_attr(feature = "schema", schema(value_type = Option<u64>))]
     pub last_seq: Option<Seq>,
     /// How many of them, by others, the reader has not marked read; `null` for a reader without
     /// cursors, 1000 for "1000 or more".

@@ -16,6 +16,7 @@ pub struct Message {
     #[cfg_attr(feature = "schema", schema(value_type = String))]
     pub message_id: MessageId,
     /// Its place in the hub's log.
+    #[cfg_attr(feature = "schema", schema(value_type = u64))]
     pub seq: Seq,
     /// Who sent it.
     #[cfg_attr(feature = "schema", schema(value_type = String))]

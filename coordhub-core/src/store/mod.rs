@@ -7,9 +7,11 @@ mod schema;
 mod rows;
 mod lock;
 mod check;
+mod create;
 mod connections;
 mod sqlite;
 mod reader;
+mod legacy;
 
 use std::{path::Path, sync::Arc};
 
@@ -20,7 +22,7 @@ use crate::{
     hub::State,
     ids::{ChannelName, EntityId, MessageId, ProposalId, Seq, TaskId},
     limits::Limits,
-    model::{Message, MessageHead, Proposal, ProposalStatus, Priority, Task, TaskStatus},
+    model::{Message, MessageHead, Priority, Proposal, ProposalStatus, Task, TaskStatus},
     time::Timestamp,
 };
 
@@ -209,7 +211,9 @@ impl TaskFilter {
 #[non_exhaustive]
 pub enum StoreError {
     /// Another hub has the file.
-    #[error("{path} is in use by another hub ({holder}); stop it, or choose another file with --db")]
+    #[error(
+        "{path} is in use by another hub ({holder}); stop it, or choose another file with --db"
+    )]
     InUse {
         /// The hub's file.
         path: String,
@@ -225,7 +229,9 @@ pub enum StoreError {
         why: String,
     },
     /// The file was written by a newer version.
-    #[error("{path} has schema {found}, and this version knows schemas up to {known}; use a newer coordhub. It was left as it is")]
+    #[error(
+        "{path} has schema {found}, and this version knows schemas up to {known}; use a newer coordhub. It was left as it is"
+    )]
     Newer {
         /// The file.
         path: String,

@@ -1,6 +1,6 @@
 //! Reading history: every query of [`History`].
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
@@ -148,8 +148,7 @@ fn newest_events(
     limit: usize,
     bytes_max: usize,
 ) -> rusqlite::Result<Vec<Stamped>> {
-    let sql =
-        format!("SELECT {EVENT_COLUMNS} FROM {EVENT_TABLES} ORDER BY e.seq DESC LIMIT ?1");
+    let sql = format!("SELECT {EVENT_COLUMNS} FROM {EVENT_TABLES} ORDER BY e.seq DESC LIMIT ?1");
     let mut select = conn.prepare_cached(&sql)?;
     let mut rows = select.query([count(limit)])?;
     let (mut found, mut bytes) = (Vec::new(), 0);
@@ -205,7 +204,11 @@ fn events_of_kinds(
 /// and those that are no messages by their index: no message is read, however many there are.
 fn count_messages_since(conn: &Connection, since: Timestamp) -> rusqlite::Result<u64> {
     let (oldest, head): (i64, i64) = conn
-        .prepare_cached("SELECT coalesce(min(seq), 1), coalesce(max(seq), 0) FROM events")?
+        // Two questions: one that asks for both ends would read all that is between.
+        .prepare_cached(
+            "SELECT coalesce((SELECT min(seq) FROM events), 1),
+                coalesce((SELECT max(seq) FROM events), 0)",
+        )?
         .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let mut at = conn.prepare_cached("SELECT at FROM events WHERE seq = ?1")?;
     let (mut low, mut high) = (oldest, head + 1);
@@ -236,57 +239,58 @@ fn messages(
     set: &MessageSet,
     page: &Page,
 ) -> rusqlite::Result<Vec<Arc<Message>>> {
-    let hidden;
-    // Two parameters a set; where it has one, the other is NULL and asked for nothing.
-    let (wheres, first, second): (&[&str], Option<&str>, Option<&str>) = match set {
-        MessageSet::Channels { hidden: names, not_from } => {
-            hidden = serde_json::to_string(names).unwrap_or_default();
-            (
-                &["m.channel IS NOT NULL AND m.channel NOT IN (SELECT value FROM json_each(?4))
-                    AND m.from_entity IS NOT ?5"],
-                Some(&hidden),
-                not_from.as_ref().map(EntityId::as_str),
-            )
-        }
-        MessageSet::Channel { channel, not_from } => (
-            &["m.channel = ?4 AND m.from_entity IS NOT ?5"],
-            Some(channel.as_str()),
-            not_from.as_ref().map(EntityId::as_str),
-        ),
-        MessageSet::DirectTo(id) => (&["m.to_entity = ?4 AND ?5 IS NULL"], Some(id.as_str()), None),
-        MessageSet::Pair(one, other) => (
-            &[
-                "m.to_entity = ?4 AND m.from_entity = ?5",
-                "m.to_entity = ?5 AND m.from_entity = ?4 AND ?4 <> ?5",
-            ],
-            Some(one.as_str()),
-            Some(other.as_str()),
-        ),
-        MessageSet::Thread(root) => (
-            &[
-                "m.message_id = ?4 AND ?5 IS NULL",
-                "m.thread_id = ?4 AND m.reply_to IS NOT NULL",
-            ],
-            Some(root.as_str()),
-            None,
-        ),
-    };
-    let arms: Vec<String> = wheres
-        .iter()
-        .map(|filter| {
-            format!(
-                "SELECT {MESSAGE_COLUMNS} FROM messages m
-                 WHERE {filter} AND m.seq > ?1 AND m.seq < ?2"
-            )
-        })
-        .collect();
-    let sql = format!("{} ORDER BY 1 {} LIMIT ?3", arms.join(" UNION ALL "), direction(page));
+    let (first, second) = message_params(set);
     let (after, before, limit) = bounds(page);
-    let mut select = conn.prepare_cached(&sql)?;
+    let mut select = conn.prepare_cached(&message_sql(set, page))?;
     let params = params![after, before, limit, first, second];
     let found: rusqlite::Result<Vec<_>> =
         select.query_map(params, rows::events::message)?.collect();
     found.map(|found| oldest_first(found, page))
+}
+
+/// The statement that reads a set. `?1` to `?3` are the page, `?4` and `?5` [`message_params`]. Sets
+/// of two parts are read as two ranges of an index, merged.
+///
+/// SQLite is told which index finds a pair: left to itself it takes the shorter one, and reads all
+/// that the recipient ever got.
+pub(super) fn message_sql(set: &MessageSet, page: &Page) -> String {
+    let parts: &[&str] = match set {
+        MessageSet::Channels { .. } => &["messages m WHERE m.channel IS NOT NULL
+            AND m.channel NOT IN (SELECT value FROM json_each(?4)) AND m.from_entity IS NOT ?5"],
+        MessageSet::Channel { .. } => {
+            &["messages m WHERE m.channel = ?4 AND m.from_entity IS NOT ?5"]
+        }
+        MessageSet::DirectTo(_) => &["messages m WHERE m.to_entity = ?4 AND ?5 IS NULL"],
+        MessageSet::Pair(..) => &[
+            "messages m INDEXED BY messages_by_pair WHERE m.to_entity = ?4 AND m.from_entity = ?5",
+            "messages m INDEXED BY messages_by_pair WHERE m.to_entity = ?5 AND m.from_entity = ?4
+                AND ?4 <> ?5",
+        ],
+        MessageSet::Thread(_) => &[
+            "messages m WHERE m.message_id = ?4 AND ?5 IS NULL",
+            "messages m WHERE m.thread_id = ?4 AND m.reply_to IS NOT NULL",
+        ],
+    };
+    let parts: Vec<String> = parts
+        .iter()
+        .map(|part| format!("SELECT {MESSAGE_COLUMNS} FROM {part} AND m.seq > ?1 AND m.seq < ?2"))
+        .collect();
+    format!("{} ORDER BY 1 {} LIMIT ?3", parts.join(" UNION ALL "), direction(page))
+}
+
+fn message_params(set: &MessageSet) -> (Cow<'_, str>, Option<&str>) {
+    match set {
+        MessageSet::Channels { hidden, not_from } => {
+            let hidden = serde_json::to_string(hidden).unwrap_or_else(|_| "[]".to_owned());
+            (hidden.into(), not_from.as_ref().map(EntityId::as_str))
+        }
+        MessageSet::Channel { channel, not_from } => {
+            (channel.as_str().into(), not_from.as_ref().map(EntityId::as_str))
+        }
+        MessageSet::DirectTo(id) => (id.as_str().into(), None),
+        MessageSet::Pair(one, other) => (one.as_str().into(), Some(other.as_str())),
+        MessageSet::Thread(root) => (root.as_str().into(), None),
+    }
 }
 
 // Tasks.
@@ -300,7 +304,10 @@ fn tasks(conn: &Connection, filter: &TaskFilter, page: &Page) -> rusqlite::Resul
         (filter.created_by.is_some(), "created_by = ?8"),
         (filter.claimed_by.is_some(), "claimed_by = ?9"),
     ];
-    let mut sql = format!("SELECT {} FROM tasks WHERE coalesce(?4, ?5, ?6, ?7, ?8, ?9, 1) IS NOT NULL", rows::tasks::COLUMNS);
+    let mut sql = format!(
+        "SELECT {} FROM tasks WHERE coalesce(?4, ?5, ?6, ?7, ?8, ?9, 1) IS NOT NULL",
+        rows::tasks::COLUMNS
+    );
     for (_, test) in tests.iter().filter(|(given, _)| *given) {
         sql.push_str(" AND ");
         sql.push_str(test);

@@ -16,7 +16,15 @@ pub(super) const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// The tables that a file of the newest schema has.
 pub(super) const TABLES: [&str; 9] = [
-    "channels", "cursors", "entities", "events", "messages", "meta", "proposals", "tasks", "votes",
+    "channels",
+    "cursors",
+    "entities",
+    "events",
+    "messages",
+    "meta",
+    "proposals",
+    "tasks",
+    "votes",
 ];
 
 /// Lists are JSON texts; times are milliseconds since 1970; `seq` is the rowid wherever it is the

@@ -29,8 +29,15 @@ enum Body {
     /// A message: its frame, and where in that the message object stands. What it says stands in the
     /// frame alone, so that the window holds it once.
     Message { head: MessageHead, frame: Bytes, object: Range<usize> },
-    /// Anything else.
-    Other { event: Event, notice: Option<Notice>, notice_frame: OnceLock<(Bytes, Range<usize>)> },
+    /// Anything else: rarer and larger.
+    Other(Box<Other>),
+}
+
+#[derive(Debug)]
+struct Other {
+    event: Event,
+    notice: Option<Notice>,
+    notice_frame: OnceLock<(Bytes, Range<usize>)>,
 }
 
 /// How an entry is shown to one subscriber.
@@ -55,7 +62,7 @@ impl Entry {
             }
             event => {
                 let notice = notice(&event);
-                Body::Other { event, notice, notice_frame: OnceLock::new() }
+                Body::Other(Box::new(Other { event, notice, notice_frame: OnceLock::new() }))
             }
         };
         Self { seq, at, actor, body, event_json: OnceLock::new() }
@@ -70,7 +77,7 @@ impl Entry {
     pub fn kind(&self) -> &'static str {
         match &self.body {
             Body::Message { .. } => "message_sent",
-            Body::Other { event, .. } => event.kind(),
+            Body::Other(other) => other.event.kind(),
         }
     }
 
@@ -82,7 +89,7 @@ impl Entry {
                 head.to_entity.as_ref(),
                 head.channel.as_ref(),
             ),
-            Body::Other { event, .. } => policy::audience(event),
+            Body::Other(other) => policy::audience(&other.event),
         }
     }
 
@@ -90,7 +97,7 @@ impl Entry {
     pub fn message(&self) -> Option<&MessageHead> {
         match &self.body {
             Body::Message { head, .. } => Some(head),
-            Body::Other { .. } => None,
+            Body::Other(_) => None,
         }
     }
 
@@ -98,7 +105,7 @@ impl Entry {
     pub fn message_json(&self) -> Option<Bytes> {
         match &self.body {
             Body::Message { frame, object, .. } => Some(frame.slice(object.clone())),
-            Body::Other { .. } => None,
+            Body::Other(_) => None,
         }
     }
 
@@ -106,7 +113,7 @@ impl Entry {
     pub fn event(&self) -> Option<&Event> {
         match &self.body {
             Body::Message { .. } => None,
-            Body::Other { event, .. } => Some(event),
+            Body::Other(other) => Some(&other.event),
         }
     }
 
@@ -114,7 +121,7 @@ impl Entry {
     pub fn notice(&self) -> Option<&Notice> {
         match &self.body {
             Body::Message { .. } => None,
-            Body::Other { notice, .. } => notice.as_ref(),
+            Body::Other(other) => other.notice.as_ref(),
         }
     }
 
@@ -139,30 +146,40 @@ impl Entry {
                 frame.extend_from_slice(&self.event_json()[1..]);
                 Some(frame.into())
             }
-            (View::Message, Body::Other { .. }) => None,
+            (View::Message, Body::Other(_)) => None,
         }
     }
 
     /// About how much memory it holds.
     pub fn weight(&self) -> usize {
         const BASE: usize = 256;
-        BASE + match &self.body {
-            Body::Message { frame, .. } => frame.len(),
-            Body::Other { event: Event::TaskCreated(e), .. } => {
-                e.task.description.len() + e.task.metadata.as_str().len()
+        const ELECTOR: usize = 64;
+        let other = match &self.body {
+            Body::Message { frame, .. } => return BASE + frame.len(),
+            Body::Other(other) => other,
+        };
+        let text = match &other.event {
+            Event::TaskCreated(e) => e.task.description.len() + e.task.metadata.as_str().len(),
+            Event::TaskReopened(e) => e.task.description.len() + e.task.metadata.as_str().len(),
+            Event::TaskUpdated(e) => e.description.as_ref().map_or(0, String::len),
+            Event::TaskCompleted(e) => e.result.as_ref().map_or(0, |result| result.as_str().len()),
+            Event::TaskFailed(e) => e.reason.as_ref().map_or(0, String::len),
+            Event::EntityRegistered(e) => e.entity.metadata.as_str().len(),
+            Event::EntityUpdated(e) => e.metadata.as_str().len(),
+            Event::ProposalCreated(e) => {
+                e.proposal.description.len() + e.proposal.electorate.len() * ELECTOR
             }
-            Body::Other { event: Event::TaskCompleted(e), .. } => {
-                e.result.as_ref().map_or(0, |result| result.as_str().len())
-            }
-            Body::Other { .. } => BASE,
-        }
+            Event::VoteCast(e) => e.vote.comment.as_ref().map_or(0, String::len),
+            _ => 0,
+        };
+        // The event itself, and what it is encoded as.
+        BASE * 2 + text * 2
     }
 
     fn notice_frame(&self) -> Option<&(Bytes, Range<usize>)> {
-        let Body::Other { notice: Some(notice), notice_frame, .. } = &self.body else {
-            return None;
-        };
-        Some(notice_frame.get_or_init(|| {
+        let Body::Other(other) = &self.body else { return None };
+        let notice = other.notice.as_ref()?;
+        Some(other.notice_frame.get_or_init(|| {
             let id = format!("evt-{}", self.seq);
             let message = NoticeMessage {
                 message_id: &id,
@@ -189,11 +206,13 @@ impl Entry {
             None => "null".to_owned(),
         };
         let (seq, at, kind) = (self.seq, self.at, self.kind());
-        let head = format!("{{\"seq\":{seq},\"at\":\"{at}\",\"kind\":\"{kind}\",\"actor\":{actor},\"data\":");
+        let head = format!(
+            "{{\"seq\":{seq},\"at\":\"{at}\",\"kind\":\"{kind}\",\"actor\":{actor},\"data\":"
+        );
         let mut json = head.into_bytes();
         match &self.body {
             Body::Message { frame, object, .. } => json.extend_from_slice(&frame[object.clone()]),
-            Body::Other { event, .. } => json.extend_from_slice(event.data().as_bytes()),
+            Body::Other(other) => json.extend_from_slice(other.event.data().as_bytes()),
         }
         json.push(b'}');
         json

@@ -8,11 +8,11 @@ mod signal;
 mod filter;
 mod subscription;
 
+pub(crate) use entry::message_object;
 pub use entry::{Entry, View};
 pub use filter::{Channels, Filter, Notices, Rest, Show};
-pub use notice::{NOTICE_KINDS, Notice};
 pub(crate) use notice::NOTICED_EVENT_KINDS;
-pub(crate) use entry::message_object;
+pub use notice::{NOTICE_KINDS, Notice};
 pub use rings::MessageJson;
 pub use subscription::{Gap, GapReason, Item, Next, Start, Subscription};
 

@@ -52,7 +52,7 @@ pub const NOTICE_KINDS: [&str; 10] = [
 ];
 
 /// The notice that an event is shown as, where it is.
-pub fn notice(event: &Event) -> Option<Notice> {
+pub(super) fn notice(event: &Event) -> Option<Notice> {
     let task = |task_id: &TaskId, entity_id: Option<&EntityId>| NoticeIds {
         task_id: Some(task_id.clone()),
         entity_id: entity_id.cloned(),
@@ -134,7 +134,7 @@ pub(crate) const NOTICED_EVENT_KINDS: [&str; 10] = [
 ];
 
 /// Whether an event is an affair of this entity: its own task, claim, proposal, vote or registration.
-pub fn concerns(event: &Event, id: &EntityId) -> bool {
+pub(super) fn concerns(event: &Event, id: &EntityId) -> bool {
     let is = |other: &Option<EntityId>| other.as_ref() == Some(id);
     match event {
         Event::EntityRegistered(e) => e.entity.entity_id == *id,

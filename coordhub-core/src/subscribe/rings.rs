@@ -13,7 +13,11 @@ use bytes::Bytes;
 use parking_lot::RwLock;
 
 use super::Entry;
-use crate::{hub::policy, ids::{ChannelName, Seq}, limits::ROWS_MAX};
+use crate::{
+    hub::policy,
+    ids::{ChannelName, Seq},
+    limits::ROWS_MAX,
+};
 
 /// A message as the bytes of its JSON object.
 #[derive(Clone, Debug)]

@@ -248,6 +248,10 @@ impl Subscription {
     }
 
     /// [`poll_next`](Self::poll_next) as a future.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "the name that readers of streams expect, and this is no iterator"
+    )]
     pub fn next(&mut self) -> impl Future<Output = Next> + '_ {
         NextFuture { subscription: self }
     }

@@ -70,7 +70,12 @@ fn header_name(value: &[u8]) -> Result<EntityId, Problem> {
 mod tests {
     use super::*;
 
-    fn check(place: CallerIn, body: &str, header: Option<&str>, expected: Result<Option<&str>, &str>) {
+    fn check(
+        place: CallerIn,
+        body: &str,
+        header: Option<&str>,
+        expected: Result<Option<&str>, &str>,
+    ) {
         let fields = Fields::of_body(body.as_bytes()).expect("valid");
         let named = Named { header: header.map(str::as_bytes), socket: None };
         let got = caller(place, &fields, named);

@@ -34,7 +34,12 @@ const EXEMPT_PATH: &str = "/health";
 
 impl Origins {
     /// Judges the head of a request.
-    pub fn judge(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Verdict, Problem> {
+    pub fn judge(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+    ) -> Result<Verdict, Problem> {
         if uri.path() == EXEMPT_PATH {
             return Ok(Verdict::Own);
         }
@@ -140,8 +145,16 @@ mod tests {
     #[test]
     fn hosts() {
         for host in [
-            "localhost", "localhost:8550", "LOCALHOST:1", "127.0.0.1", "127.0.0.1:8550", "[::1]", "[::1]:8550",
-            "192.168.1.5:80", "hub.example", "Hub.Example:8550",
+            "localhost",
+            "localhost:8550",
+            "LOCALHOST:1",
+            "127.0.0.1",
+            "127.0.0.1:8550",
+            "[::1]",
+            "[::1]:8550",
+            "192.168.1.5:80",
+            "hub.example",
+            "Hub.Example:8550",
         ] {
             assert_eq!(judge("GET /state", &[("host", host)]), Ok(Verdict::Own), "{host}");
         }
@@ -160,13 +173,20 @@ mod tests {
 
     #[test]
     fn origins() {
-        let with = |origin| judge("POST /messages/send", &[("host", "localhost:8550"), ("origin", origin)]);
+        let with = |origin| {
+            judge("POST /messages/send", &[("host", "localhost:8550"), ("origin", origin)])
+        };
         assert_eq!(with("http://localhost:8550"), Ok(Verdict::Own));
         let allowed = Verdict::Allowed(HeaderValue::from_static("https://page.example"));
         assert_eq!(with("https://page.example"), Ok(allowed));
         for foreign in [
-            "null", "http://localhost:3000", "http://localhost", "https://localhost:8550",
-            "http://evil.example", "https://page.example:444", "",
+            "null",
+            "http://localhost:3000",
+            "http://localhost",
+            "https://localhost:8550",
+            "http://evil.example",
+            "https://page.example:444",
+            "",
         ] {
             assert_eq!(with(foreign), Err("origin_not_allowed"), "{foreign}");
         }
@@ -175,7 +195,10 @@ mod tests {
     #[test]
     fn fetch_metadata_without_an_origin() {
         let with = |target, site, mode| {
-            judge(target, &[("host", "localhost"), ("sec-fetch-site", site), ("sec-fetch-mode", mode)])
+            judge(
+                target,
+                &[("host", "localhost"), ("sec-fetch-site", site), ("sec-fetch-mode", mode)],
+            )
         };
         for site in ["same-origin", "none"] {
             assert_eq!(with("GET /tasks/list", site, "cors"), Ok(Verdict::Own), "{site}");
@@ -184,7 +207,10 @@ mod tests {
             assert_eq!(with("GET /", site, "navigate"), Ok(Verdict::Own));
             assert_eq!(with("GET /docs", site, "navigate"), Ok(Verdict::Own));
             for (target, mode) in [
-                ("GET /", "no-cors"), ("GET /tasks/list", "navigate"), ("POST /", "navigate"), ("POST /tasks/create", "no-cors"),
+                ("GET /", "no-cors"),
+                ("GET /tasks/list", "navigate"),
+                ("POST /", "navigate"),
+                ("POST /tasks/create", "no-cors"),
             ] {
                 assert_eq!(with(target, site, mode), Err("origin_not_allowed"), "{target} {mode}");
             }

@@ -3,8 +3,10 @@
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::Args;
+use coordhub_core::limits::Limits;
 use coordhub_server::{
-    Config, access::origin::Origins,
+    Config,
+    access::origin::Origins,
     net::{ConnectionLimits, Drain, Signals},
 };
 
@@ -31,6 +33,26 @@ pub(crate) struct ServeArgs {
     #[arg(long, env = "COORDHUB_MAX_CONNECTIONS", value_name = "COUNT")]
     max_connections: Option<usize>,
 
+    /// The largest request body, in bytes.
+    #[arg(long, env = "COORDHUB_MAX_BODY_BYTES", value_name = "BYTES")]
+    max_body_bytes: Option<usize>,
+
+    /// The longest content, description, result, reason or comment, in bytes.
+    #[arg(long, env = "COORDHUB_MAX_TEXT_BYTES", value_name = "BYTES")]
+    max_text_bytes: Option<usize>,
+
+    /// The longest metadata, in bytes.
+    #[arg(long, env = "COORDHUB_MAX_METADATA_BYTES", value_name = "BYTES")]
+    max_metadata_bytes: Option<usize>,
+
+    /// The longest title or name, in characters.
+    #[arg(long, env = "COORDHUB_MAX_TITLE_CHARS", value_name = "COUNT")]
+    max_title_chars: Option<usize>,
+
+    /// How many capabilities or tags one thing may carry.
+    #[arg(long, env = "COORDHUB_MAX_LABELS", value_name = "COUNT")]
+    max_labels: Option<usize>,
+
     /// What is logged: error, warn, info, debug or trace, or a filter such as `coordhub_core=debug`.
     #[arg(long, env = "COORDHUB_LOG_LEVEL", default_value = "info", value_name = "LEVEL")]
     log_level: String,
@@ -42,13 +64,25 @@ impl ServeArgs {
         if let Some(most) = self.max_connections {
             connections.connections_max = most;
         }
-        let lower = |names: Vec<String>| names.iter().map(|name| name.to_ascii_lowercase()).collect();
+        let standard = Limits::default();
+        let limits = Limits {
+            text_bytes_max: self.max_text_bytes.unwrap_or(standard.text_bytes_max),
+            metadata_bytes_max: self.max_metadata_bytes.unwrap_or(standard.metadata_bytes_max),
+            title_chars_max: self.max_title_chars.unwrap_or(standard.title_chars_max),
+            labels_max: self.max_labels.unwrap_or(standard.labels_max),
+            ..standard
+        };
+        let config = Config::default();
+        let lower =
+            |names: Vec<String>| names.iter().map(|name| name.to_ascii_lowercase()).collect();
         Config {
             bind: self.bind,
             db: self.db,
             origins: Origins { hosts: lower(self.allow_host), origins: self.allow_origin },
             connections: connections.fit_descriptors(raise_descriptors()),
-            ..Config::default()
+            body_bytes_max: self.max_body_bytes.unwrap_or(config.body_bytes_max),
+            limits,
+            ..config
         }
     }
 }
@@ -96,7 +130,8 @@ async fn serve(config: Config) -> Result<(), String> {
         db.display()
     );
     tokio::spawn(signals.drive(drain));
-    running.run().await;
+    // Settled or not, what was acknowledged is on disk, and the drain is over.
+    let _drained = running.run().await;
     Ok(())
 }
 

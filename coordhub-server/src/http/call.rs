@@ -2,10 +2,10 @@
 
 use coordhub_core::{
     command::{Caller, Command},
+    engine::{ListWindow, Order},
     hub::policy::Reader,
     ids::{EntityId, Seq},
     limits::{LIST_ROWS_DEFAULT, MESSAGE_ROWS_DEFAULT, ROWS_MAX},
-    engine::{ListWindow, Order},
 };
 
 use crate::{
@@ -43,8 +43,11 @@ pub enum Read {
     /// The body.
     Ready(Vec<u8>),
     /// Makes the body; may block.
-    Later(Box<dyn FnOnce(&App) -> Result<Vec<u8>, Problem> + Send>),
+    Later(Blocking),
 }
+
+/// Makes a body; may block.
+pub type Blocking = Box<dyn FnOnce(&App) -> Result<Vec<u8>, Problem> + Send>;
 
 impl Read {
     /// An answer that may block.
@@ -123,11 +126,17 @@ pub const fn optional(name: &'static str, kind: Kind, doc: &'static str) -> Fiel
 }
 
 /// The fields of every list in order of creation.
-pub const AFTER: Field =
-    optional("after", Kind::Integer, "Only what was created after this `seq`, in the order asked for.");
+pub const AFTER: Field = optional(
+    "after",
+    Kind::Integer,
+    "Only what was created after this `seq`, in the order asked for.",
+);
 /// See [`AFTER`].
-pub const ORDER: Field =
-    optional("order", Kind::Word(&ORDERS), "`asc` for the oldest first (the default), `desc` for the newest first.");
+pub const ORDER: Field = optional(
+    "order",
+    Kind::Word(&ORDERS),
+    "`asc` for the oldest first (the default), `desc` for the newest first.",
+);
 /// See [`AFTER`].
 pub const LIMIT: Field = optional("limit", Kind::Integer, "At most so many, 1 to 1000.");
 /// The general place where a caller is named.

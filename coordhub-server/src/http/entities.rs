@@ -2,18 +2,14 @@
 
 use coordhub_core::{
     engine::EntityFilter,
+    hub::Rejection,
     ids::EntityId,
     model::{EntityType, Status},
-    hub::Rejection,
 };
 use serde_json::Value;
 
-use super::call::{
-    AFTER, Call, Change, LIMIT, METADATA, ORDER, Read, optional, required,
-};
-use crate::{
-    wire::{Field, Kind, Problem, reply, reply::Form, request},
-};
+use super::call::{AFTER, Call, Change, LIMIT, METADATA, ORDER, Read, optional, required};
+use crate::wire::{Field, Kind, Problem, reply, reply::Form, request};
 
 /// The longest `activity`, in bytes.
 const ACTIVITY_BYTES_MAX: usize = 512;
@@ -21,7 +17,11 @@ const ACTIVITY_BYTES_MAX: usize = 512;
 /// Fields of `POST /entities/register`.
 pub const REGISTER: &[Field] = &[
     required("entity_id", Kind::Text, "The id to take part under."),
-    required("entity_type", Kind::Word(EntityType::WORDS), "What you are. Fixed at the first registration."),
+    required(
+        "entity_type",
+        Kind::Word(EntityType::WORDS),
+        "What you are. Fixed at the first registration.",
+    ),
     optional("name", Kind::Text, "What people call you; the id where not given."),
     optional("capabilities", Kind::Texts, "What you can do; tasks may ask for these."),
     METADATA,

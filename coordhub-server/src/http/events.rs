@@ -11,26 +11,46 @@ use coordhub_core::{
 };
 
 use super::call::{Call, ENTITY_ID, LIMIT, optional};
-use crate::{app::App, bridge, wire::{Field, Kind, Problem}};
+use crate::{
+    app::App,
+    bridge,
+    wire::{Field, Kind, Problem},
+};
 
 /// The longest that a caller may ask to wait.
 const WAIT_SECONDS_MAX: u64 = 60;
 
 /// Fields of `GET /events`.
 pub const LIST: &[Field] = &[
-    optional("since", Kind::Text, "Only what follows this `seq`, or `<epoch>:<seq>`; 0 where not given."),
+    optional(
+        "since",
+        Kind::Text,
+        "Only what follows this `seq`, or `<epoch>:<seq>`; 0 where not given.",
+    ),
     optional("wait", Kind::Integer, "How many seconds to wait where there is nothing, 0 to 60."),
     optional("kinds", Kind::Text, "Only these kinds, parted by commas."),
-    optional("channels", Kind::Text, "Of channel messages only those on these channels, parted by commas."),
+    optional(
+        "channels",
+        Kind::Text,
+        "Of channel messages only those on these channels, parted by commas.",
+    ),
     LIMIT,
     ENTITY_ID,
 ];
 
 /// Fields of `GET /ws/{entity_id}`.
 pub const SOCKET: &[Field] = &[
-    optional("since", Kind::Text, "Begin after this `seq`, or `<epoch>:<seq>`; with what comes next where not given."),
+    optional(
+        "since",
+        Kind::Text,
+        "Begin after this `seq`, or `<epoch>:<seq>`; with what comes next where not given.",
+    ),
     optional("channels", Kind::Text, "Channels to subscribe to, parted by commas."),
-    optional("notices", Kind::Text, "`none`, `mine`, or kinds of notices parted by commas; all where not given."),
+    optional(
+        "notices",
+        Kind::Text,
+        "`none`, `mine`, or kinds of notices parted by commas; all where not given.",
+    ),
     optional("events", Kind::Flag, "Also the events that no message and no notice shows."),
 ];
 
@@ -87,7 +107,10 @@ pub fn since(call: &Call<'_>) -> Result<Option<Start>, Problem> {
 fn known_kinds(kinds: Vec<String>) -> Result<BTreeSet<String>, Problem> {
     match kinds.iter().find(|kind| !Event::KINDS.contains(&kind.as_str())) {
         Some(kind) => {
-            let detail = format!("there is no kind of event {kind:?}; there are {}", Event::KINDS.join(", "));
+            let detail = format!(
+                "there is no kind of event {kind:?}; there are {}",
+                Event::KINDS.join(", ")
+            );
             Err(Problem::field("kinds", detail))
         }
         None => Ok(kinds.into_iter().collect()),

@@ -44,10 +44,11 @@ async fn answer(app: &App, request: Request<Body>) -> Result<Response<Body>, Pro
         _ => {}
     }
     let body = match route.method {
-        router::Method2::Post => read(app, body).await?,
+        router::Verb::Post => read(app, body).await?,
         _ => Bytes::new(),
     };
     let call = call_of(app, route, &parts, &body)?;
+    refuse_key(route, &parts)?;
     let body = match route.action {
         Action::Change(make) => {
             let change = make(&call)?;
@@ -112,6 +113,21 @@ async fn read(app: &App, body: Body) -> Result<Bytes, Problem> {
         ),
         _ => Problem::not_json("the body broke off before its end"),
     })
+}
+
+/// The header under which a change is made at most once.
+const KEY_HEADER: &str = "idempotency-key";
+
+/// Refuses a key, which this version does not honour yet: to ignore it would be to promise that a
+/// retry changes nothing. A heartbeat, which may be repeated at will, needs none.
+fn refuse_key(route: &Route, parts: &Parts) -> Result<(), Problem> {
+    let takes_keys =
+        route.method == router::Verb::Post && matches!(route.action, Action::Change(_));
+    if takes_keys && parts.headers.contains_key(KEY_HEADER) {
+        let detail = "Idempotency-Key is not supported by this version; leave the header out";
+        return Err(Problem::field("Idempotency-Key", detail));
+    }
+    Ok(())
 }
 
 fn no_route(parts: &Parts) -> Problem {

@@ -91,7 +91,8 @@ impl IntoResponse for coordhub_core::HubError {
 }
 
 const ALLOWED_METHODS: &str = "GET, POST, DELETE";
-const ALLOWED_HEADERS: &str = "authorization, content-type, idempotency-key, last-event-id, x-entity-id";
+const ALLOWED_HEADERS: &str =
+    "authorization, content-type, idempotency-key, last-event-id, x-entity-id";
 
 /// The answer to a browser that asks an allowed page's permission first.
 fn preflight(request: &Request<Body>) -> Option<Response<Body>> {

@@ -16,7 +16,11 @@ use crate::{
 pub const SEND: &[Field] = &[
     required("from_entity", Kind::Text, "Who sends it."),
     required("content", Kind::Text, "What it says."),
-    optional("channel", Kind::Text, "Where; `general` where neither this nor `to_entity` is given."),
+    optional(
+        "channel",
+        Kind::Text,
+        "Where; `general` where neither this nor `to_entity` is given.",
+    ),
     optional("to_entity", Kind::Text, "To whom alone."),
     optional("message_type", Kind::Text, "`text` (the default), `alert`, or a word of your own."),
     METADATA,

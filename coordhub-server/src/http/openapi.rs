@@ -9,15 +9,15 @@ use coordhub_core::model::{
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
-        ArrayBuilder, ComponentsBuilder, ContentBuilder, HttpMethod, InfoBuilder, ObjectBuilder,
-        OpenApi, OpenApiBuilder, OpenApiVersion, PathItem, PathsBuilder, Ref, RefOr, Required,
-        ResponseBuilder, ResponsesBuilder, Schema, SchemaFormat, KnownFormat, Type,
+        ArrayBuilder, ComponentsBuilder, ContentBuilder, HttpMethod, InfoBuilder, KnownFormat,
+        ObjectBuilder, OpenApi, OpenApiBuilder, OpenApiVersion, PathItem, PathsBuilder, Ref, RefOr,
+        Required, ResponseBuilder, ResponsesBuilder, Schema, SchemaFormat, Type,
         path::{Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn},
         request_body::{RequestBody, RequestBodyBuilder},
     },
 };
 
-use super::router::{Method2, ROUTES, ReplyKind, Route};
+use super::router::{ROUTES, ReplyKind, Route, Verb};
 use crate::wire::{Field, Kind, Need};
 
 /// The document, as JSON.
@@ -35,9 +35,9 @@ fn open_api() -> OpenApi {
     let mut paths = PathsBuilder::new();
     for route in ROUTES {
         let method = match route.method {
-            Method2::Get => HttpMethod::Get,
-            Method2::Post => HttpMethod::Post,
-            Method2::Delete => HttpMethod::Delete,
+            Verb::Get => HttpMethod::Get,
+            Verb::Post => HttpMethod::Post,
+            Verb::Delete => HttpMethod::Delete,
         };
         paths = paths.path(route.path, PathItem::new(method, operation(route)));
     }
@@ -85,14 +85,16 @@ fn operation(route: &Route) -> Operation {
         .tag(tag)
         .parameters(Some(path_parameters(route)));
     match route.method {
-        Method2::Post => operation = operation.request_body(Some(body(route))),
-        Method2::Get | Method2::Delete => {
+        Verb::Post => operation = operation.request_body(Some(body(route))),
+        Verb::Get | Verb::Delete => {
             operation = operation.parameters(Some(route.fields.iter().map(query_parameter)));
         }
     }
     let mut responses = ResponsesBuilder::new();
     responses = match route.reply {
-        ReplyKind::Socket => responses.response("101", ResponseBuilder::new().description("The socket.")),
+        ReplyKind::Socket => {
+            responses.response("101", ResponseBuilder::new().description("The socket."))
+        }
         _ => responses.response("200", success(route.reply)),
     };
     let refusal = ResponseBuilder::new()
@@ -151,10 +153,9 @@ fn schema_of(field: &Field) -> RefOr<Schema> {
             let time = SchemaFormat::KnownFormat(KnownFormat::DateTime);
             typed(Type::String).format(Some(time)).into()
         }
-        Kind::Texts => ArrayBuilder::new()
-            .items(of_type(Type::String))
-            .description(Some(field.doc))
-            .into(),
+        Kind::Texts => {
+            ArrayBuilder::new().items(of_type(Type::String)).description(Some(field.doc)).into()
+        }
         Kind::Object => typed(Type::Object).into(),
         Kind::Any => utoipa::openapi::schema::empty().into(),
     }
@@ -214,9 +215,8 @@ fn success(reply: ReplyKind) -> ResponseBuilder {
 }
 
 fn problem() -> ObjectBuilder {
-    let mut object = ObjectBuilder::new()
-        .property("status", of_type(Type::Integer))
-        .required("status");
+    let mut object =
+        ObjectBuilder::new().property("status", of_type(Type::Integer)).required("status");
     for name in ["type", "title", "detail", "code"] {
         object = object.property(name, of_type(Type::String)).required(name);
     }
@@ -225,4 +225,58 @@ fn problem() -> ObjectBuilder {
 
 fn content(schema: impl Into<RefOr<Schema>>) -> utoipa::openapi::Content {
     ContentBuilder::new().schema(Some(schema)).build()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn parsed() -> Value {
+        serde_json::from_slice(document()).expect("JSON")
+    }
+
+    /// Every `$ref` of the document.
+    fn references(value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Object(object) => {
+                if let Some(Value::String(target)) = object.get("$ref") {
+                    found.push(target.clone());
+                }
+                object.values().for_each(|inner| references(inner, found));
+            }
+            Value::Array(items) => items.iter().for_each(|inner| references(inner, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn references_lead_somewhere() {
+        let document = parsed();
+        let mut found = Vec::new();
+        references(&document, &mut found);
+        assert!(!found.is_empty());
+        for target in found {
+            let pointer = target.trim_start_matches('#');
+            assert!(document.pointer(pointer).is_some(), "{target} leads nowhere");
+        }
+    }
+
+    #[test]
+    fn the_version_and_the_words_are_the_contracts() {
+        let document = parsed();
+        assert_eq!(document["openapi"], "3.1.0");
+        let words = &document["components"]["schemas"]["TaskStatus"]["enum"];
+        assert_eq!(words[1], "in_progress");
+    }
+
+    #[test]
+    fn every_route_is_documented() {
+        let document = parsed();
+        for route in ROUTES {
+            let method = route.method.as_str().to_ascii_lowercase();
+            assert!(document["paths"][route.path][&method].is_object(), "{method} {}", route.path);
+        }
+    }
 }

@@ -2,9 +2,7 @@
 
 use coordhub_core::model::{Choice, ProposalStatus};
 
-use super::call::{
-    AFTER, Call, Change, ENTITY_ID, LIMIT, ORDER, Read, optional, required,
-};
+use super::call::{AFTER, Call, Change, ENTITY_ID, LIMIT, ORDER, Read, optional, required};
 use crate::wire::{Field, Kind, Problem, reply, request};
 
 /// Fields of `POST /proposals/create`.
@@ -13,13 +11,25 @@ pub const CREATE: &[Field] = &[
     optional("proposal_id", Kind::Text, "An id of your own; one is made where not given."),
     optional("description", Kind::Text, "The rest of what is to be said."),
     optional("proposed_by", Kind::Text, "Who proposes it."),
-    optional("threshold", Kind::Number, "The share of *for* that must be exceeded; 0.75 where not given, 1 for all."),
+    optional(
+        "threshold",
+        Kind::Number,
+        "The share of *for* that must be exceeded; 0.75 where not given, 1 for all.",
+    ),
     optional("quorum", Kind::Integer, "How many must vote; more than half where not given."),
     optional("deadline", Kind::Time, "When it is decided at the latest."),
     optional("ttl_seconds", Kind::Integer, "The same, from now; a day where neither is given."),
-    optional("electorate", Kind::Texts, "Who may vote, by id or type; whoever was here within a day where not given."),
+    optional(
+        "electorate",
+        Kind::Texts,
+        "Who may vote, by id or type; whoever was here within a day where not given.",
+    ),
     optional("requires_human", Kind::Flag, "Whether at least one human must be for it."),
-    optional("early_close", Kind::Flag, "Whether it is decided as soon as its outcome is certain; true where not given."),
+    optional(
+        "early_close",
+        Kind::Flag,
+        "Whether it is decided as soon as its outcome is certain; true where not given.",
+    ),
 ];
 
 /// `POST /proposals/create`
@@ -60,7 +70,11 @@ pub fn get(call: &Call<'_>) -> Result<Read, Problem> {
 /// Fields of `POST /proposals/{proposal_id}/vote`.
 pub const VOTE: &[Field] = &[
     required("entity_id", Kind::Text, "Who votes."),
-    required("vote", Kind::Word(Choice::WORDS), "The vote; it may be changed while the proposal is open."),
+    required(
+        "vote",
+        Kind::Word(Choice::WORDS),
+        "The vote; it may be changed while the proposal is open.",
+    ),
     optional("comment", Kind::Text, "Why."),
 ];
 

@@ -15,7 +15,7 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub struct Route {
     /// The method.
-    pub method: Method2,
+    pub method: Verb,
     /// The path, with `{name}` where an id stands.
     pub path: &'static str,
     /// What it does, in a few words.
@@ -32,7 +32,7 @@ pub struct Route {
 
 /// The methods the hub's routes have.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Method2 {
+pub enum Verb {
     /// Reads.
     Get,
     /// Changes.
@@ -41,7 +41,7 @@ pub enum Method2 {
     Delete,
 }
 
-impl Method2 {
+impl Verb {
     /// Its word.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -107,11 +107,11 @@ pub enum ReplyKind {
 
 use Action::{Change as C, Read as R, Soft};
 use CallerIn::{EntityId as ByEntityId, Field as ByField, Path as ByPath};
-use Method2::{Delete, Get, Post};
+use Verb::{Delete, Get, Post};
 
 #[rustfmt::skip]
 const fn route(
-    method: Method2, path: &'static str, summary: &'static str, reply: ReplyKind, caller_in: CallerIn,
+    method: Verb, path: &'static str, summary: &'static str, reply: ReplyKind, caller_in: CallerIn,
     fields: &'static [Field], action: Action,
 ) -> Route {
     Route { method, path, summary, reply, caller_in, fields, action }
@@ -184,7 +184,8 @@ impl Route {
             match (words.next(), segments.next()) {
                 (None, None) => return true,
                 (Some(word), Some(segment)) => {
-                    let fits = if word.starts_with('{') { !segment.is_empty() } else { word == segment };
+                    let fits =
+                        if word.starts_with('{') { !segment.is_empty() } else { word == segment };
                     if !fits {
                         return false;
                     }
@@ -197,7 +198,7 @@ impl Route {
 
 /// The change, or soft change, that a socket's `op` names.
 pub fn by_op(op: &str) -> Option<&'static Route> {
-    let changes = |action| matches!(action, Action::Change(_) | Action::Soft(_));
+    let changes = |action| matches!(action, C(_) | Soft(_));
     ROUTES.iter().find(|route| changes(route.action) && route.op() == op)
 }
 
@@ -215,7 +216,11 @@ pub fn methods_of(path: &str) -> Vec<&'static str> {
 
 /// The route that a request is of.
 pub fn find(method: &Method, path: &str) -> Option<&'static Route> {
-    ROUTES.iter().find(|route| route.method.takes(method) && most_specific(route, path))
+    // Most busy paths are literal; looking for those first also makes a word of the routes no id.
+    let literal = ROUTES.iter().find(|route| route.path == path && route.method.takes(method));
+    literal.or_else(|| {
+        ROUTES.iter().find(|route| route.method.takes(method) && most_specific(route, path))
+    })
 }
 
 /// A word of the routes is no id: `/tasks/list` is never the task called `list`.
@@ -259,7 +264,7 @@ mod tests {
     fn operations_have_names_of_their_own() {
         let mut names: Vec<String> = ROUTES
             .iter()
-            .filter(|route| matches!(route.action, Action::Change(_) | Action::Soft(_)))
+            .filter(|route| matches!(route.action, C(_) | Soft(_)))
             .map(Route::op)
             .collect();
         assert!(names.contains(&"tasks.claim".to_owned()));

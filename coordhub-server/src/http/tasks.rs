@@ -109,8 +109,11 @@ pub fn claim(call: &Call<'_>) -> Result<Change, Problem> {
     call.change(request::claim_task(&call.fields)?, "claimed")
 }
 
-const CLAIM_TOKEN: Field =
-    optional("claim_token", Kind::Integer, "The token of your claim; a token of an older claim is refused.");
+const CLAIM_TOKEN: Field = optional(
+    "claim_token",
+    Kind::Integer,
+    "The token of your claim; a token of an older claim is refused.",
+);
 const HOLDER: Field = optional("entity_id", Kind::Text, "Its holder; another is refused.");
 
 /// Fields of `POST /tasks/{task_id}/complete`.

@@ -22,7 +22,11 @@ pub struct Problem {
 
 impl Problem {
     /// A refusal with a stable code and a sentence that a person can act on.
-    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+    pub fn new(
+        status: StatusCode,
+        code: &'static str,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
         let (facts, detail) = (Map::new(), detail.into());
         Self { status, code, detail, facts, allow: None, retry_after_seconds: None }
     }

@@ -245,6 +245,14 @@ impl<'a> Fields<'a> {
         found.map(|(_, raw)| *raw).filter(|raw| *raw != "null")
     }
 
+    /// Whether a field is given, and says more than "no".
+    pub fn asks_for(&self, name: &str) -> bool {
+        match self.raw(name) {
+            Raw::Body(value) | Raw::Query(value) => value != "false",
+            Raw::Absent => false,
+        }
+    }
+
     fn raw(&self, name: &str) -> Raw<'_> {
         if let Some((_, raw)) = self.body.iter().find(|(other, _)| other == name) {
             // The body wins, also where it says `null`.
@@ -310,6 +318,9 @@ mod tests {
         assert_eq!(both.text("b").expect("text").as_deref(), Some("x y!"));
         assert_eq!(both.integer("n"), Ok(None));
         assert_eq!(both.text("c"), Ok(None));
+        let asked = fields(r#"{"a":false,"b":null,"c":0}"#, "b=1&d=false&e=5");
+        let given = ["a", "b", "c", "d", "e", "f"].map(|name| asked.asks_for(name));
+        assert_eq!(given, [false, false, true, false, true, false]);
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! From the hub's answers to bytes.
 
+use std::io::Write;
+
 use coordhub_core::{
-    Hub, Outcome, Reply,
-    model::{EntityView, Message, Recipients, Task},
+    Hub, Outcome, Reply, Sent,
+    model::{EntityView, Message, Task},
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -22,10 +24,8 @@ pub enum Form {
 /// The body of the reply to a change.
 pub fn change(hub: &Hub, form: &Form, reply: Reply) -> Vec<u8> {
     match (form, reply.outcome) {
-        (Form::Udc { trace_id }, Outcome::Message(message, _)) => udc(trace_id, &message),
-        (Form::Status(status, _), Outcome::Message(message, recipients)) => {
-            sent(status, &message, recipients)
-        }
+        (Form::Udc { trace_id }, Outcome::Message(sent)) => udc(trace_id, &sent.message),
+        (Form::Status(status, _), Outcome::Message(sent)) => sent_reply(status, &sent),
         (Form::Status(status, facts), outcome) => {
             to_bytes(&noun(hub, status, facts, reply.seq, outcome))
         }
@@ -80,13 +80,16 @@ fn task_fields(body: &mut Map<String, Value>, hub: &Hub, status: &str, task: &Ta
 }
 
 /// The reply to `send`, written by hand: it is the busiest answer of all.
-fn sent(status: &str, message: &Message, recipients: Recipients) -> Vec<u8> {
-    let mut body = format!(
+fn sent_reply(status: &str, sent: &Sent) -> Vec<u8> {
+    let Sent { message, json, recipients } = sent;
+    let mut body = Vec::with_capacity(json.len() + 256);
+    // Writing into memory has no way to fail.
+    let _written = write!(
+        body,
         "{{\"status\":\"{status}\",\"message_id\":\"{}\",\"seq\":{},\"timestamp\":\"{}\",\"recipients\":{{\"online\":{},\"offline\":{}}},\"message\":",
         message.message_id, message.seq, message.timestamp, recipients.online, recipients.offline,
-    )
-    .into_bytes();
-    write(&mut body, message);
+    );
+    body.extend_from_slice(json);
     body.push(b'}');
     body
 }
@@ -153,11 +156,11 @@ pub fn heartbeat(entity: &EntityView) -> Vec<u8> {
 /// Any value as JSON.
 pub fn to_bytes(value: &impl Serialize) -> Vec<u8> {
     let mut body = Vec::with_capacity(256);
-    write(&mut body, value);
+    append(&mut body, value);
     body
 }
 
-fn write(body: &mut Vec<u8>, value: &impl Serialize) {
+fn append(body: &mut Vec<u8>, value: &impl Serialize) {
     // Serializing plain data with text keys into memory has no way to fail.
     let _written = serde_json::to_writer(body, value);
 }

@@ -37,7 +37,8 @@ pub fn send(fields: &Fields<'_>, from: EntityId) -> Result<Command, Problem> {
     let channel = fields.parsed("channel", ChannelName::parse)?;
     let to = match (fields.parsed("to_entity", EntityId::parse)?, channel) {
         (Some(_), Some(_)) => {
-            let detail = "a message goes to one entity or to a channel; leave to_entity or channel out";
+            let detail =
+                "a message goes to one entity or to a channel; leave to_entity or channel out";
             return Err(Problem::field("to_entity", detail));
         }
         (Some(id), None) => Some(Destination::Entity(id)),
@@ -227,10 +228,7 @@ pub fn proposal_id(fields: &Fields<'_>) -> Result<ProposalId, Problem> {
 }
 
 /// One of the four types.
-pub fn entity_type(
-    fields: &Fields<'_>,
-    name: &'static str,
-) -> Result<Option<EntityType>, Problem> {
+pub fn entity_type(fields: &Fields<'_>, name: &'static str) -> Result<Option<EntityType>, Problem> {
     fields.word(name, EntityType::parse, EntityType::WORDS)
 }
 
@@ -249,17 +247,15 @@ fn ids<T>(
     parse: impl Fn(&str) -> Result<T, coordhub_core::ids::InvalidName>,
 ) -> Result<Vec<T>, Problem> {
     let texts = fields.texts(name)?.unwrap_or_default();
-    let read = |text: &String| {
-        parse(text).map_err(|why| Problem::field(name, format!("{name}: {why}")))
-    };
+    let read =
+        |text: &String| parse(text).map_err(|why| Problem::field(name, format!("{name}: {why}")));
     texts.iter().map(read).collect()
 }
 
 /// Refuses fields of the contract that this version does not honour yet: to ignore them would be to
 /// promise what is not kept.
 fn not_supported(fields: &Fields<'_>, names: &[&'static str]) -> Result<(), Problem> {
-    let asked = |name: &&&str| fields.body_field(name).is_some_and(|raw| raw != "false");
-    match names.iter().find(asked) {
+    match names.iter().find(|name| fields.asks_for(name)) {
         Some(name) => {
             let detail = format!("{name} is not supported by this version; leave it out");
             Err(Problem::field(name, detail))

@@ -71,7 +71,9 @@ pub fn read(text: &str) -> Result<Frame<'_>, Misframe<'_>> {
         let raw = raw(name).or(otherwise);
         let raw = raw.ok_or_else(|| Problem::field(name, format!("{name} is missing")))?;
         let is_object = raw.starts_with('{');
-        is_object.then_some(raw).ok_or_else(|| Problem::field(name, format!("{name} must be an object")))
+        is_object
+            .then_some(raw)
+            .ok_or_else(|| Problem::field(name, format!("{name} must be an object")))
     };
     let channel = || {
         ChannelName::parse(&text("channel")?)
@@ -174,10 +176,26 @@ mod tests {
         for (text, ask, mark) in [
             (r#"{"type":"ping"}"#, Ask::Ping, None),
             (r#"{"type":"ready"}"#, Ask::Ready, None),
-            (r#"{"type":"subscribe_channel","channel":"general"}"#, Ask::Subscribe(general()), None),
-            (r#"{"type":"unsubscribe_channel","channel":"general"}"#, Ask::Unsubscribe(general()), None),
-            (r#"{"type":"message","message":{"content":"x"},"ref":[1]}"#, Ask::Message(r#"{"content":"x"}"#), Some("[1]")),
-            (r#"{"type":"call","id":7,"op":"tasks.claim"}"#, Ask::Call { op: "tasks.claim".into(), args: "{}" }, Some("7")),
+            (
+                r#"{"type":"subscribe_channel","channel":"general"}"#,
+                Ask::Subscribe(general()),
+                None,
+            ),
+            (
+                r#"{"type":"unsubscribe_channel","channel":"general"}"#,
+                Ask::Unsubscribe(general()),
+                None,
+            ),
+            (
+                r#"{"type":"message","message":{"content":"x"},"ref":[1]}"#,
+                Ask::Message(r#"{"content":"x"}"#),
+                Some("[1]"),
+            ),
+            (
+                r#"{"type":"call","id":7,"op":"tasks.claim"}"#,
+                Ask::Call { op: "tasks.claim".into(), args: "{}" },
+                Some("7"),
+            ),
         ] {
             assert_eq!(read(text), Ok(Frame { ask, mark }), "{text}");
         }

@@ -1,6 +1,6 @@
 //! Drives one socket: moves frames between it, the session, the hub and the subscription.
 
-use std::{pin::pin, time::Duration};
+use std::{future::poll_fn, time::Duration};
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use bytes::Bytes;
@@ -42,15 +42,15 @@ const JOINED_FRAMES_MAX: usize = 128;
 
 /// A socket as it was asked for.
 #[derive(Debug)]
-pub struct Opened {
+pub(super) struct Opened {
     /// Whose it is.
-    pub entity: EntityId,
+    pub(super) entity: EntityId,
     /// What it wants to see.
-    pub filter: Filter,
+    pub(super) filter: Filter,
     /// From where on.
-    pub start: Start,
+    pub(super) start: Start,
     /// When the stream begins.
-    pub opening: Opening,
+    pub(super) opening: Opening,
 }
 
 /// Why a socket ends, as the close frame says it.
@@ -76,12 +76,11 @@ struct Session {
 }
 
 /// Serves a socket until it ends.
-pub async fn serve(app: App, socket: WebSocket, opened: Opened) {
+pub(super) async fn serve(app: App, socket: WebSocket, opened: Opened) {
     let Opened { entity, filter, start, opening } = opened;
     let mut closing = app.sockets().listen(&entity);
     let hub = app.hub().clone();
     let connection = hub.connect(&entity);
-    let drain = app.drain().clone();
     let sockets_app = app.clone();
     let mut session = Session {
         app,
@@ -96,12 +95,11 @@ pub async fn serve(app: App, socket: WebSocket, opened: Opened) {
     };
     // The subscription is taken before `hello`, so that what is published in between follows it.
     session.subscription = Some(hub.subscribe(filter, start));
-    let mut stopping = pin!(drain.wait());
     let end = tokio::select! {
         end = session.run(&hub) => end,
-        () = &mut stopping => End::Close(1012, "the hub is stopping"),
         why = closed(&mut closing) => match why {
             Closing::EntityRemoved => End::Close(4404, "the entity was removed"),
+            Closing::Stopping => End::Close(1012, "the hub is stopping"),
         },
     };
     session.end(end).await;
@@ -134,10 +132,12 @@ impl Session {
             }
             let stepped = tokio::select! {
                 frame = self.socket.recv(), if self.calls.len() < CALLS_MAX => self.heard(frame).await,
-                Some(answer) = self.calls.next() => self.feed(text(answer)).await,
+                Some(answer) = self.calls.next(), if !self.calls.is_empty() => {
+                    self.feed(text(answer)).await
+                }
                 caught_up = wait_for(&mut self.catching_up) => self.caught_up(caught_up),
                 () = rung(&mut self.subscription), if self.opening == Opening::Begun => Ok(()),
-                () = tokio::time::sleep(QUIET), if self.opening == Opening::Waiting => {
+                () = quiet(self.opening) => {
                     self.opening = Opening::Begun;
                     Ok(())
                 }
@@ -153,7 +153,9 @@ impl Session {
     async fn deliver(&mut self) -> Result<(), End> {
         loop {
             // Answers that are there go along.
-            while let Some(Some(answer)) = self.calls.next().now_or_never() {
+            while !self.calls.is_empty()
+                && let Some(Some(answer)) = self.calls.next().now_or_never()
+            {
                 self.feed(text(answer)).await?;
             }
             let fed = match self.opening {
@@ -279,7 +281,10 @@ impl Session {
     /// The change that an operation makes; soft ones are done on the spot.
     fn change(&self, op: &str, args: &str) -> Result<Do, Problem> {
         let route = router::by_op(op).ok_or_else(|| {
-            Problem::field("op", format!("there is no operation {op:?}; GET /capabilities lists the calls"))
+            Problem::field(
+                "op",
+                format!("there is no operation {op:?}; GET /capabilities lists the calls"),
+            )
         })?;
         let named = Named { header: None, socket: Some(&self.entity) };
         let fields = Fields::of_body(args.as_bytes())?;
@@ -309,11 +314,21 @@ impl Session {
 
     /// Puts a frame into the write buffer, which empties itself where it is full.
     async fn feed(&mut self, frame: Message) -> Result<(), End> {
-        taken(timeout(SILENCE_MAX, self.socket.feed(frame)).await)
+        // A timer is set only where the client does not take what is there.
+        let mut ready = poll_fn(|context| self.socket.poll_ready_unpin(context));
+        match (&mut ready).now_or_never() {
+            Some(ready) => ready.map_err(|_| End::Gone)?,
+            None => taken(timeout(SILENCE_MAX, ready).await)?,
+        }
+        self.socket.start_send_unpin(frame).map_err(|_| End::Gone)
     }
 
     async fn flush(&mut self) -> Result<(), End> {
-        taken(timeout(SILENCE_MAX, self.socket.flush()).await)
+        let mut flushed = poll_fn(|context| self.socket.poll_flush_unpin(context));
+        match (&mut flushed).now_or_never() {
+            Some(flushed) => flushed.map_err(|_| End::Gone),
+            None => taken(timeout(SILENCE_MAX, flushed).await),
+        }
     }
 
     async fn end(mut self, end: End) {
@@ -343,7 +358,8 @@ fn send(app: App, change: Change, mark: Option<&str>) -> BoxFuture<'static, Stri
     async move {
         let answered: Result<_, coordhub_core::HubError> = async { ticket?.await }.await;
         match answered.map(|reply| reply.outcome) {
-            Ok(Outcome::Message(message, _)) => {
+            Ok(Outcome::Message(sent)) => {
+                let message = &sent.message;
                 session::sent(message.message_id.as_str(), message.seq, mark.as_deref())
             }
             Ok(_) => session::error(&coordhub_core::HubError::Internal.into(), mark.as_deref()),
@@ -370,7 +386,10 @@ fn refused(problem: &Problem, mark: Option<&str>) -> String {
 }
 
 async fn catch_up(subscription: Subscription) -> Option<Subscription> {
-    bridge::catch_up(subscription).await.inspect_err(|why| tracing::warn!(%why, "a catch-up failed")).ok()
+    bridge::catch_up(subscription)
+        .await
+        .inspect_err(|why| tracing::warn!(%why, "a catch-up failed"))
+        .ok()
 }
 
 /// Waits for what is under way; for ever where nothing is.
@@ -378,6 +397,14 @@ async fn wait_for<T>(under_way: &mut Option<BoxFuture<'static, T>>) -> T {
     match under_way {
         Some(future) => future.await,
         None => std::future::pending().await,
+    }
+}
+
+/// Waits for quiet, while the replay waits for it.
+async fn quiet(opening: Opening) {
+    match opening {
+        Opening::Waiting => tokio::time::sleep(QUIET).await,
+        Opening::Begun => std::future::pending().await,
     }
 }
 

@@ -78,7 +78,8 @@ fn opened(call: &Call<'_>, entity: EntityId) -> Result<Opened, Problem> {
         (Some(_), None) => Opening::Waiting,
         _ => Opening::Begun,
     };
-    let rest = if call.fields.flag("events")?.unwrap_or(false) { Rest::Shown } else { Rest::Hidden };
+    let rest =
+        if call.fields.flag("events")?.unwrap_or(false) { Rest::Shown } else { Rest::Hidden };
     let filter = Filter {
         reader: Some(entity.clone()),
         channels: Channels::Named(channels.unwrap_or_default()),

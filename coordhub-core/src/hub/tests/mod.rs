@@ -1,1 +1,10 @@
-//! stub
+//! The pure hub, by tables of cases: what is asked, and what comes of it.
+
+mod world;
+mod entities;
+mod messages;
+mod tasks;
+mod proposals;
+mod policy;
+
+use world::{World, id};

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, Row, params};
 
-use super::{int, json, json_text, optional_text, optional_time, seq, text, time, to_json, unreadable};
+use super::{
+    int, json, json_text, optional_text, optional_time, seq, text, time, to_json, unreadable,
+};
 use crate::{
     Timestamp,
     hub::{Cursors, State},
@@ -25,7 +27,8 @@ const UPSERT_ENTITY: &str = "INSERT INTO entities
 pub(in crate::store) fn write(conn: &Connection, state: &State) -> rusqlite::Result<()> {
     for id in &state.touched().entities {
         let Some(entity) = state.entity(id) else {
-            conn.prepare_cached("DELETE FROM entities WHERE entity_id = ?1")?.execute([id.as_str()])?;
+            conn.prepare_cached("DELETE FROM entities WHERE entity_id = ?1")?
+                .execute([id.as_str()])?;
             continue;
         };
         conn.prepare_cached(UPSERT_ENTITY)?.execute(params![
@@ -109,9 +112,9 @@ pub(in crate::store) fn read_cursors(
             "all" => cursors.all = up_to,
             "direct" => cursors.direct = up_to,
             scope => {
-                let name = scope.strip_prefix('#').ok_or_else(|| {
-                    unreadable(1, format!("{scope:?} is no scope of a cursor"))
-                })?;
+                let name = scope
+                    .strip_prefix('#')
+                    .ok_or_else(|| unreadable(1, format!("{scope:?} is no scope of a cursor")))?;
                 cursors.channels.insert(ChannelName::trusted(name), up_to);
             }
         }
@@ -143,8 +146,8 @@ pub(in crate::store) fn write_channels(conn: &Connection, state: &State) -> rusq
 pub(in crate::store) fn read_channels(
     conn: &Connection,
 ) -> rusqlite::Result<BTreeMap<ChannelName, Channel>> {
-    let mut select =
-        conn.prepare_cached("SELECT channel, created_at, created_by, head, messages FROM channels")?;
+    let mut select = conn
+        .prepare_cached("SELECT channel, created_at, created_by, head, messages FROM channels")?;
     let read = |row: &Row<'_>| {
         let channel = Channel {
             created_at: optional_time(row, 1)?,

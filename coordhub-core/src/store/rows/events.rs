@@ -65,7 +65,8 @@ pub(in crate::store) fn write(conn: &Connection, events: &[Stamped]) -> rusqlite
         ])?;
         if let Event::MessageSent(message) = &stamped.event {
             debug_assert_eq!(message.seq, stamped.seq, "a message carries the seq of its event");
-            let thread = (message.thread_id != message.message_id).then(|| message.thread_id.as_str());
+            let thread =
+                (message.thread_id != message.message_id).then(|| message.thread_id.as_str());
             insert_message.execute(params![
                 int(message.seq),
                 message.message_id.as_str(),
@@ -91,8 +92,9 @@ pub(in crate::store) fn stamped(row: &Row<'_>) -> rusqlite::Result<Stamped> {
         None => Event::MessageSent(Arc::new(message_at(row, 6)?)),
         Some(data) => {
             let kind = text(row, 2)?;
-            Event::from_stored(kind, data)
-                .ok_or_else(|| unreadable(5, format!("no event of kind {kind:?} reads like this")))?
+            Event::from_stored(kind, data).ok_or_else(|| {
+                unreadable(5, format!("no event of kind {kind:?} reads like this"))
+            })?
         }
     };
     Ok(Stamped {

@@ -1,9 +1,12 @@
 //! What there is one of: the epoch, hub time, totals.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 use super::to_json;
-use crate::{Timestamp, hub::{State, Totals}};
+use crate::{
+    Timestamp,
+    hub::{State, Totals},
+};
 
 /// What `meta` says.
 pub(in crate::store) struct Meta {
@@ -21,12 +24,17 @@ pub(in crate::store) fn write(conn: &Connection, state: &State) -> rusqlite::Res
 }
 
 pub(in crate::store) fn read(conn: &Connection) -> rusqlite::Result<Meta> {
-    let value = |key: &str| conn.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0));
+    let value = |key: &str| {
+        conn.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0))
+    };
     let totals: String = value("totals")?;
     let now: String = value("hub_time")?;
     Ok(Meta {
         epoch: value("epoch")?,
-        now: now.parse().map(Timestamp::from_millis).map_err(|error| super::unreadable(0, error))?,
+        now: now
+            .parse()
+            .map(Timestamp::from_millis)
+            .map_err(|error| super::unreadable(0, error))?,
         totals: serde_json::from_str(&totals).map_err(|error| super::unreadable(0, error))?,
     })
 }
@@ -39,9 +47,4 @@ pub(in crate::store) fn probe(conn: &Connection) -> rusqlite::Result<()> {
         [],
     )?;
     Ok(())
-}
-
-/// Whether a note was left under `key`.
-pub(in crate::store) fn note(conn: &Connection, key: &str) -> rusqlite::Result<Option<String>> {
-    conn.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0)).optional()
 }

@@ -2,21 +2,30 @@
 
 use std::sync::Arc;
 
-use super::{integrity, on_disk, story::{Story, channel, entity}};
+use super::{
+    integrity, on_disk,
+    story::{Story, channel, entity},
+};
 use crate::{
     event::{Event, Stamped},
     hub::{State, invariants},
     ids::{EntityId, Seq},
     limits::Limits,
     model::{Message, Priority, ProposalStatus, Task, TaskStatus},
-    store::{End, MessageSet, Page, SqliteStore, Store, TaskFilter},
+    store::{End, MessageSet, Page, SqliteStore, Store, TaskFilter, reader::message_sql},
 };
 
 /// Events as they are stored: what `serde` skips is the state's business.
 fn stored(events: &[Stamped]) -> Vec<(Seq, String, String)> {
     events
         .iter()
-        .map(|e| (e.seq, format!("{} {:?} {:?} {}", e.at, e.actor, e.auth, e.event.kind()), e.event.data()))
+        .map(|e| {
+            (
+                e.seq,
+                format!("{} {:?} {:?} {}", e.at, e.actor, e.auth, e.event.kind()),
+                e.event.data(),
+            )
+        })
         .collect()
 }
 
@@ -43,7 +52,7 @@ fn check_loading<S: Store>(story: &mut Story<S>) {
 
 #[test]
 fn a_random_history_comes_back() {
-    for seed in 0..16 {
+    for seed in 0..40 {
         let mut story = Story::new(SqliteStore::in_memory().expect("opens"), seed);
         story.live(300);
         check_loading(&mut story);
@@ -77,7 +86,7 @@ fn a_random_history_comes_back_from_a_file() {
 /// A long history for queries, the same each time.
 fn long_story() -> Story<SqliteStore> {
     let mut story = Story::new(SqliteStore::in_memory().expect("opens"), 7);
-    story.live(900);
+    story.live(1_500);
     story
 }
 
@@ -184,7 +193,9 @@ fn counts() {
         let (reader, name, after) = (entity(n), channel(n + 1), story.dice.below(200));
         let expected = all
             .iter()
-            .filter(|m| m.channel.as_ref() == Some(&name) && m.seq > after && m.from_entity != reader)
+            .filter(|m| {
+                m.channel.as_ref() == Some(&name) && m.seq > after && m.from_entity != reader
+            })
             .count() as u64;
         assert_eq!(history.count_unread(&reader, &name, after, 9_999).expect("counts"), expected);
         let capped = history.count_unread(&reader, &name, after, 3).expect("counts");
@@ -196,8 +207,11 @@ fn counts() {
 fn events_by_kind_and_from_the_end() {
     let mut story = long_story();
     let history = story.store.history();
-    let seen: Vec<&str> =
-        Event::KINDS.iter().copied().filter(|k| story.log.iter().any(|e| e.event.kind() == *k)).collect();
+    let seen: Vec<&str> = Event::KINDS
+        .iter()
+        .copied()
+        .filter(|k| story.log.iter().any(|e| e.event.kind() == *k))
+        .collect();
     assert_eq!(seen, Event::KINDS, "the history should have everything in it");
     assert_eq!(history.oldest_seq().expect("reads"), 1);
     let sets: [&[&str]; 5] = [
@@ -244,19 +258,35 @@ fn tasks_by_every_filter() {
     let all = tasks_of(&mut story);
     let history = story.store.history();
     let mut filters = vec![TaskFilter::default()];
-    filters.extend(TaskStatus::ALL.iter().map(|s| TaskFilter { status: Some(*s), ..TaskFilter::default() }));
-    filters.extend(Priority::ALL.iter().map(|p| TaskFilter { priority: Some(*p), ..TaskFilter::default() }));
+    filters.extend(
+        TaskStatus::ALL.iter().map(|s| TaskFilter { status: Some(*s), ..TaskFilter::default() }),
+    );
+    filters.extend(
+        Priority::ALL.iter().map(|p| TaskFilter { priority: Some(*p), ..TaskFilter::default() }),
+    );
     for n in 0..6 {
         let (some, needs) = (Some(entity(n)), Some(n % 2 == 0));
         filters.push(TaskFilter { created_by: some.clone(), ..TaskFilter::default() });
-        filters.push(TaskFilter { claimed_by: some.clone(), tag: Some("a".into()), ..TaskFilter::default() });
-        filters.push(TaskFilter { requires_human: needs, created_by: some, ..TaskFilter::default() });
+        filters.push(TaskFilter {
+            claimed_by: some.clone(),
+            tag: Some("a".into()),
+            ..TaskFilter::default()
+        });
+        filters.push(TaskFilter {
+            requires_human: needs,
+            created_by: some,
+            ..TaskFilter::default()
+        });
     }
     for page in pages(&mut story) {
         for filter in &filters {
             let of: Vec<_> = all.iter().filter(|task| filter.matches(task)).cloned().collect();
             let expected = naive(&of, |task| task.created_seq, &page);
-            assert_eq!(history.tasks(filter, &page).expect("reads"), expected, "{filter:?} {page:?}");
+            assert_eq!(
+                history.tasks(filter, &page).expect("reads"),
+                expected,
+                "{filter:?} {page:?}"
+            );
         }
     }
     for task in all {
@@ -286,16 +316,47 @@ fn proposals_by_status() {
     let history = story.store.history();
     let all: Vec<_> =
         ids.iter().map(|id| story.store.proposal(id).expect("reads").expect("is there")).collect();
-    assert!(all.iter().any(|p| p.votes.len() > 1) && all.iter().any(|p| !p.departed.is_empty()));
+    assert!(all.iter().any(|p| p.votes.len() > 1));
+    assert!(all.iter().any(|p| !p.departed.is_empty()));
     for page in pages(&mut story) {
         for status in [None].into_iter().chain(ProposalStatus::ALL.iter().copied().map(Some)) {
             let of: Vec<_> =
                 all.iter().filter(|p| status.is_none_or(|s| p.status == s)).cloned().collect();
             let expected = naive(&of, |proposal| proposal.created_seq, &page);
-            assert_eq!(history.proposals(status, &page).expect("reads"), expected, "{status:?} {page:?}");
+            assert_eq!(
+                history.proposals(status, &page).expect("reads"),
+                expected,
+                "{status:?} {page:?}"
+            );
         }
     }
     for proposal in all {
         assert_eq!(history.proposal(&proposal.proposal_id).expect("reads"), Some(proposal));
+    }
+}
+
+#[test]
+fn messages_are_found_by_an_index() {
+    let mut store = SqliteStore::in_memory().expect("opens");
+    let id = crate::ids::MessageId::trusted("m");
+    let channels = MessageSet::Channels { hidden: vec![channel(2)], not_from: None };
+    for (set, index) in [
+        (channels, "INTEGER PRIMARY KEY"),
+        (MessageSet::Channel { channel: channel(1), not_from: None }, "messages_by_channel"),
+        (MessageSet::DirectTo(entity(0)), "messages_by_recipient"),
+        (MessageSet::Pair(entity(0), entity(1)), "messages_by_pair"),
+        (MessageSet::Thread(id), "messages_by_thread"),
+    ] {
+        let sql = format!("EXPLAIN QUERY PLAN {}", message_sql(&set, &Page::default()));
+        let explain = |conn: &rusqlite::Connection| {
+            let mut select = conn.prepare(&sql)?;
+            let steps: Vec<String> = select
+                .query_map(rusqlite::params![0, 9, 9, "a", "b"], |row| row.get(3))?
+                .collect::<rusqlite::Result<_>>()?;
+            let plan = steps.join("; ");
+            assert!(plan.contains(index) && !plan.contains("TEMP B-TREE"), "{set:?}: {plan}");
+            Ok(())
+        };
+        store.write(explain).expect("explains");
     }
 }

@@ -1,9 +1,13 @@
 //! What is written is what is read, whatever happened.
 
-/// A hub that lives through a random history.
-mod story;
 /// Loading, replaying and every query, against that history.
 mod faithful;
+/// New files, locked ones, and those that are refused.
+mod files;
+/// Files of the hub before this one.
+mod adoption;
+/// A hub that lives through a random history.
+mod story;
 
 use std::path::Path;
 

@@ -12,7 +12,7 @@ use crate::{
         ReleaseTask, Remove, Role, Send, UpdateTask,
     },
     event::{Event, Stamped},
-    hub::{NobodyThere, Prefetched, State, decide},
+    hub::{Prefetched, SoftFacts, State, decide},
     ids::{ChannelName, EntityId, MessageId, ProposalId, TaskId},
     limits::Limits,
     model::{Choice, EntityType, Priority, Threshold},
@@ -47,6 +47,27 @@ impl Dice {
     fn recent<T: Clone>(&mut self, from: &[T]) -> Option<T> {
         let from = if self.one_in(10) { from } else { &from[from.len().saturating_sub(6)..] };
         if from.is_empty() { None } else { Some(self.pick(from).clone()) }
+    }
+}
+
+/// Everyone was seen just now, so that votes have voters.
+struct AllAbout;
+
+impl SoftFacts for AllAbout {
+    fn is_connected(&self, _: &EntityId) -> bool {
+        false
+    }
+
+    fn last_seen(&self, _: &EntityId) -> Option<Timestamp> {
+        Some(Timestamp::from_millis(i64::MAX))
+    }
+
+    fn online(&self, _: EntityType) -> u64 {
+        0
+    }
+
+    fn is_online(&self, _: &EntityId) -> bool {
+        false
     }
 }
 
@@ -92,25 +113,37 @@ impl<S: Store> Story<S> {
 
     /// Lives through `steps` commands, committing now and then, and at the end.
     pub(super) fn live(&mut self, steps: usize) {
-        for (n, kind) in (0..).zip([EntityType::Human, EntityType::AiAgent, EntityType::ClaudeSession]) {
-            self.obey(Some(entity(n)), Command::Register(Register {
-                entity_id: entity(n),
-                entity_type: kind,
-                name: None,
-                capabilities: Vec::new(),
-                metadata: JsonText::empty_object(),
-            }));
+        for (n, kind) in
+            (0..).zip([EntityType::Human, EntityType::AiAgent, EntityType::ClaudeSession])
+        {
+            self.obey(
+                Some(entity(n)),
+                Command::Register(Register {
+                    entity_id: entity(n),
+                    entity_type: kind,
+                    name: None,
+                    capabilities: Vec::new(),
+                    metadata: JsonText::empty_object(),
+                }),
+            );
         }
         for _ in 0..steps {
-            self.now = self.now.plus_millis(self.dice.below(3) as i64 * 700);
-            self.obey(None, Command::Tick);
-            let (caller, command) = self.command();
-            self.obey(caller, command);
+            self.imagine(1);
             if self.dice.one_in(5) {
                 self.commit();
             }
         }
         self.commit();
+    }
+
+    /// Lives through `steps` commands without a commit.
+    pub(super) fn imagine(&mut self, steps: usize) {
+        for _ in 0..steps {
+            self.now = self.now.plus_millis(self.dice.below(3) as i64 * 300);
+            self.obey(None, Command::Tick);
+            let (caller, command) = self.command();
+            self.obey(caller, command);
+        }
     }
 
     pub(super) fn commit(&mut self) {
@@ -128,7 +161,7 @@ impl<S: Store> Story<S> {
         let caller = Caller { id: caller, role, ..Caller::default() };
         let envelope = Envelope { caller: caller.clone(), fresh, command };
         let decision = {
-            let known = prefetch(&mut self.store, &self.log, &self.state, &envelope.command, fresh, (&self.tasks, &self.proposals, &self.messages));
+            let known = prefetch(&mut self.store, &self.log, &self.state, &envelope.command, fresh);
             decide(&self.state, &known, &envelope, self.now)
         };
         for event in decision.map(|decision| decision.events).unwrap_or_default() {
@@ -155,13 +188,18 @@ impl<S: Store> Story<S> {
     fn command(&mut self) -> (Option<EntityId>, Command) {
         let dice = &mut self.dice;
         let who = entity(dice.below(6));
-        let metadata = JsonText::parse(*dice.pick::<&str>(&["{}", r#"{"n":1.50,"k":["ä"]}"#])).expect("JSON");
+        let metadata =
+            JsonText::parse(dice.pick::<&str>(&["{}", r#"{"n":1.50,"k":["ä"]}"#])).expect("JSON");
         let command = match dice.below(100) {
             0..12 => Command::Register(Register {
                 entity_id: who.clone(),
                 entity_type: *dice.pick(EntityType::ALL),
                 name: dice.one_in(2).then(|| format!("name {}", dice.below(9))),
-                capabilities: ["rust", "sql"].iter().take(dice.below(3) as usize).map(ToString::to_string).collect(),
+                capabilities: ["rust", "sql"]
+                    .iter()
+                    .take(dice.below(3) as usize)
+                    .map(ToString::to_string)
+                    .collect(),
                 metadata,
             }),
             12..14 => Command::Remove(Remove { entity_id: who.clone() }),
@@ -197,23 +235,25 @@ impl<S: Store> Story<S> {
         MoveCursor { entity_id, scope, up_to }
     }
 
-    fn about_tasks(
-        &mut self,
-        who: EntityId,
-        metadata: JsonText,
-    ) -> (Option<EntityId>, Command) {
+    fn about_tasks(&mut self, who: EntityId, metadata: JsonText) -> (Option<EntityId>, Command) {
         let dice = &mut self.dice;
         let known = dice.recent(&self.tasks);
         let (Some(task_id), false) = (known, dice.one_in(5)) else {
             let command = Command::CreateTask(CreateTask {
-                task_id: dice.one_in(3).then(|| TaskId::parse(&format!("t{}", dice.below(40))).expect("an id")),
+                task_id: dice
+                    .one_in(3)
+                    .then(|| TaskId::parse(&format!("t{}", dice.below(40))).expect("an id")),
                 description: "what to do".repeat(dice.below(3) as usize),
                 priority: *dice.pick(Priority::ALL),
                 requires_human: dice.one_in(5),
                 requires_ai: dice.one_in(5),
-                tags: ["a", "b"].iter().take(dice.below(3) as usize).map(ToString::to_string).collect(),
+                tags: ["a", "b"]
+                    .iter()
+                    .take(dice.below(3) as usize)
+                    .map(ToString::to_string)
+                    .collect(),
                 capabilities: if dice.one_in(5) { vec!["rust".into()] } else { Vec::new() },
-                depends_on: self.tasks.iter().rev().take(dice.below(3) as usize).cloned().collect(),
+                depends_on: self.tasks.iter().rev().take(dice.below(2) as usize).cloned().collect(),
                 metadata,
                 ..CreateTask::titled(format!("task {}", dice.below(99)))
             });
@@ -227,7 +267,11 @@ impl<S: Store> Story<S> {
                 result: dice.one_in(2).then(|| JsonText::string("done")),
                 claim_token: None,
             }),
-            6 => Command::FailTask(FailTask { task_id, reason: Some("no".into()), claim_token: None }),
+            6 => Command::FailTask(FailTask {
+                task_id,
+                reason: Some("no".into()),
+                claim_token: None,
+            }),
             7 => Command::ReleaseTask(ReleaseTask { task_id, claim_token: None }),
             8 => Command::CancelTask(task_id),
             9 | 10 => Command::ReopenTask(task_id),
@@ -246,21 +290,26 @@ impl<S: Store> Story<S> {
     fn about_proposals(&mut self) -> Command {
         let dice = &mut self.dice;
         let known = dice.recent(&self.proposals);
-        let (Some(proposal_id), false) = (known, dice.one_in(6)) else {
-            let electors = [Elector::Entity(entity(dice.below(6))), Elector::Type(EntityType::Human)];
+        let (Some(proposal_id), false) = (known, dice.one_in(12)) else {
+            let electors =
+                [Elector::Entity(entity(dice.below(6))), Elector::Type(EntityType::Human)];
             return Command::CreateProposal(CreateProposal {
                 proposal_id: None,
                 title: format!("proposal {}", dice.below(99)),
                 description: String::new(),
-                threshold: *dice.pick(&[Threshold::DEFAULT, Threshold::UNANIMOUS, Threshold::parse("0.123456").expect("one")]),
-                quorum: dice.one_in(3).then_some(1),
+                threshold: *dice.pick(&[
+                    Threshold::DEFAULT,
+                    Threshold::UNANIMOUS,
+                    Threshold::parse("0.123456").expect("one"),
+                ]),
+                quorum: dice.one_in(6).then_some(1),
                 deadline: Deadline::AfterMillis(1 + dice.below(90_000) as i64),
                 electorate: dice.one_in(3).then(|| electors.to_vec()),
                 requires_human: dice.one_in(4),
                 closing: if dice.one_in(3) { Closing::Early } else { Closing::AtDeadline },
             });
         };
-        match dice.below(8) {
+        match dice.below(24) {
             0 => Command::CloseProposal(proposal_id),
             1 => Command::WithdrawProposal(proposal_id),
             _ => Command::CastVote(CastVote {
@@ -272,38 +321,56 @@ impl<S: Store> Story<S> {
     }
 }
 
-/// Resolves every name the command could mean: the batch's own messages first, then the store.
+/// Resolves every name in the command: the log's own messages first, then the store.
 fn prefetch<S: Store>(
     store: &mut S,
     log: &[Stamped],
     state: &State,
     command: &Command,
     fresh: Ulid,
-    known: (&[TaskId], &[ProposalId], &[MessageId]),
 ) -> Prefetched<'static> {
-    let mut found = Prefetched::new(&NobodyThere);
+    let mut found = Prefetched::new(&AllAbout);
     let fresh = fresh.to_string().to_ascii_lowercase();
-    let mut tasks = known.0.to_vec();
-    tasks.push(TaskId::trusted(&format!("task-{fresh}")));
-    if let Command::CreateTask(CreateTask { task_id: Some(id), .. }) = command {
-        tasks.push(id.clone());
+    let mut tasks = vec![TaskId::trusted(&format!("task-{fresh}"))];
+    let mut proposals = vec![ProposalId::trusted(&format!("prop-{fresh}"))];
+    let mut message = None;
+    match command {
+        Command::Send(send) => message = send.reply_to.clone(),
+        Command::CreateTask(create) => {
+            tasks.extend(create.task_id.iter().chain(&create.depends_on).cloned());
+        }
+        Command::UpdateTask(UpdateTask { task_id, .. })
+        | Command::ClaimTask(ClaimTask { task_id })
+        | Command::CompleteTask(CompleteTask { task_id, .. })
+        | Command::FailTask(FailTask { task_id, .. })
+        | Command::ReleaseTask(ReleaseTask { task_id, .. })
+        | Command::CancelTask(task_id)
+        | Command::ReopenTask(task_id) => tasks.push(task_id.clone()),
+        Command::CastVote(CastVote { proposal_id, .. })
+        | Command::CloseProposal(proposal_id)
+        | Command::WithdrawProposal(proposal_id) => proposals.push(proposal_id.clone()),
+        _ => {}
+    }
+    if let Command::ReopenTask(id) = command
+        && let Some(task) = store.task(id).expect("reads")
+    {
+        // What a reopened task waits for is looked up as well.
+        tasks.extend(task.depends_on);
     }
     for id in tasks.into_iter().filter(|id| state.task(id).is_none()) {
         let task = store.task(&id).expect("reads").map(Arc::new);
         found.tasks.insert(id, task);
     }
-    let mut proposals = known.1.to_vec();
-    proposals.push(ProposalId::trusted(&format!("prop-{fresh}")));
     for id in proposals.into_iter().filter(|id| state.proposal(id).is_none()) {
         let proposal = store.proposal(&id).expect("reads").map(Arc::new);
         found.proposals.insert(id, proposal);
     }
-    for id in known.2 {
+    if let Some(id) = message {
         let own = log.iter().rev().find_map(|stamped| match &stamped.event {
-            Event::MessageSent(message) if message.message_id == *id => Some(message.head()),
+            Event::MessageSent(message) if message.message_id == id => Some(message.head()),
             _ => None,
         });
-        found.messages.insert(id.clone(), own);
+        found.messages.insert(id, own);
     }
     found
 }

@@ -1,0 +1,118 @@
+//! Who may read, post, listen and see: the channel table of the contract, and the audiences of events.
+
+use super::{World, id, messages::channel};
+use crate::{
+    event::{EntityRemoved, Event, ReadCursorMoved},
+    hub::policy::{self, Audience, Reader, Standing},
+    ids::MessageId,
+    ids::{BUILT_IN_CHANNELS, EntityId},
+    model::{EntityType, MessageHead},
+};
+
+const EVERYONE: [Standing; 5] = [
+    Standing::Unregistered,
+    Standing::Registered(EntityType::ClaudeSession),
+    Standing::Registered(EntityType::AiAgent),
+    Standing::Registered(EntityType::Human),
+    Standing::Registered(EntityType::Service),
+];
+
+#[test]
+fn the_channel_table() {
+    // One letter for each of `EVERYONE`: unregistered, session, agent, human, service.
+    let table = [
+        ("general", "usahv", "usahv"),
+        ("technical", "usahv", "usahv"),
+        ("strategic", "usahv", "usahv"),
+        ("made-up", "usahv", "usahv"),
+        ("urgent", "usahv", "usahv"),
+        ("ai-only", "sav", "sav"),
+        ("human-only", "usahv", "h"),
+    ];
+    for (name, readers, posters) in table {
+        let channel = channel(name);
+        for (letter, standing) in "usahv".chars().zip(EVERYONE) {
+            let (reads, posts) = (readers.contains(letter), posters.contains(letter));
+            let told = format!("{standing:?} on {name}");
+            assert_eq!(policy::may_read_channel(standing, &channel), reads, "{told}");
+            assert_eq!(policy::may_post(standing, &channel), posts, "{told}");
+            let reader = Reader { id: None, standing };
+            assert_eq!(policy::check_subscribe(&reader, &channel).is_ok(), reads, "{told}");
+            assert!(reads || !policy::is_public(&channel), "{told}");
+            let hidden = policy::hidden_channels(standing).contains(&name);
+            assert_eq!(hidden, !reads, "{told}");
+        }
+    }
+    assert!(BUILT_IN_CHANNELS.iter().all(|name| table.iter().any(|(row, ..)| row == name)));
+}
+
+#[test]
+fn a_refusal_names_who_may() {
+    let world = World::with_everyone();
+    for (sender, name, rule) in [
+        ("ada", "ai-only", "registered AIs and services"),
+        ("stranger", "ai-only", "registered AIs and services"),
+        ("bo", "human-only", "registered humans"),
+        ("sam", "human-only", "registered humans"),
+    ] {
+        let refused = policy::check_post(&world.state, &id(sender), &channel(name));
+        let told = refused.expect_err("is refused").to_string();
+        assert!(told.contains(rule) && told.contains(sender) && told.contains(name), "{told}");
+    }
+    let nobody = Reader::new(&world.state, None);
+    let refused = policy::check_subscribe(&nobody, &channel("ai-only")).expect_err("is refused");
+    assert!(refused.to_string().contains("an unnamed caller"), "{refused}");
+}
+
+#[test]
+fn policy_goes_by_the_type_that_one_has_now() {
+    let mut world = World::with_everyone();
+    let reads = |world: &World| {
+        let reader = Reader::new(&world.state, Some(id("bo")));
+        policy::may_read_channel(reader.standing, &channel("ai-only"))
+    };
+    assert!(reads(&world));
+    world.must(
+        "bo",
+        crate::command::Command::Remove(crate::command::Remove { entity_id: id("bo") }),
+    );
+    assert!(!reads(&world));
+    world.register("bo", EntityType::Human);
+    assert!(!reads(&world));
+}
+
+#[test]
+fn who_sees_a_message() {
+    let world = World::with_everyone();
+    let head = |to: Option<&str>, on: Option<&str>| MessageHead {
+        message_id: MessageId::parse("msg-1").expect("an id"),
+        from_entity: id("bo"),
+        to_entity: to.map(id),
+        channel: on.map(channel),
+        thread_id: MessageId::parse("msg-1").expect("an id"),
+    };
+    for (message, readers) in [
+        (head(None, Some("general")), "ada bo cy sam stranger nobody"),
+        (head(None, Some("ai-only")), "bo cy sam"),
+        (head(Some("ada"), None), "ada bo"),
+        (head(Some("stranger"), None), "bo stranger"),
+        (head(Some("bo"), None), "bo"),
+        (head(None, None), "bo"),
+    ] {
+        for name in ["ada", "bo", "cy", "sam", "stranger", "nobody"] {
+            let named = (name != "nobody").then(|| id(name));
+            let reader = Reader::new(&world.state, named);
+            let may = readers.split(' ').any(|other| other == name);
+            assert_eq!(policy::may_read_message(&reader, &message), may, "{name}: {message:?}");
+        }
+    }
+}
+
+#[test]
+fn who_sees_an_event() {
+    let removed = EntityRemoved { entity_id: id("bo"), name: "Bo".into() };
+    let moved = ReadCursorMoved { entity_id: id("bo"), channel: None, direct: false, up_to: 1 };
+    let bo: EntityId = id("bo");
+    assert_eq!(policy::audience(&Event::EntityRemoved(removed)), Audience::Everyone);
+    assert_eq!(policy::audience(&Event::ReadCursorMoved(moved)), Audience::Only(&bo));
+}
