@@ -145,7 +145,7 @@ impl<'a> Desk<'a> {
         Ok(())
     }
 
-    /// A title or name: not blank, not too long, one line.
+    /// A title or name: not blank, not too long.
     fn check_title(&self, field: &'static str, text: &str) -> Result<(), Rejection> {
         let chars_max = self.state.limits().title_chars_max;
         if text.trim().is_empty() {

@@ -151,6 +151,10 @@ impl<'a> Desk<'a> {
         }
         check_open(proposal)?;
         let answer = Answer::Proposal(proposal.proposal_id.clone());
+        let same = |vote: &&Vote| vote.vote == command.vote && vote.comment == command.comment;
+        if vote_of(proposal, voter).filter(same).is_some() {
+            return Ok(Decision::nothing(Answer::ProposalUnchanged(proposal.clone())));
+        }
         let by_human = self.is_human(voter);
         let vote = Vote {
             entity_id: voter.clone(),
@@ -271,8 +275,13 @@ fn recount(proposal: &mut Proposal) {
     }
 }
 
+fn vote_of<'p>(proposal: &'p Proposal, id: &EntityId) -> Option<&'p Vote> {
+    let at = proposal.votes.binary_search_by(|vote| vote.entity_id.cmp(id)).ok()?;
+    proposal.votes.get(at)
+}
+
 fn has_voted(proposal: &Proposal, id: &EntityId) -> bool {
-    proposal.votes.binary_search_by(|vote| vote.entity_id.cmp(id)).is_ok()
+    vote_of(proposal, id).is_some()
 }
 
 fn majority(eligible: u64) -> u64 {

@@ -163,7 +163,7 @@ impl State {
 
     /// Hot tasks in the order of their creation, after position `after`.
     pub fn tasks_after(&self, after: Seq) -> impl DoubleEndedIterator<Item = &Arc<Task>> {
-        self.task_order.range(after + 1..).filter_map(|(_, id)| self.tasks.get(id))
+        self.task_order.range(after.saturating_add(1)..).filter_map(|(_, id)| self.tasks.get(id))
     }
 
     /// How many tasks are unfinished.

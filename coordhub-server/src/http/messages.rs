@@ -21,7 +21,7 @@ pub const SEND: &[Field] = &[
         Kind::Text,
         "Where; `general` where neither this nor `to_entity` is given.",
     ),
-    optional("to_entity", Kind::Text, "To whom alone."),
+    optional("to_entity", Kind::Text, "To whom alone; the message is then on no channel."),
     optional("message_type", Kind::Text, "`text` (the default), `alert`, or a word of your own."),
     METADATA,
     optional("reply_to", Kind::Text, "The message it answers; it then stays where that one is."),

@@ -34,16 +34,10 @@ pub fn remove(fields: &Fields<'_>) -> Result<Command, Problem> {
 /// `POST /messages/send`, in the caller's name.
 pub fn send(fields: &Fields<'_>, from: EntityId) -> Result<Command, Problem> {
     not_supported(fields, &["ack_required", "ack_deadline", "task"])?;
-    let channel = fields.parsed("channel", ChannelName::parse)?;
-    let to = match (fields.parsed("to_entity", EntityId::parse)?, channel) {
-        (Some(_), Some(_)) => {
-            let detail =
-                "a message goes to one entity or to a channel; leave to_entity or channel out";
-            return Err(Problem::field("to_entity", detail));
-        }
-        (Some(id), None) => Some(Destination::Entity(id)),
-        (None, Some(channel)) => Some(Destination::Channel(channel)),
-        (None, None) => None,
+    // Clients of the old hub send its default channel along; a direct message is on none.
+    let to = match fields.parsed("to_entity", EntityId::parse)? {
+        Some(id) => Some(Destination::Entity(id)),
+        None => fields.parsed("channel", ChannelName::parse)?.map(Destination::Channel),
     };
     Ok(Command::Send(Send {
         from_entity: from,
