@@ -7,7 +7,7 @@ use axum::{
 use bytes::Bytes;
 
 use super::{
-    call::{Call, Change, Read},
+    call::{Blocking, Call, Change, Read},
     events, openapi, page,
     router::{self, Action, Route},
 };
@@ -16,7 +16,7 @@ use crate::{
     app::App,
     bridge,
     net::{BodyError, read_body},
-    wire::{Fields, Problem, path, reply},
+    wire::{Fields, Problem, path, reply, request},
     ws,
 };
 
@@ -48,10 +48,12 @@ async fn answer(app: &App, request: Request<Body>) -> Result<Response<Body>, Pro
         _ => Bytes::new(),
     };
     let call = call_of(app, route, &parts, &body)?;
-    refuse_key(route, &parts)?;
     let body = match route.action {
         Action::Change(make) => {
-            let change = make(&call)?;
+            let change = match refuse_key(route, &parts).and_then(|()| make(&call)) {
+                Ok(change) => change,
+                Err(problem) => return Err(missing_first(app, route, &call, problem).await),
+            };
             drop(call);
             perform(app, change).await?
         }
@@ -128,6 +130,27 @@ fn refuse_key(route: &Route, parts: &Parts) -> Result<(), Problem> {
         return Err(Problem::field("Idempotency-Key", detail));
     }
     Ok(())
+}
+
+/// What the path names and is not there is said before what is wrong in the fields. The hub itself
+/// never saw the call.
+async fn missing_first(app: &App, route: &Route, call: &Call<'_>, problem: Problem) -> Problem {
+    if problem.status() != StatusCode::UNPROCESSABLE_ENTITY {
+        return problem;
+    }
+    let look: Blocking = if route.path.contains("{task_id}") {
+        let Ok(id) = request::task_id(&call.fields) else { return problem };
+        Box::new(move |app| Ok(app.hub().task(&id).map(|_| Vec::new())?))
+    } else if route.path.contains("{proposal_id}") {
+        let Ok(id) = request::proposal_id(&call.fields) else { return problem };
+        Box::new(move |app| Ok(app.hub().proposal(&id).map(|_| Vec::new())?))
+    } else {
+        return problem;
+    };
+    match bridge::blocking(app, look).await {
+        Err(missing) if missing.status() == StatusCode::NOT_FOUND => missing,
+        _ => problem,
+    }
 }
 
 fn no_route(parts: &Parts) -> Problem {
