@@ -39,7 +39,6 @@ pub async fn blocking(app: &App, read: Blocking) -> Result<Vec<u8>, Problem> {
 /// Has a subscription read its next page from the store.
 pub async fn catch_up(mut subscription: Subscription) -> Result<Subscription, HubError> {
     let _permit = CATCH_UPS.acquire().await.map_err(|_| HubError::Closed)?;
-    spawn_blocking(move || subscription.catch_up().map(|()| subscription))
-        .await
-        .unwrap_or(Err(HubError::Internal))
+    let caught_up = spawn_blocking(move || subscription.catch_up().map(|()| subscription)).await;
+    Ok(caught_up.map_err(|_| HubError::Internal)??)
 }

@@ -156,8 +156,9 @@ fn the_pure_hub_knows_no_disk_no_threads_and_no_clock() {
 }
 
 #[test]
-fn the_store_knows_nothing_of_those_who_use_it() {
+fn store_and_subscriptions_know_nothing_of_those_who_use_them() {
     forbids("coordhub-core/src/store/", &["crate::engine", "crate::subscribe"]);
+    forbids("coordhub-core/src/subscribe/", &["crate::engine"]);
 }
 
 #[test]

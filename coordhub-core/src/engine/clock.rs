@@ -42,14 +42,6 @@ impl Clock for SystemClock {
     }
 }
 
-/// The instant after `timeout`, for waiting only: nothing that is decided depends on it.
-#[expect(clippy::disallowed_methods, reason = "this is the one clock at the edge")]
-pub(crate) fn deadline_in(timeout: Duration) -> Instant {
-    let now = Instant::now();
-    // A wait that no clock can hold ends after a day, and whoever waits waits again.
-    now.checked_add(timeout).unwrap_or(now + Duration::from_secs(86_400))
-}
-
 /// A jump forward by more than this is believed only when the wall clock has agreed with itself for
 /// [`AGREEMENT`].
 const BELIEVED_JUMP_MILLIS: i64 = 60 * 60 * 1_000;

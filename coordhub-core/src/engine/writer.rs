@@ -12,7 +12,7 @@ use bytes::Bytes;
 use ulid::Ulid;
 
 use super::{
-    HubError, Outcome, Reply, Sent, Shared, deadline_in,
+    HubError, Outcome, Reply, Sent, Shared,
     prefetch::prefetch,
     queue::{Drained, Job},
     ticket::Answerer,
@@ -24,7 +24,7 @@ use crate::{
     ids::EntityId,
     store::{Batch, CommitError, Store},
     subscribe::Entry,
-    time::Timestamp,
+    time::{Timestamp, deadline_in},
 };
 
 /// How often the writer looks up from an empty queue: to sweep presence, and to try a store that
@@ -68,8 +68,7 @@ impl Writer {
             }
         }
         self.save_presence();
-        self.shared.closed.store(true, Ordering::Release);
-        self.shared.signal.ring();
+        self.shared.published.close();
     }
 
     /// How long to wait for a command: until something is due, or a look round is.
@@ -198,7 +197,7 @@ impl Writer {
         let now = self.ahead.now();
         let mut messages = 0;
         {
-            let mut durable = self.shared.durable.write();
+            let mut durable = self.shared.published.durable.write();
             for stamped in &decided.events {
                 durable.evolve(stamped);
                 match &stamped.event {
@@ -219,8 +218,8 @@ impl Writer {
         }
         let entries: Vec<Arc<Entry>> =
             decided.events.into_iter().map(|stamped| Arc::new(Entry::new(stamped))).collect();
-        self.shared.rings.extend(&entries);
-        self.shared.window.extend(&entries);
+        self.shared.published.rings.extend(&entries);
+        self.shared.published.window.extend(&entries);
         self.shared.commits.fetch_add(1, Ordering::Relaxed);
         self.shared.degraded.store(false, Ordering::Release);
         let mut answers = decided.answers;
@@ -228,7 +227,7 @@ impl Writer {
         // From here on whoever looks sees it. The bell only wakes those who wait, and there may be
         // thousands: the caller, who may have more to say, is not made to stand behind them.
         give(answers);
-        self.shared.signal.ring();
+        self.shared.published.signal.ring();
     }
 
     /// The store refused a batch for what is in it: each command alone, so that the culprit alone
@@ -270,7 +269,7 @@ impl Writer {
 
     /// Forgets what was decided and not committed.
     fn step_back(&mut self) {
-        self.ahead = self.shared.durable.read().clone();
+        self.ahead = self.shared.published.durable.read().clone();
     }
 
     fn degrade(&self, why: &str) {
@@ -308,11 +307,11 @@ impl Writer {
         self.store.reopen()?;
         let limits = self.ahead.limits().clone();
         let loaded = self.store.load(&limits)?;
-        let known = self.shared.window.head();
+        let known = self.shared.published.window.head();
         let mut found = Vec::new();
         let mut position = known;
         while position < loaded.state.head() {
-            let page = self.shared.history.events(position, 512)?;
+            let page = self.shared.published.history.events(position, 512)?;
             let Some(last) = page.last() else { break };
             position = last.seq;
             found.extend(page);

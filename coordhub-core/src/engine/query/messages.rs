@@ -109,7 +109,7 @@ impl Hub {
                 view.unread = Some(if view.last_seq.is_none_or(|last| last <= read) {
                     0
                 } else {
-                    let history = &self.shared.history;
+                    let history = &self.shared.published.history;
                     history.count_unread(id, &view.channel, read, UNREAD_COUNT_MAX)?
                 });
             }
@@ -146,7 +146,7 @@ impl Hub {
             found.append(&mut match query.after {
                 Some(_) => self.ring(Some(&channel), query)?,
                 None => {
-                    let rings = &self.shared.rings;
+                    let rings = &self.shared.published.rings;
                     rings.newest(Some(&channel), query.before, floor, query.limit)?
                 }
             });
@@ -156,8 +156,10 @@ impl Hub {
 
     fn ring(&self, channel: Option<&ChannelName>, query: &RecentQuery) -> Option<Vec<MessageJson>> {
         match query.after {
-            Some(after) => self.shared.rings.following(channel, after, query.before, query.limit),
-            None => self.shared.rings.newest(channel, query.before, 0, query.limit),
+            Some(after) => {
+                self.shared.published.rings.following(channel, after, query.before, query.limit)
+            }
+            None => self.shared.published.rings.newest(channel, query.before, 0, query.limit),
         }
     }
 
@@ -180,7 +182,8 @@ impl Hub {
         if query.notices == NoticesAmong::Yes && query.with.is_none() && query.thread.is_none() {
             let general = query.channel.as_ref().is_none_or(|name| name.as_str() == "general");
             if general {
-                let events = self.shared.history.events_of_kinds(&NOTICED_EVENT_KINDS, &page)?;
+                let events =
+                    self.shared.published.history.events_of_kinds(&NOTICED_EVENT_KINDS, &page)?;
                 found.extend(events.into_iter().filter(|e| e.seq <= head).filter_map(|stamped| {
                     let entry = Entry::new(stamped);
                     Some(MessageJson { seq: entry.seq(), json: entry.notice_json()? })
@@ -202,7 +205,7 @@ impl Hub {
         }
         if let Some(thread) = &query.thread {
             // A thread stays in one channel or pair: who may read its first message may read it all.
-            let first = self.shared.history.message(thread)?;
+            let first = self.shared.published.history.message(thread)?;
             let readable = first.filter(|first| {
                 let on = query.channel.is_none() || query.channel == first.channel;
                 on && policy::may_read_message(reader, &first.head())
@@ -226,7 +229,7 @@ impl Hub {
         // What is on disk and not yet published must not be seen before it is.
         let before = Some(page.before.unwrap_or(Seq::MAX).min(head + 1));
         let page = Page { before, ..page.clone() };
-        let found = self.shared.history.messages(set, &page)?;
+        let found = self.shared.published.history.messages(set, &page)?;
         let json =
             |message: &Message| MessageJson { seq: message.seq, json: message_object(message) };
         Ok(found.iter().map(|message| json(message)).collect())
@@ -286,7 +289,7 @@ impl Hub {
     /// One message, as the bytes of its JSON object, if the reader may read it.
     pub fn message(&self, reader: &Reader, id: &MessageId) -> Result<Bytes, HubError> {
         let head = self.head_seq();
-        let found = self.shared.history.message(id)?;
+        let found = self.shared.published.history.message(id)?;
         let readable = found
             .filter(|m| m.seq <= head && policy::may_read_message(reader, &m.head()))
             .ok_or_else(|| Rejection::UnknownMessage(id.clone()))?;

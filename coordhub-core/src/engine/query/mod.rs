@@ -21,7 +21,7 @@ use crate::{
 impl Hub {
     /// A reader as the hub knows it now.
     pub fn reader(&self, id: Option<EntityId>) -> Reader {
-        self.shared.reader(id)
+        self.shared.published.reader(id)
     }
 }
 

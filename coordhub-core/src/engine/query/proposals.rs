@@ -16,7 +16,7 @@ impl Hub {
         window: Window,
     ) -> Result<List<Proposal>, HubError> {
         let head = self.head_seq();
-        let found = self.shared.history.proposals(status, &window.page())?;
+        let found = self.shared.published.history.proposals(status, &window.page())?;
         Ok(window.list(found, |proposal| proposal.created_seq, head))
     }
 
@@ -27,6 +27,7 @@ impl Hub {
             Some(proposal) => Ok(proposal),
             None => self
                 .shared
+                .published
                 .history
                 .proposal(id)?
                 .ok_or_else(|| Rejection::UnknownProposal(id.clone()).into()),

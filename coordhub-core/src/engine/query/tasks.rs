@@ -56,7 +56,7 @@ impl Hub {
             return Ok(hot);
         }
         let (now, head) = (self.now(), self.head_seq());
-        let mut found = self.shared.history.tasks(filter, &window.page())?;
+        let mut found = self.shared.published.history.tasks(filter, &window.page())?;
         found.iter_mut().for_each(|task| self.mark_stale(task, now));
         Ok(window.list(found, |task| task.created_seq, head))
     }
@@ -66,9 +66,12 @@ impl Hub {
         let hot = self.with_state(|state| state.task(id).map(|task| Task::clone(task)));
         let mut task = match hot {
             Some(task) => task,
-            None => {
-                self.shared.history.task(id)?.ok_or_else(|| Rejection::UnknownTask(id.clone()))?
-            }
+            None => self
+                .shared
+                .published
+                .history
+                .task(id)?
+                .ok_or_else(|| Rejection::UnknownTask(id.clone()))?,
         };
         self.mark_stale(&mut task, self.now());
         Ok(task)
@@ -76,7 +79,7 @@ impl Hub {
 
     /// What happened to a task, oldest first, at most `limit` events, as the JSON of each.
     pub fn task_history(&self, id: &TaskId, limit: usize) -> Result<Vec<Bytes>, HubError> {
-        let events = self.shared.history.task_history(id, limit)?;
+        let events = self.shared.published.history.task_history(id, limit)?;
         Ok(events.into_iter().map(|stamped| Entry::new(stamped).event_json().clone()).collect())
     }
 
