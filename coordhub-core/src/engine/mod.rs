@@ -34,7 +34,7 @@ pub use ticket::Ticket;
 
 use crate::{
     command::{Caller, Command, Envelope},
-    hub::{SoftFacts, State},
+    hub::{Rejection, SoftFacts, State},
     ids::{EntityId, Seq},
     store::StoreError,
     subscribe::{Filter, Published, Start, Subscription},
@@ -130,10 +130,17 @@ impl Hub {
     /// Hands a command to the writer. The ticket is answered after the commit that decided it was
     /// synced. A caller may have many under way; they are decided in the order of these calls.
     pub fn submit(&self, caller: Caller, command: Command) -> Result<Ticket, HubError> {
+        if matches!(command, Command::Tick) {
+            let detail = "the hub decides by itself what is due";
+            return Err(Rejection::NotAllowed(detail.to_owned()).into());
+        }
         if let Some(id) = &caller.id {
             self.touch(id);
         }
-        let envelope = Envelope { caller, fresh: Ulid::generate(), command };
+        // Its time is the hub's, like every other.
+        let millis = u64::try_from(self.now().millis()).unwrap_or(0);
+        let fresh = Ulid::from_parts(millis, Ulid::generate().random());
+        let envelope = Envelope { caller, fresh, command };
         let (job, ticket) = Job::new(envelope);
         self.shared.queue.push(job)?;
         Ok(ticket)

@@ -119,7 +119,10 @@ impl State {
         self.cursors.remove(id);
         let open: Vec<ProposalId> = self
             .proposals()
-            .filter(|proposal| proposal.status == ProposalStatus::Open)
+            .filter(|proposal| {
+                proposal.status == ProposalStatus::Open
+                    && (proposal.open_electorate || proposal.electorate.contains(id))
+            })
             .map(|proposal| proposal.proposal_id.clone())
             .collect();
         for proposal_id in open {

@@ -7,6 +7,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     mem,
+    ops::RangeBounds,
     sync::Arc,
 };
 
@@ -136,8 +137,16 @@ impl State {
 
     /// Registered entities in the order of their registration, with its `seq`.
     pub fn entities(&self) -> impl DoubleEndedIterator<Item = (Seq, &Arc<Entity>)> {
+        self.entities_in(..)
+    }
+
+    /// Those registered within a range of `seq`.
+    pub fn entities_in(
+        &self,
+        range: impl RangeBounds<Seq>,
+    ) -> impl DoubleEndedIterator<Item = (Seq, &Arc<Entity>)> {
         self.entity_order
-            .iter()
+            .range(range)
             .filter_map(|(seq, id)| self.entities.get(id).map(|entity| (*seq, entity)))
     }
 
@@ -161,9 +170,17 @@ impl State {
         self.tasks.get(id)
     }
 
-    /// Hot tasks in the order of their creation, after position `after`.
-    pub fn tasks_after(&self, after: Seq) -> impl DoubleEndedIterator<Item = &Arc<Task>> {
-        self.task_order.range(after.saturating_add(1)..).filter_map(|(_, id)| self.tasks.get(id))
+    /// Unfinished tasks in the order of their creation.
+    pub fn tasks(&self) -> impl DoubleEndedIterator<Item = &Arc<Task>> {
+        self.tasks_in(..)
+    }
+
+    /// Those created within a range of `seq`.
+    pub fn tasks_in(
+        &self,
+        range: impl RangeBounds<Seq>,
+    ) -> impl DoubleEndedIterator<Item = &Arc<Task>> {
+        self.task_order.range(range).filter_map(|(_, id)| self.tasks.get(id))
     }
 
     /// How many tasks are unfinished.

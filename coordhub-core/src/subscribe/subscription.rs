@@ -13,7 +13,7 @@ use super::{Channels, Entry, Filter, Published, View, signal::Place, window::Aft
 use crate::{
     hub::policy::Reader,
     ids::{ChannelName, Seq},
-    limits::{CATCH_UP_PAGE_EVENTS, CURSOR_HIDDEN_EVENTS_MAX},
+    limits::{CATCH_UP_PAGE_BYTES, CATCH_UP_PAGE_EVENTS, CURSOR_HIDDEN_EVENTS_MAX},
     store::StoreError,
 };
 
@@ -29,7 +29,8 @@ pub enum Start {
     AfterIn(String, Seq),
 }
 
-/// A cursor over the log, with a filter. Holds a few entries at most; a slow reader costs nothing.
+/// A cursor over the log, with a filter. Holds a page of entries at most, bounded in bytes: a slow
+/// reader costs no more than that.
 ///
 /// Call [`try_next`](Self::try_next) until it says [`Next::Idle`], then wait by
 /// [`next_timeout`](Self::next_timeout) or [`poll_next`](Self::poll_next). Where it says
@@ -166,13 +167,14 @@ impl Subscription {
         }
         loop {
             if self.buffer.is_empty() {
-                match self.published.window.after(self.position, CATCH_UP_PAGE_EVENTS) {
+                let page = (CATCH_UP_PAGE_EVENTS, CATCH_UP_PAGE_BYTES);
+                match self.published.window.after(self.position, page) {
                     After::Behind => return Next::Behind,
                     After::Entries(entries) if entries.is_empty() => return Next::Idle,
                     After::Entries(entries) => self.buffer = entries.into(),
                 }
             }
-            // Looked up once a page: policy goes by the reader's type now.
+            // Looked up each time: policy goes by the reader's type now.
             let reader = self.published.reader(self.filter.reader.clone());
             if let Some(item) = self.take_shown(&reader) {
                 return Next::Item(item);
@@ -205,11 +207,15 @@ impl Subscription {
         let page = self.published.history.events(self.position, CATCH_UP_PAGE_EVENTS)?;
         // What the store has already and the hub has not published yet is shown when it is published.
         let head = self.published.window.head();
-        self.buffer = page
-            .into_iter()
-            .take_while(|stamped| stamped.seq <= head)
-            .map(|stamped| Arc::new(Entry::new(stamped)))
-            .collect();
+        let mut bytes = 0;
+        for stamped in page.into_iter().take_while(|stamped| stamped.seq <= head) {
+            let entry = Arc::new(Entry::new(stamped));
+            bytes += entry.weight();
+            self.buffer.push_back(entry);
+            if bytes >= CATCH_UP_PAGE_BYTES {
+                break;
+            }
+        }
         Ok(())
     }
 
@@ -276,6 +282,14 @@ impl Subscription {
         self.gap.is_some()
             || !self.buffer.is_empty()
             || self.published.window.head() > self.position
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        if let Some(place) = self.place.take() {
+            self.published.signal.forget(place);
+        }
     }
 }
 

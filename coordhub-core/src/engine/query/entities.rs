@@ -32,10 +32,9 @@ impl Hub {
         let (now, presence) = (self.now(), &self.shared.presence);
         self.with_state(|state| {
             let all = state
-                .entities()
-                .filter(|(seq, entity)| {
-                    window.admits(*seq)
-                        && filter.entity_type.is_none_or(|kind| entity.entity_type == kind)
+                .entities_in(window.range())
+                .filter(|(_, entity)| {
+                    filter.entity_type.is_none_or(|kind| entity.entity_type == kind)
                         && filter
                             .capability
                             .as_ref()

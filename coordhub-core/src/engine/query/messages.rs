@@ -132,7 +132,7 @@ impl Hub {
             Some(channel) => self.ring(Some(channel), &query)?,
             None => self.rings_of(reader, &query)?,
         };
-        Some(page_of_messages(found, query.after, query.limit, head))
+        Some(page_of_messages(found, query.after, query.limit, before.saturating_sub(1)))
     }
 
     /// The public messages, and those of restricted channels that the reader may read.
@@ -190,7 +190,8 @@ impl Hub {
                 }));
             }
         }
-        Ok(page_of_messages(found, query.after, query.limit, head))
+        let end = query.before.map_or(head, |before| head.min(before.saturating_sub(1)));
+        Ok(page_of_messages(found, query.after, query.limit, end))
     }
 
     /// The set of messages that `recent` is about, policy applied. `None` where it is empty.
@@ -242,10 +243,15 @@ impl Hub {
         let head = self.head_seq();
         let mut found = Vec::new();
         if query.unread == Unread::Only {
+            let mut before = None;
             for (set, read) in self.unread_sets(reader, id, query.only_direct)? {
                 let after = Some(query.after.unwrap_or(0).max(read));
-                let page = Page { after, before: None, from: End::Oldest, limit: query.limit };
+                let page = Page { after, before, from: End::Oldest, limit: query.limit };
                 found.append(&mut self.messages_of(&set, &page, head)?);
+                // Of a full page, only what is older than its newest can take a place.
+                found.sort_unstable_by_key(|message: &MessageJson| message.seq);
+                found.truncate(query.limit);
+                before = found.last().filter(|_| found.len() == query.limit).map(|m| m.seq);
             }
             return Ok(page_of_messages(found, Some(query.after.unwrap_or(0)), query.limit, head));
         }
@@ -297,12 +303,12 @@ impl Hub {
     }
 }
 
-/// Puts messages from several sets in order, and keeps a page of them.
+/// Puts messages from several sets in order, and keeps a page of them. `end` is as far as was looked.
 fn page_of_messages(
     mut found: Vec<MessageJson>,
     after: Option<Seq>,
     limit: usize,
-    head: Seq,
+    end: Seq,
 ) -> MessageList {
     found.sort_unstable_by_key(|message| message.seq);
     let full = found.len() >= limit;
@@ -313,7 +319,7 @@ fn page_of_messages(
     }
     let next = match found.last() {
         Some(last) if full && after.is_some() => last.seq,
-        _ => head,
+        _ => end,
     };
     List { items: found.into_iter().map(|message| message.json).collect(), next }
 }

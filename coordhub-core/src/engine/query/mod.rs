@@ -11,6 +11,8 @@ mod proposals;
 pub use entities::EntityFilter;
 pub use messages::{InboxQuery, MessageList, NoticesAmong, OnlyDirect, RecentQuery, Unread};
 
+use std::ops::Bound;
+
 use super::Hub;
 use crate::{
     hub::policy::Reader,
@@ -64,12 +66,12 @@ impl Window {
         Page { after, before, from, limit: self.limit }
     }
 
-    /// Whether something created at `seq` lies in the asked-for part of the list.
-    fn admits(self, seq: Seq) -> bool {
+    /// The part of the list, by `seq` of creation.
+    pub(super) fn range(self) -> (Bound<Seq>, Bound<Seq>) {
         match (self.after, self.order) {
-            (None, _) => true,
-            (Some(after), Order::Ascending) => seq > after,
-            (Some(before), Order::Descending) => seq < before,
+            (None, _) => (Bound::Unbounded, Bound::Unbounded),
+            (Some(after), Order::Ascending) => (Bound::Excluded(after), Bound::Unbounded),
+            (Some(before), Order::Descending) => (Bound::Unbounded, Bound::Excluded(before)),
         }
     }
 

@@ -1,5 +1,7 @@
 //! Reading tasks.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::{List, Window, take_from};
@@ -26,23 +28,25 @@ impl Hub {
         if !unfinished && ready_for.is_none() {
             return None;
         }
-        let now = self.now();
-        Some(self.with_state(|state| {
+        let (found, head) = self.with_state(|state| {
             let ready = |task: &Task| {
                 ready_for.is_none_or(|id| {
                     task.status == TaskStatus::Open && check_able(state, task, id).is_ok()
                 })
             };
-            let matching = state
-                .tasks_after(0)
-                .filter(|task| window.admits(task.created_seq))
-                .filter(|task| filter.matches(task) && ready(task))
-                .map(|task| (task.created_seq, Task::clone(task)));
-            let found = take_from(matching, window);
-            let mut list = window.list(found, |(seq, _)| *seq, state.head());
-            list.items.iter_mut().for_each(|(_, task)| self.mark_stale(task, now));
-            List { items: list.items.into_iter().map(|(_, task)| task).collect(), next: list.next }
-        }))
+            let matching =
+                state.tasks_in(window.range()).filter(|task| filter.matches(task) && ready(task));
+            // The texts of tasks are copied outside, where the writer need not wait for it.
+            (take_from(matching.map(Arc::clone), window), state.head())
+        });
+        let now = self.now();
+        let list = window.list(found, |task| task.created_seq, head);
+        let copy = |task: Arc<Task>| {
+            let mut task = Arc::unwrap_or_clone(task);
+            self.mark_stale(&mut task, now);
+            task
+        };
+        Some(List { items: list.items.into_iter().map(copy).collect(), next: list.next })
     }
 
     /// Tasks in order of creation.
@@ -80,7 +84,7 @@ impl Hub {
     /// What happened to a task, oldest first, at most `limit` events, as the JSON of each.
     pub fn task_history(&self, id: &TaskId, limit: usize) -> Result<Vec<Bytes>, HubError> {
         let events = self.shared.published.history.task_history(id, limit)?;
-        Ok(events.into_iter().map(|stamped| Entry::new(stamped).event_json().clone()).collect())
+        Ok(events.into_iter().map(|stamped| Entry::new(stamped).event_json()).collect())
     }
 
     /// A claim without a lease is stale while its holder is offline.

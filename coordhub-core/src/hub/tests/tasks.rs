@@ -447,7 +447,7 @@ fn ids_are_made_where_none_is_chosen() {
     for _ in 0..2 {
         world.must("", Command::CreateTask(CreateTask::titled("t")));
     }
-    let ids: Vec<_> = world.state.tasks_after(0).map(|task| task.task_id.to_string()).collect();
+    let ids: Vec<_> = world.state.tasks().map(|task| task.task_id.to_string()).collect();
     assert!(ids.iter().all(|id| id.starts_with("task-")) && ids[0] < ids[1], "{ids:?}");
     assert_eq!(world.state.active_tasks(), 2);
 }
