@@ -1,6 +1,6 @@
 //! From a configuration to a running service, and to its end.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use coordhub_core::{
     Hub,
@@ -89,20 +89,20 @@ impl Running {
 async fn close_sockets(app: App) {
     let drain = app.drain().clone();
     tokio::select! {
-        () = close_sockets_of_removed(app.clone()) => {}
+        () = close_sockets_of_removed(&app) => {}
         () = drain.wait() => {}
     }
     app.sockets().close_all(Closing::Stopping);
 }
 
-/// Closes the sockets of entities as they are removed, whoever removed them.
-async fn close_sockets_of_removed(app: App) {
-    let filter = Filter {
+/// Closes the sockets of entities as they are removed, whoever removed them. Ends with the hub.
+async fn close_sockets_of_removed(app: &App) {
+    let removals = Filter {
         reader: None,
         channels: Channels::Named(Default::default()),
         show: Show::Log { kinds: Some(["entity_removed".to_owned()].into()) },
     };
-    let mut subscription = app.hub().subscribe(filter, Start::Live);
+    let mut subscription = app.hub().subscribe(removals.clone(), Start::Live);
     loop {
         match subscription.next().await {
             Next::Item(Item::Shown(entry, _)) => {
@@ -111,10 +111,17 @@ async fn close_sockets_of_removed(app: App) {
                 }
             }
             Next::Item(_) => {}
-            Next::Behind => match bridge::catch_up(subscription).await {
-                Ok(caught_up) => subscription = caught_up,
-                Err(_) => return,
-            },
+            Next::Behind => {
+                let position = subscription.position();
+                subscription = match bridge::catch_up(subscription).await {
+                    Ok(caught_up) => caught_up,
+                    Err(why) => {
+                        tracing::warn!(%why, "removals cannot be read now; they will be");
+                        tokio::time::sleep(Duration::from_secs(1)).await;
+                        app.hub().subscribe(removals.clone(), Start::After(position))
+                    }
+                };
+            }
             Next::Idle => return,
         }
     }

@@ -20,7 +20,7 @@ use crate::{
 /// For how long after a call an entity counts as online.
 const ONLINE_MILLIS: i64 = 90_000;
 /// For how long after a call an entity counts as idle.
-const IDLE_MILLIS: i64 = 180_000;
+pub(in crate::engine) const IDLE_MILLIS: i64 = 180_000;
 
 /// What is known of everybody's presence.
 #[derive(Debug, Default)]

@@ -187,6 +187,7 @@ impl Writer {
     fn outcome(&self, answer: Answer, first: Option<&Stamped>) -> Option<Outcome> {
         Some(match answer {
             Answer::Done => Outcome::Done,
+            Answer::CursorAt(seq) => Outcome::CursorAt(seq),
             Answer::Entity(id) => Outcome::Entity(self.ahead.entity(&id)?.clone()),
             Answer::Message(recipients) => match &first?.event {
                 Event::MessageSent(message) => Outcome::Message(Sent {

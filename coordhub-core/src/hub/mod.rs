@@ -26,7 +26,7 @@ use std::sync::Arc;
 use crate::{
     command::{Command, Envelope},
     event::Event,
-    ids::{EntityId, ProposalId, TaskId},
+    ids::{EntityId, ProposalId, Seq, TaskId},
     model::{Proposal, Recipients, Task},
     time::Timestamp,
 };
@@ -58,6 +58,8 @@ pub enum Answer {
     Done,
     /// The entity, as it is now.
     Entity(EntityId),
+    /// Where the read cursor stands.
+    CursorAt(Seq),
     /// The message in the first event, and who was there to see it.
     Message(Recipients),
     /// The task, as it is now.

@@ -133,6 +133,14 @@ impl Subscription {
         &self.filter
     }
 
+    /// To how many channels it is narrowed.
+    pub fn channels(&self) -> usize {
+        match &self.filter.channels {
+            Channels::All => 0,
+            Channels::Named(names) => names.len(),
+        }
+    }
+
     // Changes.
 
     /// Also shows what stands on `channel` from here on. Whether it did not before.

@@ -52,7 +52,7 @@ async fn answer(app: &App, request: Request<Body>) -> Result<Response<Body>, Pro
         Action::Change(make) => {
             let change = match refuse_key(route, &parts).and_then(|()| make(&call)) {
                 Ok(change) => change,
-                Err(problem) => return Err(missing_first(app, route, &call, problem).await),
+                Err(problem) => return Err(missing_first(route, &call, problem).await),
             };
             drop(call);
             perform(app, change).await?
@@ -95,7 +95,11 @@ pub fn call_of<'a>(
         })?;
         fields.push_path(name, value);
     }
-    let header = parts.headers.get(CALLER_HEADER).map(HeaderValue::as_bytes);
+    let mut headers = parts.headers.get_all(CALLER_HEADER).iter().map(HeaderValue::as_bytes);
+    let header = headers.next();
+    if headers.any(|other| Some(other) != header) {
+        return Err(Problem::field("X-Entity-Id", "X-Entity-Id stands twice, with two names"));
+    }
     let named = Named { header, socket: None };
     Ok(Call { app, fields, named, caller_in: route.caller_in })
 }
@@ -134,23 +138,35 @@ fn refuse_key(route: &Route, parts: &Parts) -> Result<(), Problem> {
 
 /// What the path names and is not there is said before what is wrong in the fields. The hub itself
 /// never saw the call.
-async fn missing_first(app: &App, route: &Route, call: &Call<'_>, problem: Problem) -> Problem {
+pub fn missing_first(
+    route: &Route,
+    call: &Call<'_>,
+    problem: Problem,
+) -> impl Future<Output = Problem> + Send + 'static + use<> {
+    let (app, look) = (call.app.clone(), look_for_missing(route, call, &problem));
+    async move {
+        let Some(look) = look else { return problem };
+        match bridge::blocking(&app, look).await {
+            Err(missing) if missing.status() == StatusCode::NOT_FOUND => missing,
+            _ => problem,
+        }
+    }
+}
+
+/// Looks for what the path names, where the call was refused for its fields.
+fn look_for_missing(route: &Route, call: &Call<'_>, problem: &Problem) -> Option<Blocking> {
     if problem.status() != StatusCode::UNPROCESSABLE_ENTITY {
-        return problem;
+        return None;
     }
-    let look: Blocking = if route.path.contains("{task_id}") {
-        let Ok(id) = request::task_id(&call.fields) else { return problem };
-        Box::new(move |app| Ok(app.hub().task(&id).map(|_| Vec::new())?))
-    } else if route.path.contains("{proposal_id}") {
-        let Ok(id) = request::proposal_id(&call.fields) else { return problem };
-        Box::new(move |app| Ok(app.hub().proposal(&id).map(|_| Vec::new())?))
-    } else {
-        return problem;
-    };
-    match bridge::blocking(app, look).await {
-        Err(missing) if missing.status() == StatusCode::NOT_FOUND => missing,
-        _ => problem,
+    if route.path.contains("{task_id}") {
+        let id = request::task_id(&call.fields).ok()?;
+        return Some(Box::new(move |app| Ok(app.hub().task(&id).map(|_| Vec::new())?)));
     }
+    if route.path.contains("{proposal_id}") {
+        let id = request::proposal_id(&call.fields).ok()?;
+        return Some(Box::new(move |app| Ok(app.hub().proposal(&id).map(|_| Vec::new())?)));
+    }
+    None
 }
 
 fn no_route(parts: &Parts) -> Problem {

@@ -149,6 +149,9 @@ fn schema_of(field: &Field) -> RefOr<Schema> {
     match field.kind {
         Kind::Text => typed(Type::String).into(),
         Kind::Word(words) => typed(Type::String).enum_values(Some(words.iter().copied())).into(),
+        Kind::Integer if field.name == "limit" => {
+            typed(Type::Integer).minimum(Some(1.0)).maximum(Some(1_000.0)).into()
+        }
         Kind::Integer => typed(Type::Integer).minimum(Some(0.0)).into(),
         Kind::Number => typed(Type::Number).into(),
         Kind::Flag => typed(Type::Boolean).into(),

@@ -62,7 +62,11 @@ pub fn read(text: &str) -> Result<Frame<'_>, Misframe<'_>> {
         }
     };
     let raw = |name: &str| fields.iter().find(|(other, _)| other == name).map(|(_, raw)| *raw);
-    let mark = raw("ref").or_else(|| raw("id"));
+    // A call is answered under its `id`, everything else under its `ref`.
+    let mark = match raw("type") {
+        Some("\"call\"") => raw("id"),
+        _ => raw("ref"),
+    };
     let text = |name: &'static str| {
         let raw = raw(name).ok_or_else(|| Problem::field(name, format!("{name} is missing")))?;
         decode_string(raw).ok_or_else(|| Problem::field(name, format!("{name} must be a string")))

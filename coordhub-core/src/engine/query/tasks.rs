@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{List, Window, take_from};
 use crate::{
-    engine::{Hub, HubError},
+    engine::{Hub, HubError, presence::IDLE_MILLIS},
     hub::{Rejection, check_able},
     ids::{EntityId, TaskId},
     model::{Status, Task, TaskStatus},
@@ -87,13 +87,14 @@ impl Hub {
         Ok(events.into_iter().map(|stamped| Entry::new(stamped).event_json()).collect())
     }
 
-    /// A claim without a lease is stale while its holder is offline.
+    /// A claim without a lease is stale while its holder is offline. Of a holder that never registered
+    /// only the claim itself is known: it counts as a call made then.
     pub fn mark_stale(&self, task: &mut Task, now: Timestamp) {
-        task.stale = task.status == TaskStatus::InProgress
-            && task.lease_expires_at.is_none()
-            && task.claimed_by.as_ref().is_some_and(|holder| {
-                let presence = self.shared.presence.of(holder, now);
-                presence.is_none_or(|presence| presence.status == Status::Offline)
-            });
+        let (TaskStatus::InProgress, None) = (task.status, task.lease_expires_at) else { return };
+        let Some(holder) = &task.claimed_by else { return };
+        task.stale = match self.shared.presence.of(holder, now) {
+            Some(presence) => presence.status == Status::Offline,
+            None => task.claimed_at.is_none_or(|at| now.millis() - at.millis() > IDLE_MILLIS),
+        };
     }
 }
