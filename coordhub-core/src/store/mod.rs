@@ -268,8 +268,9 @@ pub enum CommitError {
     /// The disk is full or failing; nothing of the batch is on it.
     #[error("the disk did not take the write: {0}")]
     Disk(String),
-    /// The sync failed: the batch may be on disk, or not. The store must be reopened.
-    #[error("the disk failed while syncing: {0}")]
+    /// The sync failed, or what comes after the commit record: the batch may be on disk, or not. The
+    /// store must be reopened.
+    #[error("the write may be on disk, or not: {0}")]
     Unknown(String),
     /// Not the disk's fault: something in the batch cannot be written. Nothing of it is on disk.
     #[error("the store refused the write: {0}")]

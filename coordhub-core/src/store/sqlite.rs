@@ -330,12 +330,14 @@ fn before_commit(error: rusqlite::Error) -> CommitError {
     }
 }
 
-/// A failed sync comes after the commit record: it may be on disk, or not.
+/// The commit record is among the last of what is written, so a write that failed, or found no room,
+/// leaves none. What fails after that leaves it open whether the batch is on disk: the sync, and
+/// SQLite's noting in its index of the log what was written, which takes memory and room as well.
 pub(super) fn at_commit(error: rusqlite::Error) -> CommitError {
-    match error.sqlite_extended_error_code() {
-        Some(ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC) => {
-            CommitError::Unknown(error.to_string())
-        }
+    let is_write = error.sqlite_extended_error_code() == Some(ffi::SQLITE_IOERR_WRITE);
+    match error.sqlite_error_code() {
+        Some(ErrorCode::SystemIoFailure) if !is_write => CommitError::Unknown(error.to_string()),
+        Some(ErrorCode::OutOfMemory) => CommitError::Unknown(error.to_string()),
         _ => before_commit(error),
     }
 }
