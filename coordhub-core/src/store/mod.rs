@@ -9,6 +9,7 @@ mod lock;
 mod check;
 mod create;
 mod connections;
+mod wal;
 mod sqlite;
 mod reader;
 mod legacy;

@@ -14,7 +14,7 @@ use super::{
     connections::{Gate, Pool, Readers, open_writer},
     create, damage, io_error, legacy,
     lock::Lock,
-    rows, schema,
+    rows, schema, wal,
 };
 use crate::{
     Timestamp,
@@ -23,15 +23,6 @@ use crate::{
     limits::Limits,
     model::{MessageHead, Proposal, Task},
 };
-
-/// How many pages of 4 KiB the write-ahead log may hold before a commit copies them into the file:
-/// the log stays at about 8 MiB.
-///
-/// Measured on two cores under full load, 1,000, 4,000 and 12,000 pages gave the same sustained rate
-/// (50,000 rows/s in batches of 16, 105,000 in batches of 64), so the copying is not worth a thread of
-/// its own. What differs is how long the one commit takes that copies: 4, 20 and 38 ms. A disk that
-/// syncs slowly wants few copies, so this is above SQLite's own 1,000.
-const WAL_PAGES_MAX: u32 = 2_000;
 
 /// Keeps the hub in SQLite.
 ///
@@ -78,6 +69,8 @@ impl SqliteStore {
             Found::Hub => {}
         }
         let conn = connect(&path)?;
+        // An earlier process may have died between writing the log and syncing it.
+        wal::copy_if_possible(&conn).map_err(|error| damage(&path, error))?;
         let readers = Arc::new(Readers::File(Pool::new(&path)));
         Ok(Self { writer: Writer::File { conn: Some(conn), path, _lock: lock }, readers })
     }
@@ -141,7 +134,10 @@ impl Store for SqliteStore {
         // Every connection goes, so that SQLite forgets what it thinks the file holds.
         pool.drain(Gate::Waiting);
         *conn = None;
-        let opened = connect(path);
+        let opened = connect(path).and_then(|opened| {
+            wal::copy_whole(&opened, path)?;
+            Ok(opened)
+        });
         let outcome = opened.map(|opened| *conn = Some(opened));
         pool.resume();
         outcome
@@ -235,32 +231,15 @@ fn real_path(path: &Path) -> Result<PathBuf, StoreError> {
     Ok(folder.join(name))
 }
 
-/// Opens a file that was checked, brings its schema up to date, and syncs what recovery found: an
-/// earlier process may have died between writing it and syncing it.
+/// Opens a file that was checked, and brings its schema up to date. Its log is still to be copied.
 fn connect(path: &Path) -> Result<Connection, StoreError> {
     let open = || {
         let mut conn = open_writer(path)?;
         schema::migrate(&mut conn)?;
-        conn.pragma_update(None, "wal_autocheckpoint", WAL_PAGES_MAX)?;
-        copy_log(&conn)?;
+        wal::prepare(&conn)?;
         Ok(conn)
     };
     open().map_err(|error| damage(path, error))
-}
-
-/// Syncs the write-ahead log and copies it into the file. Where the disk has no room for the copy the
-/// log was synced before, and goes on holding what the file lacks: nothing is lost, and a hub that
-/// starts on a full disk can be read.
-fn copy_log(conn: &Connection) -> rusqlite::Result<()> {
-    match conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
-        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
-            tracing::warn!(
-                "the disk is full: the write-ahead log could not be copied into the file"
-            );
-            Ok(())
-        }
-        copied => copied,
-    }
 }
 
 fn load(conn: &Connection, limits: &Limits) -> rusqlite::Result<Loaded> {

@@ -4,6 +4,8 @@
 mod faithful;
 /// New files, locked ones, and those that are refused.
 mod files;
+/// The write-ahead log, and opening a file again.
+mod log;
 /// Files of the hub before this one.
 mod adoption;
 /// A hub that lives through a random history.
