@@ -42,6 +42,7 @@ pub trait Store: Send {
     fn probe(&mut self) -> Result<(), CommitError>;
 
     /// After [`CommitError::Unknown`]: closes the file, opens it again, syncs what recovery found.
+    /// Until that has worked, reads fail.
     fn reopen(&mut self) -> Result<(), StoreError>;
 
     /// A task that is not in memory.

@@ -138,9 +138,18 @@ impl Store for SqliteStore {
             wal::copy_whole(&opened, path)?;
             Ok(opened)
         });
-        let outcome = opened.map(|opened| *conn = Some(opened));
-        pool.resume();
-        outcome
+        match opened {
+            Ok(opened) => {
+                *conn = Some(opened);
+                pool.set(Gate::Open);
+                Ok(())
+            }
+            Err(error) => {
+                // A reader would take what recovery finds for true, synced or not.
+                pool.set(Gate::Failing);
+                Err(error)
+            }
+        }
     }
 
     fn task(&mut self, id: &TaskId) -> Result<Option<Task>, StoreError> {

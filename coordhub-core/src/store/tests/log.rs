@@ -25,13 +25,17 @@ fn a_file_is_not_opened_again_before_all_of_its_log_is_in_it() {
     story.live(20);
     let onlooker = onlooker(&path);
     story.live(20);
+    let history = story.store.history();
     for _ in 0..2 {
         let error = story.store.reopen().expect_err("the log cannot be copied");
         assert!(matches!(error, StoreError::Io { .. }), "{error}");
         story.store.probe().expect_err("takes no writes");
+        let error = history.events(0, 1).expect_err("nobody reads what may be taken back");
+        assert!(error.to_string().contains("being opened again"), "{error}");
     }
     drop(onlooker);
     story.store.reopen().expect("opens again");
+    assert_eq!(history.events(0, 1).expect("reads again").len(), 1);
     assert_eq!(std::fs::metadata(path.with_extension("db-wal")).expect("is there").len(), 0);
     assert_eq!(story.store.load(&Limits::default()).expect("loads").state, story.state);
     story.live(20);
