@@ -101,6 +101,11 @@ impl Pool {
         self.shut(gate).idle.clear();
     }
 
+    /// Lets no read begin, and waits for those that are under way.
+    pub(super) fn pause(&self) {
+        drop(self.shut(Gate::Waiting));
+    }
+
     /// Sets the gate while no read is under way.
     pub(super) fn set(&self, gate: Gate) {
         self.state.lock().gate = gate;

@@ -35,7 +35,7 @@ use crate::{
 /// ```
 pub struct SqliteStore {
     writer: Writer,
-    readers: Arc<Readers>,
+    pub(super) readers: Arc<Readers>,
 }
 
 /// The connection that writes.
@@ -44,6 +44,7 @@ enum Writer {
         /// `None` after the file could not be opened again.
         conn: Option<Connection>,
         path: PathBuf,
+        log: wal::Bound,
         /// Held for as long as there is a connection: fields are dropped in this order.
         _lock: Lock,
     },
@@ -72,7 +73,8 @@ impl SqliteStore {
         // An earlier process may have died between writing the log and syncing it.
         wal::copy_if_possible(&conn).map_err(|error| damage(&path, error))?;
         let readers = Arc::new(Readers::File(Pool::new(&path)));
-        Ok(Self { writer: Writer::File { conn: Some(conn), path, _lock: lock }, readers })
+        let log = wal::Bound::new(&path);
+        Ok(Self { writer: Writer::File { conn: Some(conn), path, log, _lock: lock }, readers })
     }
 
     /// A store that forgets everything when it is dropped.
@@ -91,8 +93,22 @@ impl SqliteStore {
         body: impl FnOnce(&Connection) -> rusqlite::Result<()>,
     ) -> Result<(), CommitError> {
         match self.writer.conn() {
-            Ok(conn) => transact(&conn, body),
-            Err(error) => Err(CommitError::Disk(error.to_string())),
+            Ok(conn) => transact(&conn, body)?,
+            Err(error) => return Err(CommitError::Disk(error.to_string())),
+        }
+        if let Writer::File { conn: Some(conn), log, .. } = &mut self.writer
+            && let Readers::File(pool) = &*self.readers
+        {
+            log.keep(conn, pool);
+        }
+        Ok(())
+    }
+
+    /// Bounds the log by less than a test can fill.
+    #[cfg(test)]
+    pub(super) fn bound_log(&mut self, bytes_max: u64) {
+        if let Writer::File { log, .. } = &mut self.writer {
+            log.set(bytes_max);
         }
     }
 

@@ -1,11 +1,17 @@
 //! The write-ahead log: every commit syncs it, now and then it is copied into the file, and it is
 //! kept from growing.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode};
 
-use super::{StoreError, damage, io_error, schema};
+use super::{
+    StoreError,
+    connections::{Gate, Pool},
+    damage, io_error,
+    lock::beside,
+    schema,
+};
 
 /// How many pages of 4 KiB the log may hold before a commit copies them into the file: the log stays
 /// at about 8 MiB.
@@ -16,9 +22,61 @@ use super::{StoreError, damage, io_error, schema};
 /// syncs slowly wants few copies, so this is above SQLite's own 1,000.
 const PAGES_MAX: u32 = 2_000;
 
+/// A log that became longer than this is cut when it begins anew.
+const BYTES_KEPT: u64 = 16 << 20;
+
+/// A log that is longer than this is made to begin anew.
+const BYTES_MAX: u64 = 64 << 20;
+
 /// Sets how a connection that writes treats the log.
 pub(super) fn prepare(conn: &Connection) -> rusqlite::Result<()> {
-    conn.pragma_update(None, "wal_autocheckpoint", PAGES_MAX)
+    conn.pragma_update(None, "wal_autocheckpoint", PAGES_MAX)?;
+    conn.pragma_update(None, "journal_size_limit", BYTES_KEPT.cast_signed())
+}
+
+/// How long the log may become. SQLite copies it beside the readers, and begins it anew only at a
+/// moment when none of them reads from it: where somebody always reads, it would grow for ever.
+#[derive(Debug)]
+pub(super) struct Bound {
+    log: PathBuf,
+    bytes_max: u64,
+    /// Longer than `bytes_max` after an attempt that failed: the next one waits for as much again.
+    bytes_now_max: u64,
+}
+
+impl Bound {
+    pub(super) fn new(db: &Path) -> Self {
+        Self { log: beside(db, "-wal"), bytes_max: BYTES_MAX, bytes_now_max: BYTES_MAX }
+    }
+
+    #[cfg(test)]
+    pub(super) fn set(&mut self, bytes_max: u64) {
+        (self.bytes_max, self.bytes_now_max) = (bytes_max, bytes_max);
+    }
+
+    /// After a commit: where the log is too long, lets no read begin, copies it and cuts it. Asking
+    /// for its length opens nothing, and costs next to nothing beside a sync.
+    pub(super) fn keep(&mut self, conn: &Connection, pool: &Pool) {
+        let length = || std::fs::metadata(&self.log).map_or(0, |found| found.len());
+        if length() <= self.bytes_now_max {
+            return;
+        }
+        pool.pause();
+        // Other programs are not waited for: whoever forgets a reading shell would stop the hub.
+        let copied = schema::without_waiting(conn, copy);
+        pool.set(Gate::Open);
+        // What was committed is in the log, and stays there where this fails.
+        let why = match copied {
+            Ok(Copied::Whole) => {
+                self.bytes_now_max = self.bytes_max;
+                return;
+            }
+            Ok(Copied::InPart) => "another program has the file open".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        self.bytes_now_max = length() + self.bytes_max;
+        tracing::warn!(why, "the write-ahead log is long, and could not be copied and cut");
+    }
 }
 
 /// After a start: syncs the log that was found and copies it into the file. Where the disk has no
