@@ -8,8 +8,7 @@ use std::{
     process,
 };
 
-use super::{StoreError, io_error};
-use crate::Timestamp;
+use super::{StoreError, file_time, io_error};
 
 /// The lock. Dropping it releases it; the file stays, since removing it would let two hubs each lock
 /// a file of that name.
@@ -74,9 +73,7 @@ impl Lock {
         self.file.set_len(0)?;
         self.file.seek(SeekFrom::Start(0))?;
         write!(self.file, "pid {}", process::id())?;
-        let since = self.file.metadata()?.modified()?;
-        let millis = since.duration_since(std::time::UNIX_EPOCH).map_or(0, |t| t.as_millis());
-        let since = Timestamp::from_millis(i64::try_from(millis).unwrap_or(0));
+        let since = file_time(self.file.metadata()?.modified()?);
         writeln!(self.file, ", since {since}")
     }
 }

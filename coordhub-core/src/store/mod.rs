@@ -14,7 +14,7 @@ mod sqlite;
 mod reader;
 mod legacy;
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::SystemTime};
 
 pub use sqlite::SqliteStore;
 
@@ -281,6 +281,12 @@ pub enum CommitError {
 
 fn io_error(path: &Path, source: std::io::Error) -> StoreError {
     StoreError::Io { path: path.display().to_string(), source }
+}
+
+/// A time that the file system tells.
+fn file_time(at: SystemTime) -> Timestamp {
+    let millis = at.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis());
+    Timestamp::from_millis(i64::try_from(millis).unwrap_or(0))
 }
 
 /// What SQLite says of a file that cannot be read for what it holds is damage; all else it says
