@@ -1,6 +1,9 @@
 //! The old hub's rows, read leniently.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use rusqlite::Connection;
 use ulid::Ulid;
@@ -25,11 +28,15 @@ pub(super) struct Happening {
 }
 
 /// All that fits of an old file.
+#[derive(Default)]
 pub(super) struct Old {
     /// In the order of their times.
     pub(super) happenings: Vec<Happening>,
     /// When entities were last seen.
     pub(super) seen: Vec<(EntityId, Timestamp)>,
+    /// Keys and the ids in the texts can differ, and so two rows can have one id: the first has it.
+    entities: BTreeSet<EntityId>,
+    tasks: BTreeSet<TaskId>,
 }
 
 impl Old {
@@ -41,7 +48,7 @@ impl Old {
         latest: Timestamp,
         report: &mut Report,
     ) -> rusqlite::Result<Self> {
-        let mut old = Self { happenings: Vec::new(), seen: Vec::new() };
+        let mut old = Self::default();
         each(conn, &ENTITIES, latest, report, |row, report| {
             old.entity(row)?;
             report.entities += 1;
@@ -71,6 +78,9 @@ impl Old {
         let word = row.text("entity_type").unwrap_or_default();
         let entity_type =
             EntityType::parse(&word).ok_or_else(|| format!("{word:?} is no entity type"))?;
+        if !self.entities.insert(id.clone()) {
+            return Err(format!("an earlier row has the id {id:?}"));
+        }
         let registered_at = row.time("registered_at").unwrap_or(row.about);
         let entity = Entity {
             entity_id: id.clone(),
@@ -129,6 +139,9 @@ impl Old {
     /// A task, and how it came to stand where it stands.
     fn task(&mut self, row: &OldRow<'_>) -> Result<(), String> {
         let task = created(row)?;
+        if !self.tasks.insert(task.task_id.clone()) {
+            return Err(format!("an earlier row has the id {:?}", task.task_id));
+        }
         let (created_at, created_by) = (task.created_at, task.created_by.clone());
         let event = TaskCreated { task: task.clone() };
         self.push(created_at, created_by.as_ref(), Event::TaskCreated(event));

@@ -179,3 +179,23 @@ fn no_odd_time_sends_the_hub_ahead() {
     let late = store.task(&TaskId::parse("t-late").expect("an id")).expect("reads");
     assert_eq!(late.expect("is there").completed_at, Timestamp::parse("2025-11-01T10:00:00Z").ok());
 }
+
+#[test]
+fn of_two_rows_with_one_id_the_first_is_taken() {
+    let (_folder, path) = old_hub();
+    let conn = Connection::open(&path).expect("opens");
+    conn.execute_batch(
+        r#"INSERT INTO tasks VALUES ('t-open-2', '{"task_id": "t-open", "title": "Again"}');
+        INSERT INTO entities VALUES
+            ('ada-2', '{"entity_id": "ada", "entity_type": "service", "name": "Again"}');"#,
+    )
+    .expect("inserts");
+    drop(conn);
+    let mut store = SqliteStore::open(&path).expect("adopts");
+    let state = store.load(&Limits::default()).expect("loads").state;
+    assert_eq!((state.entities().count(), state.totals().tasks), (3, 4));
+    let ada = state.entity(&EntityId::parse("ada").expect("an id")).expect("is there");
+    assert_eq!(ada.name, "Ada");
+    let open = state.task(&TaskId::parse("t-open").expect("an id")).expect("is there");
+    assert_eq!(open.title, "Open");
+}
