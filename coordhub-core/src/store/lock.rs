@@ -34,6 +34,9 @@ impl Lock {
         let path = beside(db, ".lock");
         let mut options = OpenOptions::new();
         options.read(true).write(true);
+        // As private as the file: whoever may open the lock can keep a hub from starting.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let (file, origin) = match options.clone().create_new(true).open(&path) {
             Ok(file) => (file, Origin::Made),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {

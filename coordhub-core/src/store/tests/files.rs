@@ -55,9 +55,10 @@ fn a_new_file_is_private_and_alone() {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        let mode =
-            fs::metadata(folder.path().join("hub.db")).expect("is there").permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
+        for name in names {
+            let mode = fs::metadata(&name).expect("is there").permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{name}");
+        }
     }
 }
 
