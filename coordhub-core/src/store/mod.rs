@@ -81,7 +81,8 @@ pub struct Batch<'a> {
 /// Reads what is on disk. Blocking; each call sees one consistent state, at least as new as what was
 /// last published.
 pub trait History: Send + Sync {
-    /// Events after `after`, oldest first, at most `limit`.
+    /// Events after `after`, oldest first: at most `limit`, and no more once they hold
+    /// [`CATCH_UP_PAGE_BYTES`](crate::limits::CATCH_UP_PAGE_BYTES) of text.
     fn events(&self, after: Seq, limit: usize) -> Result<Vec<Stamped>, StoreError>;
 
     /// The newest events, oldest first, as many as fit in `bytes_max` of stored text and `limit`.
@@ -93,7 +94,8 @@ pub trait History: Send + Sync {
     /// The `seq` of the oldest event that was kept: 1 where none was pruned.
     fn oldest_seq(&self) -> Result<Seq, StoreError>;
 
-    /// Messages of one set, oldest first.
+    /// Messages of one set, oldest first: a page, and no more of it, from the end it is filled from,
+    /// once they hold [`ANSWER_BYTES`](crate::limits::ANSWER_BYTES) of text.
     fn messages(&self, set: &MessageSet, page: &Page) -> Result<Vec<Arc<Message>>, StoreError>;
 
     /// One message.
@@ -117,7 +119,7 @@ pub trait History: Send + Sync {
     /// One task.
     fn task(&self, id: &TaskId) -> Result<Option<Task>, StoreError>;
 
-    /// What happened to a task, oldest first, at most `limit` events.
+    /// What happened to a task, oldest first: the newest `limit` events.
     fn task_history(&self, id: &TaskId, limit: usize) -> Result<Vec<Stamped>, StoreError>;
 
     /// Proposals, in order of creation.

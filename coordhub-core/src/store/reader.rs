@@ -17,6 +17,7 @@ use crate::{
     Timestamp,
     event::Stamped,
     ids::{ChannelName, EntityId, MessageId, ProposalId, Seq, TaskId},
+    limits::{ANSWER_BYTES, CATCH_UP_PAGE_BYTES},
     model::{Message, Proposal, ProposalStatus, Task},
 };
 
@@ -25,7 +26,19 @@ impl History for Readers {
         let sql = format!(
             "SELECT {EVENT_COLUMNS} FROM {EVENT_TABLES} WHERE e.seq > ?1 ORDER BY e.seq LIMIT ?2"
         );
-        self.read(|conn| events(conn, &sql, params![int(after), count(limit)]))
+        self.read(|conn| {
+            let mut select = conn.prepare_cached(&sql)?;
+            let mut rows = select.query(params![int(after), count(limit)])?;
+            let (mut found, mut bytes) = (Vec::new(), 0);
+            while bytes < CATCH_UP_PAGE_BYTES
+                && let Some(row) = rows.next()?
+            {
+                let stamped = rows::events::stamped(row)?;
+                bytes += rows::events::weight(&stamped, row)?;
+                found.push(stamped);
+            }
+            Ok(found)
+        })
     }
 
     fn newest_events(&self, limit: usize, bytes_max: usize) -> Result<Vec<Stamped>, StoreError> {
@@ -80,9 +93,13 @@ impl History for Readers {
     fn task_history(&self, id: &TaskId, limit: usize) -> Result<Vec<Stamped>, StoreError> {
         let sql = format!(
             "SELECT {EVENT_COLUMNS} FROM {EVENT_TABLES} WHERE e.task_id = ?1
-             ORDER BY e.seq LIMIT ?2"
+             ORDER BY e.seq DESC LIMIT ?2"
         );
-        self.read(|conn| events(conn, &sql, params![id.as_str(), count(limit)]))
+        self.read(|conn| {
+            let mut found = events(conn, &sql, params![id.as_str(), count(limit)])?;
+            found.reverse();
+            Ok(found)
+        })
     }
 
     fn proposals(
@@ -245,9 +262,16 @@ fn messages(
     let (after, before, limit) = bounds(page);
     let mut select = conn.prepare_cached(&message_sql(set, page))?;
     let params = params![after, before, limit, first, second];
-    let found: rusqlite::Result<Vec<_>> =
-        select.query_map(params, rows::events::message)?.collect();
-    found.map(|found| oldest_first(found, page))
+    let mut rows = select.query(params)?;
+    let (mut found, mut bytes) = (Vec::new(), 0);
+    while bytes < ANSWER_BYTES
+        && let Some(row) = rows.next()?
+    {
+        let message = rows::events::message(row)?;
+        bytes += message.content.len() + message.metadata.as_str().len();
+        found.push(message);
+    }
+    Ok(oldest_first(found, page))
 }
 
 /// The statement that reads a set. `?1` to `?3` are the page, `?4` and `?5` [`message_params`]. Sets

@@ -10,7 +10,7 @@ use crate::{
         policy::{self, Reader},
     },
     ids::{BUILT_IN_CHANNELS, ChannelName, EntityId, MessageId, Seq},
-    limits::UNREAD_COUNT_MAX,
+    limits::{ANSWER_BYTES, UNREAD_COUNT_MAX},
     model::{ChannelView, Message},
     store::{End, MessageSet, Page},
     subscribe::{Entry, MessageJson, NOTICED_EVENT_KINDS, message_object},
@@ -132,7 +132,9 @@ impl Hub {
             Some(channel) => self.ring(Some(channel), &query)?,
             None => self.rings_of(reader, &query)?,
         };
-        Some(page_of_messages(found, query.after, query.limit, before.saturating_sub(1)))
+        let mut page = Found::new(query.after);
+        page.add(found);
+        Some(page.into_page(query.limit, before.saturating_sub(1)))
     }
 
     /// The public messages, and those of restricted channels that the reader may read.
@@ -175,23 +177,24 @@ impl Hub {
             from: if query.after.is_some() { End::Oldest } else { End::Newest },
             limit: query.limit,
         };
-        let mut found = match self.recent_set(reader, query)? {
-            Some(set) => self.messages_of(&set, &page, head)?,
-            None => Vec::new(),
-        };
+        let mut found = Found::new(query.after);
+        if let Some(set) = self.recent_set(reader, query)? {
+            found.add(self.messages_of(&set, &page, head)?);
+        }
         if query.notices == NoticesAmong::Yes && query.with.is_none() && query.thread.is_none() {
             let general = query.channel.as_ref().is_none_or(|name| name.as_str() == "general");
             if general {
                 let events =
                     self.shared.published.history.events_of_kinds(&NOTICED_EVENT_KINDS, &page)?;
-                found.extend(events.into_iter().filter(|e| e.seq <= head).filter_map(|stamped| {
+                let notices = events.into_iter().filter(|e| e.seq <= head).filter_map(|stamped| {
                     let entry = Entry::new(stamped);
                     Some(MessageJson { seq: entry.seq(), json: entry.notice_json()? })
-                }));
+                });
+                found.add(notices.collect());
             }
         }
         let end = query.before.map_or(head, |before| head.min(before.saturating_sub(1)));
-        Ok(page_of_messages(found, query.after, query.limit, end))
+        Ok(found.into_page(query.limit, end))
     }
 
     /// The set of messages that `recent` is about, policy applied. `None` where it is empty.
@@ -241,29 +244,42 @@ impl Hub {
     pub fn inbox(&self, reader: &Reader, query: &InboxQuery) -> Result<MessageList, HubError> {
         let Some(id) = &reader.id else { return Err(Rejection::CallerNeeded.into()) };
         let head = self.head_seq();
-        let mut found = Vec::new();
         if query.unread == Unread::Only {
-            let mut before = None;
-            for (set, read) in self.unread_sets(reader, id, query.only_direct)? {
-                let after = Some(query.after.unwrap_or(0).max(read));
-                let page = Page { after, before, from: End::Oldest, limit: query.limit };
-                found.append(&mut self.messages_of(&set, &page, head)?);
-                // Of a full page, only what is older than its newest can take a place.
-                found.sort_unstable_by_key(|message: &MessageJson| message.seq);
-                found.truncate(query.limit);
-                before = found.last().filter(|_| found.len() == query.limit).map(|m| m.seq);
-            }
-            return Ok(page_of_messages(found, Some(query.after.unwrap_or(0)), query.limit, head));
+            return self.unread(reader, id, query, head);
         }
-        let from = if query.after.is_some() { End::Oldest } else { End::Newest };
-        let page = Page { after: query.after, before: None, from, limit: query.limit };
-        found.append(&mut self.messages_of(&MessageSet::DirectTo(id.clone()), &page, head)?);
+        let mut found = Found::new(query.after);
+        let page = Page { after: query.after, before: None, from: found.from, limit: query.limit };
+        found.add(self.messages_of(&MessageSet::DirectTo(id.clone()), &page, head)?);
         if query.only_direct == OnlyDirect::No {
             let others =
                 MessageSet::Channels { hidden: hidden(reader), not_from: Some(id.clone()) };
-            found.append(&mut self.messages_of(&others, &page, head)?);
+            found.add(self.messages_of(&others, &page, head)?);
         }
-        Ok(page_of_messages(found, query.after, query.limit, head))
+        Ok(found.into_page(query.limit, head))
+    }
+
+    /// What is unread of an inbox, the oldest first.
+    fn unread(
+        &self,
+        reader: &Reader,
+        id: &EntityId,
+        query: &InboxQuery,
+        head: Seq,
+    ) -> Result<MessageList, HubError> {
+        let after = query.after.unwrap_or(0);
+        let mut found = Found::new(Some(after));
+        for (set, read) in self.unread_sets(reader, id, query.only_direct)? {
+            // Of a full page, only what is older than its newest can take a place.
+            let before = found.shrink_to(query.limit);
+            let page = Page {
+                after: Some(after.max(read)),
+                before,
+                from: End::Oldest,
+                limit: query.limit,
+            };
+            found.add(self.messages_of(&set, &page, head)?);
+        }
+        Ok(found.into_page(query.limit, head))
     }
 
     /// The sets of an inbox that have something unread, each with how far it is read.
@@ -303,25 +319,83 @@ impl Hub {
     }
 }
 
-/// Puts messages from several sets in order, and keeps a page of them. `end` is as far as was looked.
-fn page_of_messages(
-    mut found: Vec<MessageJson>,
-    after: Option<Seq>,
-    limit: usize,
-    end: Seq,
-) -> MessageList {
-    found.sort_unstable_by_key(|message| message.seq);
-    let full = found.len() >= limit;
-    if after.is_some() {
-        found.truncate(limit);
-    } else {
-        found.drain(..found.len().saturating_sub(limit));
+/// Messages from several sets on their way to one page.
+struct Found {
+    messages: Vec<MessageJson>,
+    /// Whether the page is filled from its old end.
+    from: End,
+    /// As far as every set was read, where one of them was cut for its size.
+    bound: Option<Seq>,
+}
+
+impl Found {
+    fn new(after: Option<Seq>) -> Self {
+        let from = if after.is_some() { End::Oldest } else { End::Newest };
+        Self { messages: Vec::new(), from, bound: None }
     }
-    let next = match found.last() {
-        Some(last) if full && after.is_some() => last.seq,
-        _ => end,
+
+    /// Takes in what one set has, which is in order.
+    fn add(&mut self, mut set: Vec<MessageJson>) {
+        if bytes_of(&set) >= ANSWER_BYTES {
+            self.bound = match (self.from, self.bound, set.first(), set.last()) {
+                (End::Oldest, bound, _, Some(last)) => {
+                    Some(bound.unwrap_or(last.seq).min(last.seq))
+                }
+                (End::Newest, bound, Some(first), _) => Some(bound.unwrap_or(0).max(first.seq)),
+                (_, bound, _, _) => bound,
+            };
+        }
+        self.messages.append(&mut set);
+    }
+
+    /// Keeps the oldest `limit` messages, and says before which `seq` others could take a place.
+    fn shrink_to(&mut self, limit: usize) -> Option<Seq> {
+        self.messages.sort_unstable_by_key(|message| message.seq);
+        self.messages.truncate(limit);
+        let full = self.messages.last().filter(|_| self.messages.len() == limit);
+        full.map(|newest| newest.seq).into_iter().chain(self.bound).min()
+    }
+
+    /// Puts the messages in order, and keeps a page of them. `end` is as far as was looked.
+    fn into_page(mut self, limit: usize, end: Seq) -> MessageList {
+        let from = self.from;
+        self.messages.retain(|message| match (from, self.bound) {
+            (_, None) => true,
+            (End::Oldest, Some(bound)) => message.seq <= bound,
+            (End::Newest, Some(bound)) => message.seq >= bound,
+        });
+        self.messages.sort_unstable_by_key(|message| message.seq);
+        if from == End::Newest {
+            self.messages.reverse();
+        }
+        let is_cut = self.bound.is_some() || self.messages.len() >= limit;
+        let fitting = fitting(&self.messages).min(limit);
+        let is_cut = is_cut || fitting < self.messages.len();
+        self.messages.truncate(fitting);
+        if from == End::Newest {
+            self.messages.reverse();
+        }
+        let next = match (from, self.messages.last()) {
+            (End::Oldest, Some(last)) if is_cut => last.seq,
+            _ => end,
+        };
+        List { items: self.messages.into_iter().map(|message| message.json).collect(), next }
+    }
+}
+
+fn bytes_of(messages: &[MessageJson]) -> usize {
+    messages.iter().map(|message| message.json.len()).sum()
+}
+
+/// How many of these one answer holds: at least one.
+fn fitting(messages: &[MessageJson]) -> usize {
+    let mut bytes = 0;
+    let fits = |message: &&MessageJson| {
+        let room = bytes < ANSWER_BYTES;
+        bytes += message.json.len();
+        room
     };
-    List { items: found.into_iter().map(|message| message.json).collect(), next }
+    messages.iter().take_while(fits).count()
 }
 
 fn hidden(reader: &Reader) -> Vec<ChannelName> {
