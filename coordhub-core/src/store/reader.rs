@@ -12,6 +12,7 @@ use super::{
         events::{EVENT_COLUMNS, EVENT_TABLES, MESSAGE_COLUMNS},
         int,
     },
+    schema::RESTRICTED_CHANNEL,
 };
 use crate::{
     Timestamp,
@@ -72,10 +73,10 @@ impl History for Readers {
         after: Seq,
         max: u64,
     ) -> Result<u64, StoreError> {
-        let sql = "SELECT count(*) FROM (SELECT 1 FROM messages
-            WHERE channel = ?1 AND seq > ?2 AND from_entity <> ?3 LIMIT ?4)";
         let params = params![channel.as_str(), int(after), reader.as_str(), int(max)];
-        self.read(|conn| conn.prepare_cached(sql)?.query_row(params, |row| rows::seq(row, 0)))
+        self.read(|conn| {
+            conn.prepare_cached(COUNT_UNREAD)?.query_row(params, |row| rows::seq(row, 0))
+        })
     }
 
     fn count_messages_since(&self, since: Timestamp) -> Result<u64, StoreError> {
@@ -274,6 +275,19 @@ fn messages(
     Ok(oldest_first(found, page))
 }
 
+/// Reads no row of the table: all it needs stands in the index.
+pub(super) const COUNT_UNREAD: &str = "SELECT count(*) FROM (SELECT 1 FROM messages
+    WHERE channel = ?1 AND seq > ?2 AND from_entity <> ?3 LIMIT ?4)";
+
+/// The public messages. SQLite is told the index, or takes the table, where hidden and direct messages
+/// stand between.
+const PUBLIC: &str = "messages m INDEXED BY messages_public
+    WHERE m.channel IS NOT NULL AND m.channel <> 'ai-only'
+    AND m.channel NOT IN (SELECT value FROM json_each(?4)) AND m.from_entity IS NOT ?5";
+
+/// Those that [`PUBLIC`] leaves out.
+const RESTRICTED: &str = "messages m WHERE m.channel = 'ai-only' AND m.from_entity IS NOT ?5";
+
 /// The statement that reads a set. `?1` to `?3` are the page, `?4` and `?5` [`message_params`]. Sets
 /// of two parts are read as two ranges of an index, merged.
 ///
@@ -281,8 +295,10 @@ fn messages(
 /// that the recipient ever got.
 pub(super) fn message_sql(set: &MessageSet, page: &Page) -> String {
     let parts: &[&str] = match set {
-        MessageSet::Channels { .. } => &["messages m WHERE m.channel IS NOT NULL
-            AND m.channel NOT IN (SELECT value FROM json_each(?4)) AND m.from_entity IS NOT ?5"],
+        MessageSet::Channels { hidden, .. } => {
+            let is_hidden = hidden.iter().any(|name| name.as_str() == RESTRICTED_CHANNEL);
+            if is_hidden { &[PUBLIC] } else { &[PUBLIC, RESTRICTED] }
+        }
         MessageSet::Channel { .. } => {
             &["messages m WHERE m.channel = ?4 AND m.from_entity IS NOT ?5"]
         }

@@ -27,6 +27,10 @@ pub(super) const TABLES: [&str; 9] = [
     "votes",
 ];
 
+/// The channel that the index of public messages leaves out, as migration 1 wrote it: what `hub::policy`
+/// restricts.
+pub(super) const RESTRICTED_CHANNEL: &str = "ai-only";
+
 /// Lists are JSON texts; times are milliseconds since 1970; `seq` is the rowid wherever it is the
 /// order that rows are listed in, so that pages need no index of their own.
 const SCHEMA_1: &str = "
@@ -68,7 +72,11 @@ CREATE TABLE messages (
     content TEXT NOT NULL,
     metadata TEXT NOT NULL
 ) STRICT;
-CREATE INDEX messages_by_channel ON messages (channel, seq) WHERE channel IS NOT NULL;
+-- The public messages, in order: hidden and direct ones, however many, cost their readers nothing.
+CREATE INDEX messages_public ON messages (seq, from_entity)
+    WHERE channel IS NOT NULL AND channel <> 'ai-only';
+-- A reader's own messages are left out, and counted out, without a look at their rows.
+CREATE INDEX messages_by_channel ON messages (channel, seq, from_entity) WHERE channel IS NOT NULL;
 CREATE INDEX messages_by_recipient ON messages (to_entity, seq) WHERE to_entity IS NOT NULL;
 CREATE INDEX messages_by_pair ON messages (to_entity, from_entity, seq) WHERE to_entity IS NOT NULL;
 CREATE INDEX messages_by_thread ON messages (thread_id, seq) WHERE reply_to IS NOT NULL;
