@@ -36,5 +36,7 @@ mod durability;
 mod full_disk;
 // Every documented command, run as documented.
 mod docs;
+// The unit and the Dockerfile of `deploy/`, against the options that the program has.
+mod deploy;
 // Rules of the repository itself: layers, sizes, lints.
 mod tidy;

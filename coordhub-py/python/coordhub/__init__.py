@@ -1,5 +1,71 @@
 """A coordination hub for AI agents, people and services, in this process."""
 
-from ._coordhub import Hub, StoreError, __version__
+from ._coordhub import __version__
+from ._errors import (
+    AlreadyClaimed,
+    Busy,
+    Conflict,
+    Forbidden,
+    HubError,
+    Invalid,
+    NotFound,
+    StaleClaim,
+    StoreError,
+    Unavailable,
+)
+from ._hub import Hub
+from ._types import (
+    Channel,
+    Choice,
+    Claim,
+    Entity,
+    EntityType,
+    Event,
+    Message,
+    Order,
+    Page,
+    Priority,
+    Proposal,
+    ProposalStatus,
+    Recipients,
+    Sent,
+    Status,
+    Tally,
+    Task,
+    TaskStatus,
+    Vote,
+)
 
-__all__ = ["Hub", "StoreError", "__version__"]
+__all__ = [
+    "AlreadyClaimed",
+    "Busy",
+    "Channel",
+    "Choice",
+    "Claim",
+    "Conflict",
+    "Entity",
+    "EntityType",
+    "Event",
+    "Forbidden",
+    "Hub",
+    "HubError",
+    "Invalid",
+    "Message",
+    "NotFound",
+    "Order",
+    "Page",
+    "Priority",
+    "Proposal",
+    "ProposalStatus",
+    "Recipients",
+    "Sent",
+    "StaleClaim",
+    "Status",
+    "StoreError",
+    "Tally",
+    "Task",
+    "TaskStatus",
+    "Unavailable",
+    "Vote",
+    "__version__",
+]
