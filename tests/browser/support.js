@@ -144,7 +144,7 @@ export async function openPage(browser, hub, options = {}) {
   });
   page.on("console", (message) => {
     // That a lost connection cannot be made is said by the browser, not by the page.
-    if (message.type() === "error" && !/ERR_CONNECTION_REFUSED|WebSocket connection|ERR_EMPTY_RESPONSE|ERR_CONNECTION_RESET|status of 404/.test(message.text())) {
+    if (message.type() === "error" && !/ERR_CONNECTION_REFUSED|ERR_FAILED|ERR_INCOMPLETE|WebSocket connection|ERR_EMPTY_RESPONSE|ERR_CONNECTION_RESET|status of 404/.test(message.text())) {
       page.faults.push(message.text());
     }
   });
@@ -180,15 +180,27 @@ export function log(page) {
   return page.locator(".log .message > .content").allTextContents();
 }
 
+/**
+ * Waits until something is so. The page's policy forbids the browser to evaluate what it is told to wait for itself.
+ *
+ * @param {() => Promise<boolean>} condition
+ * @param {() => Promise<string> | string} otherwise  What to say where it never is.
+ */
+export async function until(condition, otherwise) {
+  const deadline = Date.now() + 10_000;
+  while (!(await condition())) {
+    if (Date.now() > deadline) {
+      throw new Error(await otherwise());
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
 /** Waits until the log shows just this. @param {Page} page @param {string[]} expected */
 export async function logIs(page, expected) {
-  await page.waitForFunction(
-    (expected) => {
-      const shown = [...document.querySelectorAll(".log .message > .content")].map((element) => element.textContent);
-      return JSON.stringify(shown) === JSON.stringify(expected);
-    },
-    expected,
-  ).catch(async () => {
-    throw new Error(`the log shows ${JSON.stringify(await log(page))} instead of ${JSON.stringify(expected)}`);
-  });
+  const wanted = JSON.stringify(expected);
+  await until(
+    async () => JSON.stringify(await log(page)) === wanted,
+    async () => `the log shows ${JSON.stringify(await log(page))} instead of ${wanted}`,
+  );
 }

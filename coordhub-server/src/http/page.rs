@@ -44,6 +44,7 @@ assets! {
     "/assets/format.js" = SCRIPT "js/format.js",
     "/assets/hub.js" = SCRIPT "js/hub.js",
     "/assets/socket.js" = SCRIPT "js/socket.js",
+    "/assets/identity.js" = SCRIPT "js/identity.js",
     "/assets/session.js" = SCRIPT "js/session.js",
     "/assets/load.js" = SCRIPT "js/load.js",
     "/assets/outbox.js" = SCRIPT "js/outbox.js",

@@ -2,7 +2,8 @@
  * The page. Start reading at `session.js`: what a person can do; `store.js`: what is known; `views/`: how it looks.
  */
 
-import { Session, forgetName, rememberedName, signIn } from "./session.js";
+import { forgetName, rememberedName, signIn } from "./identity.js";
+import { Session } from "./session.js";
 import { follow } from "./view.js";
 import { Alerts } from "./views/alerts.js";
 import { Channels } from "./views/channels.js";

@@ -2,7 +2,6 @@
  * One person at the hub: who that is, what is known, and what is under way. The views read it and call its methods.
  */
 
-import { idOf } from "./format.js";
 import { Hub, Problem, segment } from "./hub.js";
 import { all, loadMessages, loadSnapshot } from "./load.js";
 import { trim } from "./messages.js";
@@ -15,7 +14,6 @@ import { Store, URGENT } from "./store.js";
  * @typedef {import("./types.js").Place} Place
  */
 
-const SLOT = "coordhub.me";
 const RELOAD_MOST_MS = 8_000;
 
 export class Session {
@@ -86,6 +84,7 @@ export class Session {
       found.hasOlder = hasOlder;
       found.loaded = "yes";
       this.store.remember(place, messages);
+      messages.forEach((message) => this.outbox.heard(message));
     } catch {
       found.loaded = "failed";
       this.store.changed();
@@ -156,7 +155,11 @@ export class Session {
       try {
         this.store.reset(await loadSnapshot(this.hub));
         break;
-      } catch {
+      } catch (error) {
+        if (error instanceof Problem && error.code === "unknown_entity") {
+          this.end("The hub does not know you any more. Enter again to take part.");
+          return;
+        }
         this.#setConnection("lost");
         await new Promise((resolve) => setTimeout(resolve, wait));
       }
@@ -292,50 +295,4 @@ export class Session {
     this.store.connection = connection;
     this.store.changed();
   }
-}
-
-/** Who used this page last, if anybody. */
-export function rememberedName() {
-  return localStorage.getItem(SLOT) ?? "";
-}
-
-/** Leaves the name behind. */
-export function forgetName() {
-  localStorage.removeItem(SLOT);
-}
-
-/**
- * Takes part as a human under the id that goes with a name. Whoever is registered already is left as they are.
- *
- * @param {string} name
- * @returns {Promise<string>} the id
- */
-export async function signIn(name) {
-  const id = idOf(name);
-  if (id === "") {
-    throw new Problem(422, "invalid_field", "A name needs at least one letter or digit.");
-  }
-  const hub = new Hub(id);
-  try {
-    const known = await hub.get(`/entities/${segment(id)}`);
-    if (known.entity_type !== "human") {
-      throw new Problem(409, "type_is_fixed", `“${id}” is taken by something that is not a person; choose another name.`);
-    }
-  } catch (error) {
-    if (!(error instanceof Problem) || error.code !== "unknown_entity") {
-      throw error;
-    }
-    await hub.post("/entities/register", { entity_type: "human", name: name.trim() });
-  }
-  localStorage.setItem(SLOT, name.trim());
-  return id;
-}
-
-/** Whether there is news of others anywhere. @param {Store} store */
-export function unreadTotal(store) {
-  let total = 0;
-  for (const { unread } of store.conversations.values()) {
-    total += unread;
-  }
-  return total;
 }

@@ -117,6 +117,11 @@ export class Store {
     return this.at(this.place);
   }
 
+  /** How many messages of others were not read, anywhere. */
+  get unread() {
+    return [...this.conversations.values()].reduce((total, { unread }) => total + unread, 0);
+  }
+
   /**
    * Makes an event true, once: what is not after the position was applied before.
    *

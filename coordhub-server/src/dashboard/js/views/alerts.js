@@ -12,7 +12,7 @@ const SHOWN_MAX = 3;
 
 /** Urgent messages, above everything, until somebody puts them away. */
 export class Alerts extends View {
-  list = h("ul", { role: "alert", class: "alerts-list" });
+  list = h("div", { role: "alert", class: "alerts-list" });
   more = h("span", {});
   problem = h("span", { class: "problem", role: "status" });
   box = h(
@@ -58,7 +58,7 @@ export class Alerts extends View {
   /** @param {Message} message */
   #row({ from_entity, content, timestamp }) {
     const what = h("span", { class: "content", dir: "auto" }, content);
-    const element = h("li", {}, h("strong", {}, "Urgent"), " ", h("bdi", {}, from_entity), " ", time(timestamp), " ", what);
+    const element = h("div", { class: "alert" }, h("strong", {}, "Urgent"), " ", h("bdi", {}, from_entity), " ", time(timestamp), " ", what);
     return { element, update: () => {} };
   }
 }

@@ -61,7 +61,7 @@ export class Chat extends View {
   }
 
   #freshLog() {
-    const log = h("ol", { class: "log", role: "log", "aria-live": "polite", "aria-label": "Messages" });
+    const log = h("div", { class: "log", role: "log", "aria-live": "polite", "aria-label": "Messages" });
     fill(this.scroller, this.older, this.notice, this.retry, log);
     return new Rows(log, (/** @type {Message} */ message) => String(message.seq), (message) => this.#row(message));
   }
@@ -94,7 +94,7 @@ export class Chat extends View {
     const { me, store } = this.session;
     const name = h("bdi", { class: "from", title: from_entity });
     const element = h(
-      "li",
+      "div",
       { class: from_entity === me ? "message mine" : "message", "data-type": message_type, "data-seq": seq },
       h("div", { class: "by" }, name, " ", message_type === "text" ? null : h("span", { class: "badge" }, message_type), " ", time(timestamp)),
       h("div", { class: "content", dir: "auto" }, content),

@@ -15,7 +15,7 @@ const PRESENCE = ["online", "idle", "offline"];
 /** Who takes part, and who is there; choosing one opens the direct conversation. */
 export class People extends View {
   list = h("ul", { class: "places" });
-  heading = h("h2", { id: "people-title" }, "People and agents");
+  heading = h("h2", { id: "people-title" }, "Who is here");
   rows = new Rows(this.list, (/** @type {Item} */ item) => item.id, (item) => this.#row(item));
 
   /** @override */
@@ -41,7 +41,7 @@ export class People extends View {
     }));
     this.rows.show(items.sort(byPresence));
     const online = items.filter(({ entity }) => entity?.status === "online").length;
-    text(this.heading, `People and agents (${online} online)`);
+    text(this.heading, `Who is here (${online} online)`);
   }
 
   /** @param {Item} item */

@@ -1,5 +1,4 @@
 import { attribute, fill, h, text } from "../dom.js";
-import { unreadTotal } from "../session.js";
 import { waitsForHuman } from "../tasks.js";
 import { View } from "../view.js";
 
@@ -31,7 +30,7 @@ export class Sections extends View {
       return;
     }
     const waiting = [...session.store.tasks.values()].filter(waitsForHuman).length;
-    const counts = { who: unreadTotal(session.store), talk: 0, work: waiting };
+    const counts = { who: session.store.unread, talk: 0, work: waiting };
     for (const { id, count } of this.buttons) {
       const number = counts[/** @type {keyof counts} */ (id)];
       text(count, number ? String(number) : "");

@@ -1,5 +1,4 @@
 import { attribute, fill, h, text } from "../dom.js";
-import { unreadTotal } from "../session.js";
 import { View } from "../view.js";
 
 /** @typedef {import("../session.js").Session} Session */
@@ -37,7 +36,7 @@ export class Status extends View {
     this.retry.hidden = connection !== "lost";
     text(this.who, entities.get(session.me)?.name ?? session.me);
     attribute(this.who, "title", session.me);
-    const unread = unreadTotal(session.store);
+    const { unread } = session.store;
     document.title = `${alerts.length ? "⚠ " : ""}${unread ? `(${unread}) ` : ""}Coordination Hub`;
   }
 }

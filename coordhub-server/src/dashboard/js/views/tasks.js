@@ -35,7 +35,7 @@ export class Tasks extends View {
     const active = tasks.filter((task) => !isFinished(task)).sort(byConcern(session.me));
     const finished = tasks.filter(isFinished).sort((a, b) => b.updated_at.localeCompare(a.updated_at));
     const waiting = active.filter(waitsForHuman).length;
-    text(this.heading, waiting ? `Tasks (${waiting} need a human)` : "Tasks");
+    text(this.heading, waiting ? `Tasks (${waiting} ${waiting === 1 ? "needs" : "need"} a human)` : "Tasks");
     this.none.hidden = active.length > 0;
     this.activeRows.show(active);
     this.finishedRows.show(finished);
