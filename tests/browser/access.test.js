@@ -101,7 +101,9 @@ for (const [size, viewport] of Object.entries({ wide: WIDE, narrow: NARROW })) {
       await page.locator("hub-alerts .alert").first().waitFor();
       if (size === "narrow") {
         await inspect("talk");
-        await page.getByRole("button", { name: /^Channels & people/ }).click();
+        const shown = await page.locator(".column:visible").evaluateAll((columns) => columns.map(({ id }) => id));
+        assert.deepEqual(shown, ["talk"], "one column at a time");
+        await page.getByRole("button", { name: /^Channels/ }).click();
         await inspect("who");
         await page.getByRole("button", { name: /^Work/ }).click();
       }
@@ -112,7 +114,7 @@ for (const [size, viewport] of Object.entries({ wide: WIDE, narrow: NARROW })) {
       await page.getByText("New proposal", { exact: true }).click();
       await inspect("forms");
       if (size === "narrow") {
-        await page.getByRole("button", { name: /^Conversation/ }).click();
+        await page.getByRole("button", { name: /^Talk/ }).click();
       }
       await page.route("**/messages/send", (route) => route.abort());
       await page.locator("#message").fill("This does not get through");

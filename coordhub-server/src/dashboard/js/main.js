@@ -57,6 +57,7 @@ function leave(why) {
 }
 
 entrance.onEnter = enter;
+follow(null);
 const name = rememberedName();
 if (name) {
   entrance.resume(name);

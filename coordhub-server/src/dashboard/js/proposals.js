@@ -74,3 +74,8 @@ function withVote(votes, { entity_id, vote, comment, at }) {
   const others = votes.filter((other) => other.entity_id !== entity_id);
   return [...others, { entity_id, vote, comment, at }].sort((a, b) => (a.entity_id < b.entity_id ? -1 : 1));
 }
+
+/** Whether somebody may vote and has not. @param {Proposal} proposal @param {string} who */
+export function awaitsVoteOf({ status, electorate, votes }, who) {
+  return status === "open" && electorate.includes(who) && !votes.some((vote) => vote.entity_id === who);
+}

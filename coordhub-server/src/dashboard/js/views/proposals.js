@@ -1,6 +1,7 @@
 import { Rows, attribute, fill, h, text } from "../dom.js";
 import { thresholdWords, time, until } from "../format.js";
 import { segment, wordsFor } from "../hub.js";
+import { awaitsVoteOf } from "../proposals.js";
 import { View } from "../view.js";
 import { ProposalForm } from "./proposal-form.js";
 
@@ -15,6 +16,7 @@ const CHOICES = ["for", "against", "abstain"];
 
 /** What is put to the vote, and what came of it. */
 export class Proposals extends View {
+  heading = h("h2", { id: "proposals-title" }, "Proposals");
   open = h("ul", { class: "cards" });
   decided = h("ul", { class: "cards" });
   none = h("p", { class: "hint" }, "Nothing is put to the vote.");
@@ -25,8 +27,7 @@ export class Proposals extends View {
 
   /** @override */
   build() {
-    const heading = h("h2", { id: "proposals-title" }, "Proposals");
-    fill(this, h("section", { "aria-labelledby": "proposals-title" }, heading, new ProposalForm(), this.none, this.open, this.past));
+    fill(this, h("section", { "aria-labelledby": "proposals-title" }, this.heading, new ProposalForm(), this.none, this.open, this.past));
   }
 
   /** @override @param {Session | null} session */
@@ -37,6 +38,8 @@ export class Proposals extends View {
     const proposals = [...session.store.proposals.values()];
     const open = proposals.filter(({ status }) => status === "open");
     const decided = proposals.filter(({ status }) => status !== "open");
+    const toVote = open.filter((proposal) => awaitsVoteOf(proposal, session.me)).length;
+    text(this.heading, toVote ? `Proposals (${toVote} ${toVote === 1 ? "awaits" : "await"} your vote)` : "Proposals");
     this.none.hidden = open.length > 0;
     this.openRows.show(open.sort((a, b) => a.deadline.localeCompare(b.deadline)));
     this.decidedRows.show(decided.sort((a, b) => (b.decided_at ?? "").localeCompare(a.decided_at ?? "")));

@@ -1,12 +1,13 @@
 import { attribute, fill, h, text } from "../dom.js";
+import { awaitsVoteOf } from "../proposals.js";
 import { waitsForHuman } from "../tasks.js";
 import { View } from "../view.js";
 
 /** @typedef {import("../session.js").Session} Session */
 
 const SECTIONS = [
-  { id: "who", name: "Channels & people" },
-  { id: "talk", name: "Conversation" },
+  { id: "who", name: "Channels" },
+  { id: "talk", name: "Talk" },
   { id: "work", name: "Work" },
 ];
 
@@ -29,8 +30,10 @@ export class Sections extends View {
     if (!session) {
       return;
     }
-    const waiting = [...session.store.tasks.values()].filter(waitsForHuman).length;
-    const counts = { who: session.store.unread, talk: 0, work: waiting };
+    const { tasks, proposals, unread } = session.store;
+    const asked = [...tasks.values()].filter(waitsForHuman).length;
+    const toVote = [...proposals.values()].filter((proposal) => awaitsVoteOf(proposal, session.me)).length;
+    const counts = { who: unread, talk: 0, work: asked + toVote };
     for (const { id, count } of this.buttons) {
       const number = counts[/** @type {keyof counts} */ (id)];
       text(count, number ? String(number) : "");

@@ -103,6 +103,9 @@ function idOf(task) {
   return task.task_id;
 }
 
+/** What its holder was to a task that is over. @type {Partial<Record<Task["status"], string>>} */
+const HELD = { completed: "done by ", failed: "given up by ", cancelled: "was held by " };
+
 /** @param {Task} task @param {string} me */
 function factsOf(task, me) {
   /** @param {string} id */
@@ -114,6 +117,6 @@ function factsOf(task, me) {
     ...task.tags.map((tag) => h("span", { class: "badge tag" }, h("bdi", {}, tag))),
     task.blocked_by.length ? h("span", {}, "waits for ", h("bdi", {}, task.blocked_by.join(", "))) : null,
     h("span", {}, task.created_by ? "by " : "", task.created_by ? who(task.created_by) : "", " ", time(task.created_at)),
-    task.claimed_by ? h("span", {}, "held by ", who(task.claimed_by)) : null,
+    task.claimed_by ? h("span", {}, HELD[task.status] ?? "held by ", who(task.claimed_by)) : null,
   ];
 }
