@@ -28,6 +28,7 @@ before(async () => {
   await fill();
 });
 after(async () => {
+  console.log(`screenshots, to be looked at: ${pictures}`);
   await browser?.close();
   await hub?.end();
 });
@@ -205,8 +206,4 @@ test("everything can be done with the keyboard alone", async () => {
   await page.locator("hub-alerts").waitFor({ state: "hidden" });
   assert.deepEqual(page.faults, []);
   await page.context().close();
-});
-
-test("the screenshots are there to be looked at", () => {
-  console.log(`screenshots: ${pictures}`);
 });

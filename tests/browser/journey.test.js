@@ -163,10 +163,16 @@ test("the hub is killed under load and comes back: nothing is missing, nothing i
   await flood;
   await hub.start();
   await scout.say("general", "Said before anybody was back");
+  await hub.post("/tasks/create", { task_id: "meanwhile", title: "Made meanwhile", created_by: "scout" });
+  await hub.post("/tasks/meanwhile/claim", { entity_id: "scout" });
   await live(ada);
   await live(ben);
   await ada.locator(".unsent").getByRole("button", { name: "Retry" }).click();
   await ada.locator(".unsent").waitFor({ state: "detached" });
+  for (const page of [ada, ben]) {
+    await page.locator("[data-task=meanwhile][data-status=in_progress]").waitFor();
+    assert.equal(await page.locator("[data-task=meanwhile]").count(), 1);
+  }
   await say(ben, "The hub is back");
   const all = await said("channel=general");
   assert.equal(all.filter((/** @type {string} */ line) => line === "Written in the dark").length, 1);
@@ -180,6 +186,29 @@ test("the hub is killed under load and comes back: nothing is missing, nothing i
     assert.deepEqual(shown, all.slice(-shown.length));
     assert.ok(shown.length >= acknowledged.length);
   }
+});
+
+test("whoever reads further up stays there, reads back to the beginning, and hears of what is new", async () => {
+  const scroller = ben.locator("hub-chat .scroller");
+  await ben.reload();
+  await live(ben);
+  await ben.locator(".log .message").first().waitFor();
+  const older = ben.getByRole("button", { name: "Older messages" });
+  const all = await said("channel=general");
+  while ((await log(ben)).length < all.length) {
+    const before = (await log(ben)).length;
+    await older.click();
+    await until(async () => (await log(ben)).length > before, () => "no older messages show");
+  }
+  assert.deepEqual(await log(ben), all);
+  await scroller.evaluate((element) => element.scrollTo(0, 0));
+  await scout.say("general", "While you read");
+  const newest = ben.getByRole("button", { name: "New messages" });
+  await newest.waitFor();
+  assert.equal(await scroller.evaluate((element) => element.scrollTop), 0);
+  await newest.click();
+  await newest.waitFor({ state: "hidden" });
+  assert.ok(await ben.locator(".log .message").last().isVisible());
 });
 
 test("a message whose answer was lost is not sent twice", async () => {

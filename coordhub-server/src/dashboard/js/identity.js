@@ -7,12 +7,21 @@ const SLOT = "coordhub.me";
 
 /** Who used this page last, if anybody. */
 export function rememberedName() {
-  return localStorage.getItem(SLOT) ?? "";
+  try {
+    return localStorage.getItem(SLOT) ?? "";
+  } catch {
+    // A browser may forbid storage. The name is then asked for each time.
+    return "";
+  }
 }
 
-/** Leaves the name behind. */
-export function forgetName() {
-  localStorage.removeItem(SLOT);
+/** Remembers a name, or leaves it behind. @param {string} name */
+export function rememberName(name) {
+  try {
+    localStorage.setItem(SLOT, name);
+  } catch {
+    // See above.
+  }
 }
 
 /**
@@ -38,6 +47,6 @@ export async function signIn(name) {
     }
     await hub.post("/entities/register", { entity_type: "human", name: name.trim() });
   }
-  localStorage.setItem(SLOT, name.trim());
+  rememberName(name.trim());
   return id;
 }

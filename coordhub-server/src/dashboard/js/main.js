@@ -2,7 +2,7 @@
  * The page. Start reading at `session.js`: what a person can do; `store.js`: what is known; `views/`: how it looks.
  */
 
-import { forgetName, rememberedName, signIn } from "./identity.js";
+import { rememberName, rememberedName, signIn } from "./identity.js";
 import { Session } from "./session.js";
 import { follow } from "./view.js";
 import { Alerts } from "./views/alerts.js";
@@ -50,7 +50,7 @@ async function enter(name) {
 
 /** @param {string} why */
 function leave(why) {
-  forgetName();
+  rememberName("");
   follow(null);
   app.hidden = true;
   entrance.ask(why);

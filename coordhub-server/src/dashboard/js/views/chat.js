@@ -22,6 +22,7 @@ export class Chat extends View {
   notice = h("p", { class: "hint", role: "status" });
   retry = h("button", { type: "button", onclick: () => void this.session.readHistory() }, "Read again");
   scroller = h("div", { class: "scroller", tabindex: 0, role: "group", "aria-labelledby": "chat-title" });
+  newest = h("button", { type: "button", class: "primary newest", onclick: () => this.#toEnd() }, "New messages ↓");
   key = "";
   /** @type {Rows<Message>} */
   rows = this.#freshLog();
@@ -29,7 +30,11 @@ export class Chat extends View {
   /** @override */
   build() {
     const head = h("div", { class: "chat-head" }, this.heading, this.about);
-    fill(this, h("section", { class: "chat", "aria-labelledby": "chat-title" }, head, this.scroller));
+    fill(this, h("section", { class: "chat", "aria-labelledby": "chat-title" }, head, this.scroller, this.newest));
+    this.newest.hidden = true;
+    this.scroller.addEventListener("scroll", () => {
+      this.newest.hidden ||= this.#isAtEnd();
+    });
   }
 
   /** @override @param {Session | null} session */
@@ -46,18 +51,32 @@ export class Chat extends View {
       this.rows = this.#freshLog();
       this.#entitle(store, place);
     }
-    const { scrollTop, scrollHeight, clientHeight } = this.scroller;
-    const follows = moved || scrollTop + clientHeight > scrollHeight - NEAR_PX;
-    const top = this.rows.container.firstElementChild;
+    const follows = moved || this.#isAtEnd();
+    const { scrollHeight } = this.scroller;
+    const { firstElementChild: top, lastElementChild: end } = this.rows.container;
     this.rows.show(messages);
     this.older.hidden = !(loaded === "yes" && hasOlder);
     this.retry.hidden = loaded !== "failed";
     text(this.notice, stateOf(loaded, messages.length));
     if (follows) {
-      this.scroller.scrollTop = this.scroller.scrollHeight;
-    } else if (top !== this.rows.container.firstElementChild) {
+      this.#toEnd();
+      return;
+    }
+    // Whoever reads further up is not moved, whichever end something came to.
+    if (top !== this.rows.container.firstElementChild) {
       this.scroller.scrollTop += this.scroller.scrollHeight - scrollHeight;
     }
+    this.newest.hidden &&= end === this.rows.container.lastElementChild;
+  }
+
+  #isAtEnd() {
+    const { scrollTop, scrollHeight, clientHeight } = this.scroller;
+    return scrollTop + clientHeight > scrollHeight - NEAR_PX;
+  }
+
+  #toEnd() {
+    this.scroller.scrollTop = this.scroller.scrollHeight;
+    this.newest.hidden = true;
   }
 
   #freshLog() {

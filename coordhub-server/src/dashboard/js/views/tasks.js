@@ -43,18 +43,17 @@ export class Tasks extends View {
     text(this.summary, `Finished (${finished.length})`);
   }
 
-  /** @param {Task} first */
-  #row(first) {
-    const id = first.task_id;
+  /** @param {Task} task */
+  #row({ task_id: id }) {
     const title = h("h3", { dir: "auto" });
     const facts = h("p", { class: "facts" });
     const description = h("p", { class: "content", dir: "auto" });
     const outcome = h("p", { class: "content outcome", dir: "auto" });
-    const result = h("input", { type: "text", "aria-label": `Result of ${first.title}`, placeholder: "Result or reason" });
+    const result = h("input", { type: "text", placeholder: "Result or reason" });
     const problem = h("p", { class: "problem", role: "alert" });
     /** @param {string} name @param {string} call @param {() => object} [body] @param {string} [kind] */
     const button = (name, call, body = () => ({}), kind = "") =>
-      h("button", { type: "button", class: kind, "aria-label": `${name}: ${first.title}`, onclick: () => void this.#act(id, call, body(), problem) }, name);
+      h("button", { type: "button", class: kind, onclick: () => void this.#act(id, call, body(), problem) }, name);
     const claim = button("Claim", "claim", undefined, "primary");
     const complete = button("Complete", "complete", () => ({ result: result.value || null }), "primary");
     const fail = button("Give up", "fail", () => ({ reason: result.value || null }));
@@ -76,6 +75,8 @@ export class Tasks extends View {
       attribute(element, "data-priority", task.priority);
       attribute(element, "data-needs-human", waitsForHuman(task));
       text(title, task.title);
+      attribute(result, "aria-label", `Result of ${task.title}`);
+      actions.querySelectorAll("button").forEach((button) => attribute(button, "aria-label", `${button.textContent}: ${task.title}`));
       fill(facts, ...factsOf(task, me));
       text(description, task.description);
       text(outcome, task.result === null || task.result === undefined ? "" : `Result: ${plain(task.result)}`);
