@@ -41,12 +41,26 @@ async function fill() {
   await hub.post("/entities/register", { entity_id: "backup", entity_type: "service", name: "Backup" });
   await hub.post("/entities/scout/heartbeat", { activity: "running the tests" });
   await scout.say("general", "API endpoints are ready at localhost:8401.");
-  await builder.say("general", "Thanks! Integrating the UI now.\nSecond line, and a link that is none: https://example.org/a/b");
+  await builder.say(
+    "general",
+    "Thanks! Integrating the UI now.\nSecond line, and a link that is none: https://example.org/a/b",
+  );
   await builder.say("general", LONG);
-  await hub.post("/messages/send", { from_entity: "james", channel: "general", content: "صباح الخير", message_type: "greeting" });
+  await hub.post("/messages/send", {
+    from_entity: "james",
+    channel: "general",
+    content: "صباح الخير",
+    message_type: "greeting",
+  });
   await scout.say("technical", "Build 12 is green.");
   const tasks = [
-    { task_id: "spend", title: "Approve $10K marketing spend", requires_human: true, priority: "high", description: "For the launch in May. The offer is in the shared folder." },
+    {
+      task_id: "spend",
+      title: "Approve $10K marketing spend",
+      requires_human: true,
+      priority: "high",
+      description: "For the launch in May. The offer is in the shared folder.",
+    },
     { task_id: "deploy", title: "Deploy to production", priority: "urgent", tags: ["deploy", "release"] },
     { task_id: "after", title: "Announce it", depends_on: ["deploy"] },
     { task_id: "long", title: LONG, priority: "low", description: LONG },
@@ -60,18 +74,35 @@ async function fill() {
   await hub.post("/tasks/done/claim", { entity_id: "scout" });
   await hub.post("/tasks/done/complete", { result: { pages: 12, where: "docs/" } });
   await hub.post("/tasks/not/cancel", { entity_id: "scout" });
-  await hub.post("/proposals/create", { proposal_id: "p1", title: "Deploy on Friday", proposed_by: "scout", requires_human: true, description: "The week after is a holiday.", early_close: false });
+  await hub.post("/proposals/create", {
+    proposal_id: "p1",
+    title: "Deploy on Friday",
+    proposed_by: "scout",
+    requires_human: true,
+    description: "The week after is a holiday.",
+    early_close: false,
+  });
   await hub.post("/proposals/p1/vote", { entity_id: "scout", vote: "for", comment: "Ready when you are" });
   await hub.post("/proposals/p1/vote", { entity_id: "james", vote: "against" });
-  await hub.post("/proposals/create", { proposal_id: "p2", title: "Use tabs", proposed_by: "james", electorate: ["scout"] });
+  await hub.post("/proposals/create", {
+    proposal_id: "p2",
+    title: "Use tabs",
+    proposed_by: "james",
+    electorate: ["scout"],
+  });
   await hub.post("/proposals/p2/vote", { entity_id: "scout", vote: "against" });
 }
 
 /** @param {import("./support.js").WatchedPage} page @param {string} state */
 async function assertAccessible(page, state) {
   await page.evaluate(await readFile(AXE, "utf8"));
-  const { violations } = await page.evaluate(() => /** @type {any} */ (window).axe.run(document, { resultTypes: ["violations"] }));
-  const found = violations.map((/** @type {any} */ rule) => `${rule.id}: ${rule.nodes.map((/** @type {any} */ node) => `${node.html} ${node.failureSummary}`).join("; ")}`);
+  const { violations } = await page.evaluate(() =>
+    /** @type {any} */ (window).axe.run(document, { resultTypes: ["violations"] }),
+  );
+  const found = violations.map(
+    (/** @type {any} */ rule) =>
+      `${rule.id}: ${rule.nodes.map((/** @type {any} */ node) => `${node.html} ${node.failureSummary}`).join("; ")}`,
+  );
   assert.deepEqual(found, [], state);
 }
 
@@ -97,8 +128,17 @@ for (const [size, viewport] of Object.entries({ wide: WIDE, narrow: NARROW })) {
       await signIn(page, `Ada ${look}`);
       await page.locator(".log .message").first().waitFor();
       await inspect("begin");
-      await hub.post("/messages/send", { from_entity: "scout", channel: "urgent", content: "CPU at 95 %, need immediate action", message_type: "alert" });
-      await hub.post("/messages/send", { from_entity: "james", to_entity: `ada-${look}`, content: "Do you have a minute?" });
+      await hub.post("/messages/send", {
+        from_entity: "scout",
+        channel: "urgent",
+        content: "CPU at 95 %, need immediate action",
+        message_type: "alert",
+      });
+      await hub.post("/messages/send", {
+        from_entity: "james",
+        to_entity: `ada-${look}`,
+        content: "Do you have a minute?",
+      });
       await page.locator("hub-alerts .alert").first().waitFor();
       if (size === "narrow") {
         await inspect("talk");
@@ -148,7 +188,10 @@ async function tabTo(page, selector) {
     await page.keyboard.press("Tab");
     const { there, outline } = await page.evaluate((selector) => {
       const element = document.activeElement;
-      return { there: element?.matches(selector) ?? false, outline: element ? getComputedStyle(element).outlineStyle : "none" };
+      return {
+        there: element?.matches(selector) ?? false,
+        outline: element ? getComputedStyle(element).outlineStyle : "none",
+      };
     }, selector);
     if (there) {
       assert.notEqual(outline, "none", `the focus on ${selector} cannot be seen`);
@@ -181,12 +224,19 @@ test("everything can be done with the keyboard alone", async () => {
   await tabTo(page, "[data-task=spend] button");
   await keyboard.press("Enter");
   await page.locator("[data-task=spend][data-status=in_progress]").waitFor();
-  await tabTo(page, "[data-task=spend] input");
+  // The focus goes where one goes on.
+  await page.locator("[data-task=spend] input:focus").waitFor();
   await keyboard.type("approved");
   await tabTo(page, "[data-task=spend] .primary");
   await keyboard.press("Space");
   await page.locator("[data-task=spend][data-status=completed]").waitFor({ state: "attached" });
   assert.equal((await hub.get("/tasks/spend")).result, "approved");
+  assert.ok(
+    await page
+      .locator("hub-tasks .cards")
+      .first()
+      .evaluate((list) => list.contains(document.activeElement)),
+  );
 
   await tabTo(page, "hub-task-form summary");
   await keyboard.press("Enter");

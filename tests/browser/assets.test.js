@@ -15,7 +15,13 @@ before(async () => {
 after(() => hub?.end());
 
 test("every file comes with the headers that keep it harmless", async () => {
-  for (const [path, kind] of [["/", "text/html"], ["/assets/main.js", "text/javascript"], ["/assets/style.css", "text/css"], ["/assets/views/chat.js", "text/javascript"], ["/assets/icon.svg", "image/svg+xml"]]) {
+  for (const [path, kind] of [
+    ["/", "text/html"],
+    ["/assets/main.js", "text/javascript"],
+    ["/assets/style.css", "text/css"],
+    ["/assets/views/chat.js", "text/javascript"],
+    ["/assets/icon.svg", "image/svg+xml"],
+  ]) {
     const { status, headers } = await fetch(`${hub.url}${path}`);
     assert.equal(status, 200, path);
     assert.ok(headers.get("content-type")?.startsWith(/** @type {string} */ (kind)), path);
@@ -37,7 +43,10 @@ test("no script reads markup out of text or code out of words", async () => {
   assert.ok(scripts.length > 15);
   for (const name of scripts) {
     const source = await readFile(new URL(name, SOURCES), "utf8");
-    const found = /innerHTML|outerHTML|insertAdjacentHTML|document\.write|setHTML|DOMParser|\beval\(|new Function|createContextualFragment/.exec(source);
+    const found =
+      /innerHTML|outerHTML|insertAdjacentHTML|document\.write|setHTML|DOMParser|\beval\(|new Function|createContextualFragment/.exec(
+        source,
+      );
     assert.equal(found, null, `${name}: ${found?.[0]}`);
     assert.ok(source.split("\n").length < 300, `${name} is long`);
   }

@@ -5,8 +5,8 @@ import { after, before, test } from "node:test";
 import { TestHub, openBrowser, openPage, say, signIn, until } from "./support.js";
 
 const EVIL = [
-  "<img src=x onerror=\"window.pwned=1\">",
-  "\"><svg onload=window.pwned=1>",
+  '<img src=x onerror="window.pwned=1">',
+  '"><svg onload=window.pwned=1>',
   "<script>window.pwned=1</script>",
   "</textarea><iframe srcdoc='<script>parent.pwned=1</script>'></iframe>",
   "javascript:window.pwned=1",
@@ -30,15 +30,39 @@ after(async () => {
 /** Fills the hub with it, field by field. */
 async function poison() {
   for (const [index, evil] of IDS.entries()) {
-    await hub.post("/entities/register", { entity_id: evil, entity_type: "ai_agent", name: evil, capabilities: [evil], metadata: { [evil]: evil } });
+    await hub.post("/entities/register", {
+      entity_id: evil,
+      entity_type: "ai_agent",
+      name: evil,
+      capabilities: [evil],
+      metadata: { [evil]: evil },
+    });
     await hub.post(`/entities/${encodeURIComponent(evil)}/heartbeat`, { activity: evil });
-    await hub.post("/messages/send", { from_entity: evil, channel: "general", content: evil, message_type: evil, metadata: { client_ref: evil } });
+    await hub.post("/messages/send", {
+      from_entity: evil,
+      channel: "general",
+      content: evil,
+      message_type: evil,
+      metadata: { client_ref: evil },
+    });
     await hub.post("/messages/send", { from_entity: evil, channel: "urgent", content: evil, message_type: "alert" });
     await hub.post("/tasks/create", {
-      task_id: evil, title: evil, description: evil, created_by: evil, tags: [evil], metadata: { evil }, requires_human: index % 2 === 0,
+      task_id: evil,
+      title: evil,
+      description: evil,
+      created_by: evil,
+      tags: [evil],
+      metadata: { evil },
+      requires_human: index % 2 === 0,
       depends_on: index ? [/** @type {string} */ (IDS[index - 1])] : [],
     });
-    await hub.post("/proposals/create", { proposal_id: evil, title: evil, description: evil, proposed_by: evil, early_close: false });
+    await hub.post("/proposals/create", {
+      proposal_id: evil,
+      title: evil,
+      description: evil,
+      proposed_by: evil,
+      early_close: false,
+    });
   }
   for (const evil of EVIL) {
     await hub.post("/messages/send", { from_entity: IDS[0], channel: "general", content: evil });
@@ -46,14 +70,20 @@ async function poison() {
     await hub.post(`/tasks/done-${EVIL.indexOf(evil)}/claim`, { entity_id: "someone" });
     await hub.post(`/tasks/done-${EVIL.indexOf(evil)}/complete`, { result: { [evil]: [evil] } });
   }
-  await hub.post(`/proposals/${encodeURIComponent(/** @type {string} */ (IDS[0]))}/vote`, { entity_id: IDS[1], vote: "for", comment: EVIL[0] });
+  await hub.post(`/proposals/${encodeURIComponent(/** @type {string} */ (IDS[0]))}/vote`, {
+    entity_id: IDS[1],
+    vote: "for",
+    comment: EVIL[0],
+  });
 }
 
 /** @param {import("./support.js").WatchedPage} page */
 async function assertHarmless(page) {
   const found = await page.evaluate(() => ({
     pwned: /** @type {any} */ (window).pwned,
-    foreign: document.querySelectorAll("body img, body svg, body script, body iframe, body object, body a[href^='javascript:'], [onerror], [onload]").length,
+    foreign: document.querySelectorAll(
+      "body img, body svg, body script, body iframe, body object, body a[href^='javascript:'], [onerror], [onload]",
+    ).length,
   }));
   assert.deepEqual(found, { pwned: undefined, foreign: 0 });
   assert.deepEqual(page.faults, []);
@@ -67,7 +97,10 @@ test("what stands in the hub already, what comes live, and what is written here"
   await signIn(late, /** @type {string} */ (IDS[0]).replace("window", "w"));
   const shown = EVIL.length + IDS.length;
   for (const page of [early, late]) {
-    await until(async () => (await page.locator(".log .message").count()) === shown, () => "not all messages show");
+    await until(
+      async () => (await page.locator(".log .message").count()) === shown,
+      () => "not all messages show",
+    );
     for (const evil of EVIL) {
       assert.ok(await page.locator(".log .content", { hasText: evil }).count(), `${evil} is shown as it was written`);
     }

@@ -37,10 +37,13 @@ async function said(query) {
 
 test("they are people to the hub", async () => {
   const { entities } = await hub.get("/entities/list?entity_type=human");
-  assert.deepEqual(entities.map((/** @type {any} */ entity) => [entity.entity_id, entity.name, entity.status]), [
-    ["ada", "Ada", "online"],
-    ["ben-bitdiddle", "Ben Bitdiddle", "online"],
-  ]);
+  assert.deepEqual(
+    entities.map((/** @type {any} */ entity) => [entity.entity_id, entity.name, entity.status]),
+    [
+      ["ada", "Ada", "online"],
+      ["ben-bitdiddle", "Ben Bitdiddle", "online"],
+    ],
+  );
   await ada.getByRole("button", { name: /Ben Bitdiddle/ }).waitFor();
 });
 
@@ -80,7 +83,12 @@ test("what is said directly stays between two", async () => {
 
 test("a task that needs a human is claimed and completed by one, and the agent hears of it", async () => {
   await hub.post("/tasks/create", { title: "Tidy the logs", created_by: "scout", priority: "urgent" });
-  await hub.post("/tasks/create", { task_id: "spend", title: "Approve $10K", requires_human: true, created_by: "scout" });
+  await hub.post("/tasks/create", {
+    task_id: "spend",
+    title: "Approve $10K",
+    requires_human: true,
+    created_by: "scout",
+  });
   const cards = ada.locator("hub-tasks .card");
   await cards.filter({ hasText: "Approve $10K" }).waitFor();
   assert.equal(await cards.first().getAttribute("data-task"), "spend", "what needs a human comes first");
@@ -149,10 +157,16 @@ test("the hub is killed under load and comes back: nothing is missing, nothing i
   let stop = false;
   const flood = (async () => {
     for (let number = 1; !stop && number <= 2_000; number += 1) {
-      await scout.say("general", `load ${number}`).then(() => acknowledged.push(`load ${number}`), () => {});
+      await scout.say("general", `load ${number}`).then(
+        () => acknowledged.push(`load ${number}`),
+        () => {},
+      );
     }
   })();
-  await until(async () => (await log(ben)).length > 40, () => "the load does not show");
+  await until(
+    async () => (await log(ben)).length > 40,
+    () => "the load does not show",
+  );
   await hub.kill();
   for (const page of [ada, ben]) {
     await page.getByText("Connection lost").waitFor();
@@ -178,7 +192,10 @@ test("the hub is killed under load and comes back: nothing is missing, nothing i
   assert.equal(all.filter((/** @type {string} */ line) => line === "Written in the dark").length, 1);
   acknowledged.forEach((line) => assert.ok(all.includes(line), `${line} was acknowledged`));
   for (const page of [ada, ben]) {
-    await until(async () => (await log(page)).at(-1) === "The hub is back", () => "the last message does not show");
+    await until(
+      async () => (await log(page)).at(-1) === "The hub is back",
+      () => "the last message does not show",
+    );
   }
   for (const page of [ada, ben]) {
     const shown = await log(page);
@@ -198,7 +215,10 @@ test("whoever reads further up stays there, reads back to the beginning, and hea
   while ((await log(ben)).length < all.length) {
     const before = (await log(ben)).length;
     await older.click();
-    await until(async () => (await log(ben)).length > before, () => "no older messages show");
+    await until(
+      async () => (await log(ben)).length > before,
+      () => "no older messages show",
+    );
   }
   assert.deepEqual(await log(ben), all);
   await scroller.evaluate((element) => element.scrollTo(0, 0));
@@ -237,7 +257,16 @@ test("what waits to be sent outlives a reload, and a retry looks first whether i
   const before = await said("channel=general");
   const [first] = (await hub.get("/messages/recent?channel=general&after=0&limit=1")).messages;
   await ada.evaluate((mark) => {
-    const item = { mark, place: { kind: "channel", id: "general" }, content: "Good morning", type: "text", epoch: "", position: 0, state: "sending", why: "" };
+    const item = {
+      mark,
+      place: { kind: "channel", id: "general" },
+      content: "Good morning",
+      type: "text",
+      epoch: "",
+      position: 0,
+      state: "sending",
+      why: "",
+    };
     sessionStorage.setItem("coordhub.outbox.ada", JSON.stringify([item]));
   }, first.metadata.client_ref);
   await ada.reload();

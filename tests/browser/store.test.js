@@ -32,9 +32,20 @@ async function live(seed, steps) {
   const task = () => `/tasks/t${next(12)}`;
   const proposal = () => `/proposals/p${next(5)}`;
   const acts = [
-    () => attempt("/entities/register", { entity_id: who(), entity_type: next(2) ? "human" : "ai_agent", name: `n${next(9)}` }),
+    () =>
+      attempt("/entities/register", {
+        entity_id: who(),
+        entity_type: next(2) ? "human" : "ai_agent",
+        name: `n${next(9)}`,
+      }),
     () => fetch(`${hub.url}/entities/e4?entity_id=e4`, { method: "DELETE" }),
-    () => attempt("/tasks/create", { task_id: `t${next(12)}`, title: "t", created_by: who(), depends_on: next(3) ? [] : [`t${next(12)}`] }),
+    () =>
+      attempt("/tasks/create", {
+        task_id: `t${next(12)}`,
+        title: "t",
+        created_by: who(),
+        depends_on: next(3) ? [] : [`t${next(12)}`],
+      }),
     () => attempt(`${task()}/claim`, { entity_id: who() }),
     () => attempt(`${task()}/claim`, { entity_id: who() }),
     () => attempt(`${task()}/complete`, { result: { n: next(9) } }),
@@ -43,10 +54,21 @@ async function live(seed, steps) {
     () => attempt(`${task()}/cancel`, { entity_id: who() }),
     () => attempt(`${task()}/reopen`, { entity_id: who() }),
     () => attempt(`${task()}/update`, { entity_id: who(), priority: next(2) ? "high" : "low", tags: [`g${next(3)}`] }),
-    () => attempt("/proposals/create", { proposal_id: `p${next(5)}`, title: "p", proposed_by: who(), quorum: next(2) ? 2 : null }),
+    () =>
+      attempt("/proposals/create", {
+        proposal_id: `p${next(5)}`,
+        title: "p",
+        proposed_by: who(),
+        quorum: next(2) ? 2 : null,
+      }),
     () => attempt(`${proposal()}/vote`, { entity_id: who(), vote: ["for", "against", "abstain"][next(3)] }),
     () => attempt(`${proposal()}/withdraw`, { entity_id: who() }),
-    () => attempt("/messages/send", { from_entity: who(), content: "m", ...(next(2) ? { to_entity: who() } : { channel: `c${next(3)}` }) }),
+    () =>
+      attempt("/messages/send", {
+        from_entity: who(),
+        content: "m",
+        ...(next(2) ? { to_entity: who() } : { channel: `c${next(3)}` }),
+      }),
   ];
   for (let step = 0; step < steps; step += 1) {
     await acts[next(acts.length)]?.();
@@ -94,25 +116,48 @@ test("lists that are ahead of their position come right with the stream", async 
     store.reset({ epoch: "e", position, entities, channels: [], tasks, proposals, unreadDirect: [], urgent: [] });
     events.forEach((/** @type {any} */ event) => store.apply(event));
     assert.deepEqual(byId([...store.tasks.values()], "task_id", ["stale"]), byId(tasks, "task_id", ["stale"]));
-    assert.deepEqual(byId([...store.proposals.values()], "proposal_id", ["quorum"]), byId(proposals, "proposal_id", ["quorum"]));
+    assert.deepEqual(
+      byId([...store.proposals.values()], "proposal_id", ["quorum"]),
+      byId(proposals, "proposal_id", ["quorum"]),
+    );
   }
 });
 
 test("a message stands in its conversation once, wherever it came from", () => {
   const store = new Store("ada");
   const message = (/** @type {number} */ seq, from = "bob", to = /** @type {string | null} */ (null)) => ({
-    message_id: `m${seq}`, seq, from_entity: from, to_entity: to, channel: to ? null : "general", content: "x",
-    message_type: "text", metadata: {}, reply_to: null, timestamp: "2026-01-01T00:00:00.000Z",
+    message_id: `m${seq}`,
+    seq,
+    from_entity: from,
+    to_entity: to,
+    channel: to ? null : "general",
+    content: "x",
+    message_type: "text",
+    metadata: {},
+    reply_to: null,
+    timestamp: "2026-01-01T00:00:00.000Z",
   });
-  const said = (/** @type {any} */ data) => ({ seq: data.seq, at: data.timestamp, kind: "message_sent", actor: data.from_entity, data });
+  const said = (/** @type {any} */ data) => ({
+    seq: data.seq,
+    at: data.timestamp,
+    kind: "message_sent",
+    actor: data.from_entity,
+    data,
+  });
   const general = /** @type {const} */ ({ kind: "channel", id: "general" });
   store.remember(general, [message(3), message(1)]);
   store.apply(said(message(2)));
   store.apply(said(message(3)));
   store.remember(general, [message(2)]);
-  assert.deepEqual(store.at(general).messages.map(({ seq }) => seq), [1, 2, 3]);
+  assert.deepEqual(
+    store.at(general).messages.map(({ seq }) => seq),
+    [1, 2, 3],
+  );
   store.apply(said(message(4, "bob", "ada")));
   store.apply(said(message(5, "ada", "bob")));
-  assert.deepEqual(store.at({ kind: "direct", id: "bob" }).messages.map(({ seq }) => seq), [4, 5]);
+  assert.deepEqual(
+    store.at({ kind: "direct", id: "bob" }).messages.map(({ seq }) => seq),
+    [4, 5],
+  );
   assert.equal(store.at({ kind: "direct", id: "bob" }).unread, 1);
 });

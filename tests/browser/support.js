@@ -14,8 +14,15 @@ import { chromium } from "playwright-core";
 const BINARY = process.env.COORDHUB_BIN;
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const FLAGS = [
-  "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-  "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--disable-dev-shm-usage",
 ];
 const START_MS = 15_000;
 
@@ -144,7 +151,12 @@ export async function openPage(browser, hub, options = {}) {
   });
   page.on("console", (message) => {
     // That a lost connection cannot be made is said by the browser, not by the page.
-    if (message.type() === "error" && !/ERR_CONNECTION_REFUSED|ERR_FAILED|ERR_INCOMPLETE|WebSocket connection|ERR_EMPTY_RESPONSE|ERR_CONNECTION_RESET|status of 404/.test(message.text())) {
+    if (
+      message.type() === "error" &&
+      !/ERR_CONNECTION_REFUSED|ERR_FAILED|ERR_INCOMPLETE|WebSocket connection|ERR_EMPTY_RESPONSE|ERR_CONNECTION_RESET|status of 404/.test(
+        message.text(),
+      )
+    ) {
       page.faults.push(message.text());
     }
   });

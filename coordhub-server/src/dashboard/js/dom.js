@@ -1,5 +1,6 @@
 /**
- * Building what is shown, out of elements and text. Nothing here reads markup: what others wrote only ever becomes text.
+ * Building what is shown, out of elements and text. Nothing here reads markup: what others
+ * wrote only ever becomes text.
  */
 
 /** @typedef {Node | string | number | null | undefined | false} Child */
@@ -93,18 +94,20 @@ export class Rows {
     this.container = container;
     this.key = key;
     this.make = make;
+    container.tabIndex = -1;
   }
 
   /** @param {T[]} items */
   show(items) {
     const kept = new Set(items.map(this.key));
+    const focused = document.activeElement;
+    const hadFocus = this.container.contains(focused);
     for (const [key, row] of this.#rows) {
       if (!kept.has(key)) {
         row.element.remove();
         this.#rows.delete(key);
       }
     }
-    const focused = document.activeElement;
     let next = this.container.firstElementChild;
     for (const item of items) {
       const row = this.#row(item);
@@ -115,9 +118,10 @@ export class Rows {
         this.container.insertBefore(row.element, next);
       }
     }
-    // Moving an element takes the focus from it.
-    if (focused instanceof HTMLElement && focused !== document.activeElement && this.container.contains(focused)) {
-      focused.focus({ preventScroll: true });
+    // Moving an element takes the focus from it, and so does removing it: the list is then the place to go on from.
+    if (hadFocus && document.activeElement === document.body) {
+      const left = focused instanceof HTMLElement && this.container.contains(focused) ? focused : this.container;
+      left.focus({ preventScroll: true });
     }
   }
 

@@ -69,6 +69,9 @@ export function freshId(prefix) {
  * @param {string} name
  */
 export function idOf(name) {
-  const words = name.toLowerCase().normalize("NFC").replace(/[\p{C}/]/gu, " ");
+  const words = name
+    .toLowerCase()
+    .normalize("NFC")
+    .replace(/[\p{C}/]/gu, " ");
   return Array.from(words.trim().replace(/\s+/gu, "-")).slice(0, 128).join("");
 }

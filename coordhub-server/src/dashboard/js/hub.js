@@ -47,7 +47,8 @@ export class Hub {
   /** @param {string} method @param {string} path @param {string} [body] */
   async #call(method, path, body) {
     // A header holds no more than Latin letters; an id may hold any. The query takes them all.
-    const url = method === "GET" ? `${path}${path.includes("?") ? "&" : "?"}entity_id=${encodeURIComponent(this.me)}` : path;
+    const url =
+      method === "GET" ? `${path}${path.includes("?") ? "&" : "?"}entity_id=${encodeURIComponent(this.me)}` : path;
     /** @type {Response} */
     let response;
     let text;

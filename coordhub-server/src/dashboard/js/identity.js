@@ -39,7 +39,11 @@ export async function signIn(name) {
   try {
     const known = await hub.get(`/entities/${segment(id)}`);
     if (known.entity_type !== "human") {
-      throw new Problem(409, "type_is_fixed", `“${id}” is taken by something that is not a person; choose another name.`);
+      throw new Problem(
+        409,
+        "type_is_fixed",
+        `“${id}” is taken by something that is not a person; choose another name.`,
+      );
     }
   } catch (error) {
     if (!(error instanceof Problem) || error.code !== "unknown_entity") {

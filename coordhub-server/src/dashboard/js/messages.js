@@ -12,7 +12,7 @@ const KEPT_MAX = 500;
  * @typedef {object} Conversation
  * @property {Place} place
  * @property {Message[]} messages  In the order of `seq`, without a hole from the first to the last.
- * @property {"no" | "loading" | "yes" | "failed"} loaded  Whether the messages from before the page was opened are here.
+ * @property {"no" | "loading" | "yes" | "failed"} loaded  Whether what was said before is here.
  * @property {boolean} hasOlder
  * @property {number} unread  Messages of others that were not marked read.
  * @property {number} countedTo  Up to this `seq` the hub itself has counted what is unread.

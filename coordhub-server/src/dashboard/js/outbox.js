@@ -101,7 +101,11 @@ export class Outbox {
     try {
       const metadata = { client_ref: mark };
       const { message } = await this.hub.post("/messages/send", {
-        from_entity: this.hub.me, ...to, content, message_type, metadata,
+        from_entity: this.hub.me,
+        ...to,
+        content,
+        message_type,
+        metadata,
       });
       this.#drop(item);
       this.arrived(message);
@@ -145,7 +149,8 @@ function restore(slot) {
   try {
     const kept = JSON.parse(sessionStorage.getItem(slot) ?? "[]");
     return kept.map((/** @type {Pending} */ item) =>
-      item.state === "sending" ? { ...item, state: "failed", why: "Not known to be sent." } : item);
+      item.state === "sending" ? { ...item, state: "failed", why: "Not known to be sent." } : item,
+    );
   } catch {
     return [];
   }

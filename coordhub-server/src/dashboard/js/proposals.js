@@ -32,7 +32,12 @@ export function applyToProposals(proposals, { kind, at, data }) {
     case "vote_cast":
       return set(data.proposal_id, ({ votes }) => ({ votes: withVote(votes, data.vote), tally: data.tally }));
     case "proposal_decided":
-      return set(data.proposal_id, () => ({ status: data.status, tally: data.tally, forced: data.forced, decided_at: at }));
+      return set(data.proposal_id, () => ({
+        status: data.status,
+        tally: data.tally,
+        forced: data.forced,
+        decided_at: at,
+      }));
     case "proposal_withdrawn":
       return set(data.proposal_id, () => ({ status: "withdrawn", decided_at: at }));
     case "entity_registered":

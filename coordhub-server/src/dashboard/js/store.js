@@ -218,10 +218,15 @@ export class Store {
     this.channels.set(name, { ...channel, last_seq: message.seq, messages: channel.messages + 1 });
   }
 
-  /** Oneself has read, here or in another window. @param {{ channel: string | null, direct: boolean, up_to: number }} cursor */
+  /**
+   * Oneself has read, here or in another window.
+   *
+   * @param {{ channel: string | null, direct: boolean, up_to: number }} cursor
+   */
   #read({ channel, direct, up_to }) {
     for (const found of this.conversations.values()) {
-      const meant = found.place.kind === "direct" ? channel === null : channel === found.place.id || (channel === null && !direct);
+      const meant =
+        found.place.kind === "direct" ? channel === null : channel === found.place.id || (channel === null && !direct);
       if (meant) {
         found.unread = ofOthersAfter(found, this.me, up_to).length;
       }

@@ -89,7 +89,9 @@ export function byConcern(me) {
     if (task.claimed_by === me) {
       return 0;
     }
-    return waitsForHuman(task) ? 1 : { open: 2, in_progress: 3, blocked: 4 }[/** @type {string} */ (task.status)] ?? 5;
+    return waitsForHuman(task)
+      ? 1
+      : ({ open: 2, in_progress: 3, blocked: 4 }[/** @type {string} */ (task.status)] ?? 5);
   };
   return (a, b) =>
     Number(waitsForHuman(b)) - Number(waitsForHuman(a)) ||

@@ -24,11 +24,19 @@ export class Alerts extends View {
       { class: "actions" },
       this.more,
       this.problem,
-      h("button", { type: "button", onclick: () => void this.session.select({ kind: "channel", id: "urgent" }) }, "Open #urgent"),
+      h(
+        "button",
+        { type: "button", onclick: () => void this.session.select({ kind: "channel", id: "urgent" }) },
+        "Open #urgent",
+      ),
       h("button", { type: "button", class: "primary", onclick: () => void this.#putAway() }, "Seen"),
     ),
   );
-  rows = new Rows(this.list, (/** @type {Message} */ message) => String(message.seq), (message) => this.#row(message));
+  rows = new Rows(
+    this.list,
+    (/** @type {Message} */ message) => String(message.seq),
+    (message) => this.#row(message),
+  );
 
   /** @override */
   build() {
@@ -58,7 +66,17 @@ export class Alerts extends View {
   /** @param {Message} message */
   #row({ from_entity, content, timestamp }) {
     const what = h("span", { class: "content", dir: "auto" }, content);
-    const element = h("div", { class: "alert" }, h("strong", {}, "Urgent"), " ", h("bdi", {}, from_entity), " ", time(timestamp), " ", what);
+    const element = h(
+      "div",
+      { class: "alert" },
+      h("strong", {}, "Urgent"),
+      " ",
+      h("bdi", {}, from_entity),
+      " ",
+      time(timestamp),
+      " ",
+      what,
+    );
     return { element, update: () => {} };
   }
 }

@@ -12,11 +12,18 @@ const BUILT_IN = ["general", "technical", "strategic", "urgent", "human-only", "
 /** The channels one may read, with what is unread. */
 export class Channels extends View {
   list = h("ul", { class: "places" });
-  rows = new Rows(this.list, (/** @type {Item} */ item) => item.name, ({ name }) => this.#row(name));
+  rows = new Rows(
+    this.list,
+    (/** @type {Item} */ item) => item.name,
+    ({ name }) => this.#row(name),
+  );
 
   /** @override */
   build() {
-    fill(this, h("section", { "aria-labelledby": "channels-title" }, h("h2", { id: "channels-title" }, "Channels"), this.list));
+    fill(
+      this,
+      h("section", { "aria-labelledby": "channels-title" }, h("h2", { id: "channels-title" }, "Channels"), this.list),
+    );
   }
 
   /** @override @param {Session | null} session */
@@ -26,11 +33,13 @@ export class Channels extends View {
     }
     const { store } = session;
     const names = [...store.channels.keys()].sort((a, b) => place(a) - place(b) || (a < b ? -1 : 1));
-    this.rows.show(names.map((name) => ({
-      name,
-      unread: store.at({ kind: "channel", id: name }).unread,
-      current: store.place.kind === "channel" && store.place.id === name,
-    })));
+    this.rows.show(
+      names.map((name) => ({
+        name,
+        unread: store.at({ kind: "channel", id: name }).unread,
+        current: store.place.kind === "channel" && store.place.id === name,
+      })),
+    );
   }
 
   /** @param {string} name */
@@ -40,7 +49,12 @@ export class Channels extends View {
       showSection("talk");
       void this.session.select({ kind: "channel", id: name });
     };
-    const button = h("button", { type: "button", class: "place", onclick }, h("span", { class: "name" }, `#${name}`), count);
+    const button = h(
+      "button",
+      { type: "button", class: "place", onclick },
+      h("span", { class: "name" }, `#${name}`),
+      count,
+    );
     return {
       element: h("li", {}, button),
       update: (/** @type {Item} */ { unread, current }) => showUnread(button, count, unread, current),

@@ -18,7 +18,11 @@ const NEAR_PX = 60;
 export class Chat extends View {
   heading = h("h2", { id: "chat-title" });
   about = h("p", { class: "hint" });
-  older = h("button", { type: "button", class: "quiet older", onclick: () => void this.#readOlder() }, "Older messages");
+  older = h(
+    "button",
+    { type: "button", class: "quiet older", onclick: () => void this.#readOlder() },
+    "Older messages",
+  );
   notice = h("p", { class: "hint", role: "status" });
   retry = h("button", { type: "button", onclick: () => void this.session.readHistory() }, "Read again");
   scroller = h("div", { class: "scroller", tabindex: 0, role: "group", "aria-labelledby": "chat-title" });
@@ -82,7 +86,11 @@ export class Chat extends View {
   #freshLog() {
     const log = h("div", { class: "log", role: "log", "aria-live": "polite", "aria-label": "Messages" });
     fill(this.scroller, this.older, this.notice, this.retry, log);
-    return new Rows(log, (/** @type {Message} */ message) => String(message.seq), (message) => this.#row(message));
+    return new Rows(
+      log,
+      (/** @type {Message} */ message) => String(message.seq),
+      (message) => this.#row(message),
+    );
   }
 
   /** @param {Store} store @param {Place} place */
@@ -115,7 +123,15 @@ export class Chat extends View {
     const element = h(
       "div",
       { class: from_entity === me ? "message mine" : "message", "data-type": message_type, "data-seq": seq },
-      h("div", { class: "by" }, name, " ", message_type === "text" ? null : h("span", { class: "badge" }, message_type), " ", time(timestamp)),
+      h(
+        "div",
+        { class: "by" },
+        name,
+        " ",
+        message_type === "text" ? null : h("span", { class: "badge" }, message_type),
+        " ",
+        time(timestamp),
+      ),
       h("div", { class: "content", dir: "auto" }, content),
     );
     const update = () => {

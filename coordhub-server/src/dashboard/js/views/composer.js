@@ -13,14 +13,21 @@ const PATIENCE_MS = 400;
 /** Where messages are written, and what has not been sent yet. */
 export class Composer extends View {
   field = h("textarea", {
-    id: "message", rows: 2, autocomplete: "off", "aria-describedby": "message-hint",
+    id: "message",
+    rows: 2,
+    autocomplete: "off",
+    "aria-describedby": "message-hint",
     onkeydown: (/** @type {KeyboardEvent} */ event) => this.#onKey(event),
   });
   label = h("label", { for: "message" });
   hint = h("p", { id: "message-hint", class: "hint" });
   button = h("button", { type: "submit", class: "primary" }, "Send");
   pending = h("ul", { class: "pending", "aria-label": "Not sent yet", "aria-live": "polite" });
-  rows = new Rows(this.pending, (/** @type {Pending} */ item) => item.mark, (item) => this.#row(item));
+  rows = new Rows(
+    this.pending,
+    (/** @type {Pending} */ item) => item.mark,
+    (item) => this.#row(item),
+  );
   /** What was begun elsewhere waits there. @type {Map<string, string>} */
   drafts = new Map();
   key = "";
@@ -76,9 +83,22 @@ export class Composer extends View {
   #row(item) {
     const { session } = this;
     const why = h("span", { class: "why" });
-    const retry = h("button", { type: "button", onclick: () => void session.outbox.retry(item, session.store.epoch) }, "Retry");
-    const discard = h("button", { type: "button", class: "quiet", onclick: () => session.outbox.discard(item) }, "Discard");
-    const element = h("li", { class: "message unsent" }, h("div", { class: "content", dir: "auto" }, item.content), h("div", { class: "actions" }, why, retry, discard));
+    const retry = h(
+      "button",
+      { type: "button", onclick: () => void session.outbox.retry(item, session.store.epoch) },
+      "Retry",
+    );
+    const discard = h(
+      "button",
+      { type: "button", class: "quiet", onclick: () => session.outbox.discard(item) },
+      "Discard",
+    );
+    const element = h(
+      "li",
+      { class: "message unsent" },
+      h("div", { class: "content", dir: "auto" }, item.content),
+      h("div", { class: "actions" }, why, retry, discard),
+    );
     // What is sent in a moment does not flash up as unsent first.
     element.hidden = item.state === "sending";
     setTimeout(() => (element.hidden = false), PATIENCE_MS);

@@ -16,7 +16,11 @@ const PRESENCE = ["online", "idle", "offline"];
 export class People extends View {
   list = h("ul", { class: "places" });
   heading = h("h2", { id: "people-title" }, "Who is here");
-  rows = new Rows(this.list, (/** @type {Item} */ item) => item.id, (item) => this.#row(item));
+  rows = new Rows(
+    this.list,
+    (/** @type {Item} */ item) => item.id,
+    (item) => this.#row(item),
+  );
 
   /** @override */
   build() {
@@ -54,13 +58,24 @@ export class People extends View {
       showSection("talk");
       void this.session.select({ kind: "direct", id });
     };
-    const button = h("button", { type: "button", class: "place", onclick }, dot, h("span", { class: "who" }, name, about), count);
+    const button = h(
+      "button",
+      { type: "button", class: "place", onclick },
+      dot,
+      h("span", { class: "who" }, name, about),
+      count,
+    );
     return {
       element: h("li", {}, button),
       update: (/** @type {Item} */ { entity, unread, current, isMe }) => {
         const presence = entity?.status ?? "offline";
         text(name, entity?.name ?? id);
-        const parts = [entity && entity.name !== id ? id : "", isMe ? "you" : typeWord(entity?.entity_type), presence, entity?.activity];
+        const parts = [
+          entity && entity.name !== id ? id : "",
+          isMe ? "you" : typeWord(entity?.entity_type),
+          presence,
+          entity?.activity,
+        ];
         text(about, parts.filter(Boolean).join(" · "));
         attribute(dot, "data-presence", presence);
         attribute(button, "title", id);

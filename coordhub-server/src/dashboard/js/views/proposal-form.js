@@ -25,7 +25,10 @@ export class ProposalForm extends View {
       labelled("Open for, in hours", this.hours),
       ticked("A human must vote for it", this.needsHuman),
     ];
-    fill(this, foldedForm("New proposal", "Put to the vote", fields, () => this.#create()));
+    fill(
+      this,
+      foldedForm("New proposal", "Put to the vote", fields, () => this.#create()),
+    );
   }
 
   async #create() {

@@ -27,7 +27,18 @@ export class Proposals extends View {
 
   /** @override */
   build() {
-    fill(this, h("section", { "aria-labelledby": "proposals-title" }, this.heading, new ProposalForm(), this.none, this.open, this.past));
+    fill(
+      this,
+      h(
+        "section",
+        { "aria-labelledby": "proposals-title" },
+        this.heading,
+        new ProposalForm(),
+        this.none,
+        this.open,
+        this.past,
+      ),
+    );
   }
 
   /** @override @param {Session | null} session */
@@ -56,17 +67,39 @@ export class Proposals extends View {
     const tally = h("div", { class: "tally" });
     const rules = h("p", { class: "hint" });
     const votes = h("ul", { class: "votes" });
-    const comment = h("input", { type: "text", "aria-label": `Comment on ${first.title}`, placeholder: "Comment (may be empty)" });
+    const comment = h("input", {
+      type: "text",
+      "aria-label": `Comment on ${first.title}`,
+      placeholder: "Comment (may be empty)",
+    });
     const problem = h("p", { class: "problem", role: "alert" });
     /** @param {string} call @param {object} body */
     const act = (call, body) => void this.#act(`/proposals/${segment(id)}/${call}`, body, problem);
     const buttons = CHOICES.map((vote) => {
       const onclick = () => act("vote", { vote, comment: comment.value || null });
-      return { vote, element: h("button", { type: "button", "aria-label": `Vote ${vote}: ${first.title}`, onclick }, capital(vote)) };
+      return {
+        vote,
+        element: h("button", { type: "button", "aria-label": `Vote ${vote}: ${first.title}`, onclick }, capital(vote)),
+      };
     });
-    const withdraw = h("button", { type: "button", class: "quiet", "aria-label": `Withdraw: ${first.title}`, onclick: () => act("withdraw", {}) }, "Withdraw");
+    const withdraw = h(
+      "button",
+      { type: "button", class: "quiet", "aria-label": `Withdraw: ${first.title}`, onclick: () => act("withdraw", {}) },
+      "Withdraw",
+    );
     const actions = h("div", { class: "actions" }, comment, ...buttons.map(({ element }) => element), withdraw);
-    const element = h("li", { class: "card", "data-proposal": id }, title, facts, description, tally, rules, votes, actions, problem);
+    const element = h(
+      "li",
+      { class: "card", "data-proposal": id },
+      title,
+      facts,
+      description,
+      tally,
+      rules,
+      votes,
+      actions,
+      problem,
+    );
     /** @type {Proposal | null} */
     let shown = null;
     const update = (/** @type {Proposal} */ proposal) => {
@@ -129,9 +162,18 @@ function factsOf({ status, proposed_by, created_at, deadline, decided_at, requir
 /** A bar for each choice, as wide as its share of those who may vote. @param {Proposal} proposal */
 function tallyOf({ tally }) {
   return CHOICES.map((choice) =>
-    h("div", { class: "share", "data-choice": choice },
+    h(
+      "div",
+      { class: "share", "data-choice": choice },
       h("span", {}, `${capital(choice)} ${tally[choice]}`),
-      h("meter", { min: 0, max: Math.max(tally.eligible, 1), value: tally[choice], "aria-label": `${capital(choice)}: ${tally[choice]} of ${tally.eligible}` })));
+      h("meter", {
+        min: 0,
+        max: Math.max(tally.eligible, 1),
+        value: tally[choice],
+        "aria-label": `${capital(choice)}: ${tally[choice]} of ${tally.eligible}`,
+      }),
+    ),
+  );
 }
 
 /** @param {Proposal} proposal @param {boolean} noVote */
@@ -143,5 +185,12 @@ function rulesOf({ tally, quorum, threshold }, noVote) {
 
 /** @param {import("../types.js").Vote} vote */
 function voteOf({ entity_id, vote, comment, at }) {
-  return h("li", {}, h("bdi", {}, entity_id), ` ${vote} `, time(at), comment ? h("span", { class: "content", dir: "auto" }, ` ${comment}`) : null);
+  return h(
+    "li",
+    {},
+    h("bdi", {}, entity_id),
+    ` ${vote} `,
+    time(at),
+    comment ? h("span", { class: "content", dir: "auto" }, ` ${comment}`) : null,
+  );
 }

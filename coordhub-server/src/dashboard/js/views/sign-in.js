@@ -11,8 +11,13 @@ export class SignIn extends View {
   onEnter = async () => {};
 
   field = h("input", {
-    id: "name", type: "text", required: true, maxlength: 128, autocomplete: "nickname",
-    "aria-describedby": "name-id", oninput: () => this.#showId(),
+    id: "name",
+    type: "text",
+    required: true,
+    maxlength: 128,
+    autocomplete: "nickname",
+    "aria-describedby": "name-id",
+    oninput: () => this.#showId(),
   });
   id_ = h("p", { id: "name-id", class: "hint" });
   problem = h("p", { class: "problem", role: "alert" });

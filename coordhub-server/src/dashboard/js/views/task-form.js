@@ -8,7 +8,11 @@ import { View } from "../view.js";
 export class TaskForm extends View {
   title_ = h("input", { type: "text", required: true, maxlength: 512, autocomplete: "off" });
   description = h("textarea", { rows: 3 });
-  priority = h("select", {}, ...["urgent", "high", "normal", "low"].map((word) => h("option", { selected: word === "normal" }, word)));
+  priority = h(
+    "select",
+    {},
+    ...["urgent", "high", "normal", "low"].map((word) => h("option", { selected: word === "normal" }, word)),
+  );
   tags = h("input", { type: "text", autocomplete: "off" });
   needsHuman = h("input", { type: "checkbox" });
   /** Kept until the hub has taken it, so that trying again makes no second task. */
@@ -23,7 +27,10 @@ export class TaskForm extends View {
       labelled("Tags", this.tags, "parted by commas"),
       ticked("Needs a human", this.needsHuman),
     ];
-    fill(this, foldedForm("New task", "Create task", fields, () => this.#create()));
+    fill(
+      this,
+      foldedForm("New task", "Create task", fields, () => this.#create()),
+    );
   }
 
   async #create() {
@@ -36,7 +43,10 @@ export class TaskForm extends View {
         created_by: me,
         priority: this.priority.value,
         requires_human: this.needsHuman.checked,
-        tags: this.tags.value.split(",").map((tag) => tag.trim()).filter(Boolean),
+        tags: this.tags.value
+          .split(",")
+          .map((tag) => tag.trim())
+          .filter(Boolean),
       });
     } catch (error) {
       // The first attempt arrived, and its answer did not.

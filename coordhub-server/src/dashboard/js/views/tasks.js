@@ -23,7 +23,18 @@ export class Tasks extends View {
 
   /** @override */
   build() {
-    fill(this, h("section", { "aria-labelledby": "tasks-title" }, this.heading, new TaskForm(), this.none, this.active, this.past));
+    fill(
+      this,
+      h(
+        "section",
+        { "aria-labelledby": "tasks-title" },
+        this.heading,
+        new TaskForm(),
+        this.none,
+        this.active,
+        this.past,
+      ),
+    );
   }
 
   /** @override @param {Session | null} session */
@@ -76,12 +87,19 @@ export class Tasks extends View {
       attribute(element, "data-needs-human", waitsForHuman(task));
       text(title, task.title);
       attribute(result, "aria-label", `Result of ${task.title}`);
-      actions.querySelectorAll("button").forEach((button) => attribute(button, "aria-label", `${button.textContent}: ${task.title}`));
+      actions
+        .querySelectorAll("button")
+        .forEach((button) => attribute(button, "aria-label", `${button.textContent}: ${task.title}`));
       fill(facts, ...factsOf(task, me));
       text(description, task.description);
       text(outcome, task.result === null || task.result === undefined ? "" : `Result: ${plain(task.result)}`);
-      claim.hidden = task.status !== "open";
+      const hadFocus = document.activeElement === claim;
+      claim.hidden = task.status !== "open" || (task.requires_ai && !task.requires_human);
       [result, complete, release, fail].forEach((part) => (part.hidden = !holds));
+      if (hadFocus && holds) {
+        // The button that was pressed is gone; what comes next is the result.
+        result.focus();
+      }
       reopen.hidden = task.status !== "failed" && task.status !== "cancelled";
       cancel.hidden = isFinished(task);
     };
@@ -117,7 +135,14 @@ function factsOf(task, me) {
     h("span", { class: "badge" }, task.status.replace("_", " ")),
     ...task.tags.map((tag) => h("span", { class: "badge tag" }, h("bdi", {}, tag))),
     task.blocked_by.length ? h("span", {}, "waits for ", h("bdi", {}, task.blocked_by.join(", "))) : null,
-    h("span", {}, task.created_by ? "by " : "", task.created_by ? who(task.created_by) : "", " ", time(task.created_at)),
+    h(
+      "span",
+      {},
+      task.created_by ? "by " : "",
+      task.created_by ? who(task.created_by) : "",
+      " ",
+      time(task.created_at),
+    ),
     task.claimed_by ? h("span", {}, HELD[task.status] ?? "held by ", who(task.claimed_by)) : null,
   ];
 }
