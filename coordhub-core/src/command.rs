@@ -115,23 +115,53 @@ impl Command {
     pub fn weight(&self) -> usize {
         const BASE: usize = 256;
         let text = match self {
-            Self::Send(send) => send.content.len() + send.metadata.as_str().len(),
-            Self::Register(register) => register.metadata.as_str().len(),
-            Self::CreateTask(task) => task.description.len() + task.metadata.as_str().len(),
+            Self::Send(send) => {
+                send.content.len() + send.metadata.as_str().len() + of_option(&send.message_type)
+            }
+            Self::Register(register) => {
+                register.metadata.as_str().len()
+                    + of_option(&register.name)
+                    + of_texts(&register.capabilities)
+            }
+            Self::CreateTask(task) => {
+                task.title.len()
+                    + task.description.len()
+                    + task.metadata.as_str().len()
+                    + of_texts(&task.tags)
+                    + of_texts(&task.capabilities)
+                    + task.depends_on.len() * ID
+            }
             Self::UpdateTask(update) => {
-                update.description.as_ref().map_or(0, String::len)
+                of_option(&update.title)
+                    + of_option(&update.description)
+                    + update.tags.as_deref().map_or(0, of_texts)
                     + update.metadata.as_ref().map_or(0, |m| m.as_str().len())
             }
             Self::CompleteTask(complete) => {
-                complete.result.as_ref().map_or(0, |r| r.as_str().len())
+                complete.result.as_ref().map_or(0, |result| result.as_str().len())
             }
-            Self::FailTask(fail) => fail.reason.as_ref().map_or(0, String::len),
-            Self::CreateProposal(proposal) => proposal.description.len(),
-            Self::CastVote(vote) => vote.comment.as_ref().map_or(0, String::len),
+            Self::FailTask(fail) => of_option(&fail.reason),
+            Self::CreateProposal(proposal) => {
+                proposal.title.len()
+                    + proposal.description.len()
+                    + proposal.electorate.as_ref().map_or(0, |electors| electors.len() * ID)
+            }
+            Self::CastVote(vote) => of_option(&vote.comment),
             _ => 0,
         };
         BASE + text
     }
+}
+
+/// About what an id takes in a list.
+const ID: usize = 160;
+
+fn of_option(text: &Option<String>) -> usize {
+    text.as_ref().map_or(0, String::len)
+}
+
+fn of_texts(texts: &[String]) -> usize {
+    texts.iter().map(|text| text.len() + size_of::<String>()).sum()
 }
 
 /// See [`Command::Register`].

@@ -19,6 +19,10 @@ pub const BATCH_COMMANDS_MAX: usize = 1_024;
 pub const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// How many events one page of a catch-up from the store scans.
 pub const CATCH_UP_PAGE_EVENTS: usize = 512;
+/// How many bytes of encoded events one subscriber holds; one event is always taken.
+pub const CATCH_UP_PAGE_BYTES: usize = 256 * 1024;
+/// How many bytes of messages one answer holds; one message is always taken.
+pub const ANSWER_BYTES: usize = 4 * 1024 * 1024;
 /// How many catch-ups from the store run at the same time.
 pub const CATCH_UPS_MAX: usize = 4;
 /// How many events are passed over in silence before a subscriber is told the position it is at.
@@ -51,6 +55,8 @@ pub struct Limits {
     pub label_chars_max: usize,
     /// How many tasks one task may depend on.
     pub depends_on_max: usize,
+    /// How many entries an electorate may be named by.
+    pub electorate_max: usize,
     /// How many channels a hub may have; posting to one more is refused.
     pub channels_max: usize,
     /// How many bytes of encoded events the shared window holds.
@@ -68,6 +74,7 @@ impl Default for Limits {
             labels_max: 64,
             label_chars_max: 128,
             depends_on_max: 256,
+            electorate_max: 10_000,
             channels_max: 10_000,
             window_bytes_max: 8 * 1024 * 1024,
             rings_bytes_max: 8 * 1024 * 1024,

@@ -1,9 +1,12 @@
 //! Instants as the hub records them: UTC, whole milliseconds.
 //!
 //! Nothing in this crate but [`Clock`](crate::engine::Clock) asks what time it is; time is an
-//! argument everywhere else.
+//! argument everywhere else. Waiting, which decides nothing, goes by `deadline_in`.
 
-use std::fmt;
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -88,6 +91,14 @@ fn digits(place: &mut [u8], mut value: i64) {
         *digit = b'0' + (value % 10) as u8;
         value /= 10;
     }
+}
+
+/// The instant after `timeout`, for waiting only: nothing that is decided depends on it.
+#[expect(clippy::disallowed_methods, reason = "waiting decides nothing")]
+pub(crate) fn deadline_in(timeout: Duration) -> Instant {
+    let now = Instant::now();
+    // A wait that no clock can hold ends after a day, and whoever waits waits again.
+    now.checked_add(timeout).unwrap_or(now + Duration::from_secs(86_400))
 }
 
 impl Serialize for Timestamp {

@@ -1,14 +1,34 @@
 //! The one place where the core meets tokio: blocking work is moved to threads that may block.
 
-use std::sync::LazyLock;
+use std::{path::PathBuf, sync::LazyLock, time::Duration};
 
-use coordhub_core::{HubError, limits::CATCH_UPS_MAX, subscribe::Subscription};
+use coordhub_core::{
+    Hub, HubError, engine::Builder, limits::CATCH_UPS_MAX, store::StoreError,
+    subscribe::Subscription,
+};
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
 use crate::{app::App, http::call::Blocking, wire::Problem};
 
 /// Catch-ups wait here rather than on a blocking thread each.
 static CATCH_UPS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(CATCH_UPS_MAX));
+
+/// How long a hub may take to close.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Opens a hub's file.
+pub async fn open(hub: Builder, db: PathBuf) -> Result<Hub, StoreError> {
+    let opened = spawn_blocking(move || hub.open(db)).await;
+    opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+}
+
+/// Closes a hub. A store that hangs must not keep the process from ending.
+pub async fn close(hub: Hub) {
+    let closed = spawn_blocking(move || hub.close());
+    if tokio::time::timeout(CLOSE_TIMEOUT, closed).await.is_err() {
+        tracing::warn!("the store did not close in time; what was acknowledged is on disk");
+    }
+}
 
 /// Reads that may block.
 pub async fn blocking(app: &App, read: Blocking) -> Result<Vec<u8>, Problem> {
@@ -19,7 +39,6 @@ pub async fn blocking(app: &App, read: Blocking) -> Result<Vec<u8>, Problem> {
 /// Has a subscription read its next page from the store.
 pub async fn catch_up(mut subscription: Subscription) -> Result<Subscription, HubError> {
     let _permit = CATCH_UPS.acquire().await.map_err(|_| HubError::Closed)?;
-    spawn_blocking(move || subscription.catch_up().map(|()| subscription))
-        .await
-        .unwrap_or(Err(HubError::Internal))
+    let caught_up = spawn_blocking(move || subscription.catch_up().map(|()| subscription)).await;
+    Ok(caught_up.map_err(|_| HubError::Internal)??)
 }

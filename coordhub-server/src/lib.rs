@@ -5,7 +5,7 @@
 //! [`wire`], decided by `coordhub-core`, and answered by [`wire::reply`].
 //!
 //! [`router`] gives the whole face as an [`axum::Router`], to mount in a program of your own;
-//! [`serve`] is the service that the `coordhub` command runs.
+//! [`start`] gives the service that the `coordhub` command runs.
 
 pub mod config;
 pub mod net;

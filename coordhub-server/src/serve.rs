@@ -57,8 +57,7 @@ pub async fn start(config: Config, drain: Drain) -> Result<Running, ServeError> 
     let (limits, db) = (config.limits.clone(), config.db.clone());
     // Before the file: an address in use should not cost a look at a large file.
     let listeners = Listeners::bind(&config.bind).await?;
-    let opened = tokio::task::spawn_blocking(move || Hub::builder().limits(limits).open(db)).await;
-    let hub = opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+    let hub = bridge::open(Hub::builder().limits(limits), db).await?;
     let app = App::new(hub, config, drain.clone());
     Ok(Running { app, listeners, drain })
 }
@@ -81,11 +80,7 @@ impl Running {
         let limits = app.config().connections;
         let drained = crate::net::serve(listeners, Face::new(app.clone()), limits, drain).await;
         watching.abort();
-        let closed = tokio::task::spawn_blocking(move || app.hub().close());
-        // A store that hangs must not keep the process from ending.
-        if tokio::time::timeout(Duration::from_secs(1), closed).await.is_err() {
-            tracing::warn!("the store did not close in time; what was acknowledged is on disk");
-        }
+        bridge::close(app.hub().clone()).await;
         drained
     }
 }
@@ -94,20 +89,20 @@ impl Running {
 async fn close_sockets(app: App) {
     let drain = app.drain().clone();
     tokio::select! {
-        () = close_sockets_of_removed(app.clone()) => {}
+        () = close_sockets_of_removed(&app) => {}
         () = drain.wait() => {}
     }
     app.sockets().close_all(Closing::Stopping);
 }
 
-/// Closes the sockets of entities as they are removed, whoever removed them.
-async fn close_sockets_of_removed(app: App) {
-    let filter = Filter {
+/// Closes the sockets of entities as they are removed, whoever removed them. Ends with the hub.
+async fn close_sockets_of_removed(app: &App) {
+    let removals = Filter {
         reader: None,
         channels: Channels::Named(Default::default()),
         show: Show::Log { kinds: Some(["entity_removed".to_owned()].into()) },
     };
-    let mut subscription = app.hub().subscribe(filter, Start::Live);
+    let mut subscription = app.hub().subscribe(removals.clone(), Start::Live);
     loop {
         match subscription.next().await {
             Next::Item(Item::Shown(entry, _)) => {
@@ -116,10 +111,17 @@ async fn close_sockets_of_removed(app: App) {
                 }
             }
             Next::Item(_) => {}
-            Next::Behind => match bridge::catch_up(subscription).await {
-                Ok(caught_up) => subscription = caught_up,
-                Err(_) => return,
-            },
+            Next::Behind => {
+                let position = subscription.position();
+                subscription = match bridge::catch_up(subscription).await {
+                    Ok(caught_up) => caught_up,
+                    Err(why) => {
+                        tracing::warn!(%why, "removals cannot be read now; they will be");
+                        tokio::time::sleep(Duration::from_secs(1)).await;
+                        app.hub().subscribe(removals.clone(), Start::After(position))
+                    }
+                };
+            }
             Next::Idle => return,
         }
     }

@@ -1,5 +1,7 @@
 //! Connections: slow ones are ended, others go on, and a stopping hub lets its callers finish.
 
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use coordhub_harness::{Hub, Request, WAIT_MAX};
@@ -88,4 +90,38 @@ async fn a_stopping_hub_answers_who_waits_and_ends_with_0() {
     assert!(idle.is_closed().await);
     let answered = tokio::time::timeout(Duration::from_secs(1), waiting).await;
     assert_eq!(answered.expect("answered before the end").unwrap().ok()["events"], json!([]));
+}
+
+/// A terminal that was closed, a pipe whose reader is gone: the log has nowhere to go, the hub goes on and can be stopped.
+#[test]
+fn a_hub_whose_log_nobody_reads_works_and_stops() {
+    let home = tempfile::tempdir().unwrap();
+    let mut hub = Command::new(coordhub_harness::hub::binary())
+        .args(["serve", "--bind", "127.0.0.1:0", "--log-level", "debug"])
+        .current_dir(home.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(hub.stderr.take().unwrap());
+    let mut line = String::new();
+    log.read_line(&mut line).unwrap();
+    drop(log);
+    let address = line.trim().strip_prefix("listening on http://").unwrap().to_owned();
+    let mut stream = std::net::TcpStream::connect(&address).unwrap();
+    stream
+        .write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let pid = hub.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    let (ended, wait) = std::sync::mpsc::channel();
+    std::thread::spawn(move || ended.send(hub.wait().unwrap().code()));
+    let status = wait.recv_timeout(WAIT_MAX);
+    if status.is_err() {
+        assert!(Command::new("kill").args(["-KILL", &pid]).status().unwrap().success());
+    }
+    assert_eq!(status, Ok(Some(0)), "it stops when told to");
 }

@@ -348,6 +348,7 @@ async fn who_is_calling() {
 async fn what_is_not_honoured_yet_is_refused() {
     let hub = Hub::new();
     hub.register("ai", "ai_agent").await;
+    let task = hub.task("t").await;
     let send =
         |field: &str, value: Value| json!({ "from_entity": "ai", "content": "c", field: value });
     for (path, body, field) in [
@@ -356,23 +357,23 @@ async fn what_is_not_honoured_yet_is_refused() {
         ("/messages/send", send("task", json!({ "title": "t" })), "task"),
         ("/tasks/create", json!({ "title": "t", "max_attempts": 3 }), "max_attempts"),
         ("/tasks/create", json!({ "title": "t", "retry_delay_seconds": 3 }), "retry_delay_seconds"),
-        ("/tasks/create?not_before=2030-01-01T00:00:00Z", json!({ "title": "t" }), "not_before"),
+        ("/tasks/create?not_before=2030-01-01", json!({ "title": "t" }), "not_before"),
         (
             "/tasks/create",
             json!({ "title": "t", "on_blocker_failed": "cancel" }),
             "on_blocker_failed",
         ),
-        ("/tasks/t1/claim?lease_seconds=60", json!({ "entity_id": "ai" }), "lease_seconds"),
-        ("/tasks/t1/update", json!({ "entity_id": "ai", "note": "n" }), "note"),
+        ("/tasks/T/claim?lease_seconds=60", json!({ "entity_id": "ai" }), "lease_seconds"),
+        ("/tasks/T/update", json!({ "entity_id": "ai", "note": "n" }), "note"),
     ] {
-        hub.post(path, body).await.wrong_field(field);
+        hub.post(&path.replace('T', &task), body).await.wrong_field(field);
     }
     hub.post_ok("/messages/send", send("ack_required", json!(false))).await;
     let keyed = |path: &str| Request::post(path).header("Idempotency-Key", "k1");
     hub.send(keyed("/tasks/create").json(&json!({ "title": "t" })))
         .await
         .wrong_field("Idempotency-Key");
-    assert_eq!(hub.get_ok("/tasks/list").await["count"], 0);
+    assert_eq!(hub.get_ok("/tasks/list").await["count"], 1);
     hub.send(keyed("/entities/ai/heartbeat")).await.ok();
 }
 
@@ -392,6 +393,9 @@ async fn refusals_come_in_one_order() {
         ("/tasks/none/cancel", json!({}), 404),
         ("/proposals/none/withdraw", json!({}), 404),
         ("/proposals/none/vote", json!({ "vote": "for" }), 404),
+        ("/proposals/none/vote", json!({ "vote": "perhaps" }), 404),
+        ("/tasks/none/update", json!({ "priority": "soon" }), 404),
+        ("/tasks/none/claim", json!({ "lease_seconds": 60 }), 404),
         // A wrong field before not allowed, not allowed before a conflict.
         ("/tasks/t1/update", json!({ "entity_id": "other", "title": "" }), 422),
         ("/tasks/create", json!({ "title": "t", "task_id": "t1", "depends_on": ["none"] }), 422),

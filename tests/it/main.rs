@@ -36,3 +36,5 @@ mod durability;
 mod full_disk;
 // Every documented command, run as documented.
 mod docs;
+// Rules of the repository itself: layers, sizes, lints.
+mod tidy;

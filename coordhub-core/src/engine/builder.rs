@@ -9,16 +9,16 @@ use std::{
     thread,
 };
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 
 use super::{
-    Clock, Closer, Hub, HubClock, Presences, Shared, SystemClock, hour::HourCount,
-    permits::Permits, queue::Queue, writer::Writer,
+    Clock, Closer, Hub, HubClock, Presences, Shared, SystemClock, hour::HourCount, queue::Queue,
+    writer::Writer,
 };
 use crate::{
-    limits::{CATCH_UPS_MAX, Limits},
+    limits::Limits,
     store::{SqliteStore, Store, StoreError},
-    subscribe::{Entry, Rings, Signal, Window},
+    subscribe::Published,
 };
 
 /// The settings of a hub.
@@ -33,9 +33,6 @@ impl std::fmt::Debug for Builder {
         f.debug_struct("Builder").field("limits", &self.limits).finish_non_exhaustive()
     }
 }
-
-/// How many of the newest events the window is filled with at the start.
-const WARM_EVENTS: usize = 2_000;
 
 impl Builder {
     /// Other limits than the default ones.
@@ -70,7 +67,6 @@ impl Builder {
         let history = store.history();
         let clock: Box<dyn Clock> = self.clock.unwrap_or_else(|| Box::new(SystemClock::default()));
         let clock = HubClock::new(clock, loaded.state.now());
-        let head = loaded.state.head();
 
         let presence = Presences::default();
         for (_, entity) in loaded.state.entities() {
@@ -85,31 +81,14 @@ impl Builder {
         let hour_ago = clock.now().plus_millis(-60 * 60 * 1_000);
         hour.add(clock.now(), history.count_messages_since(hour_ago)?);
 
-        let warm = history.newest_events(WARM_EVENTS, self.limits.window_bytes_max)?;
-        let floor = warm.first().map_or(head, |stamped| stamped.seq - 1);
-        let (window, rings) = (
-            Window::new(self.limits.window_bytes_max, head),
-            Rings::new(self.limits.rings_bytes_max, floor),
-        );
-        let warm: Vec<_> = warm.into_iter().map(|stamped| Arc::new(Entry::new(stamped))).collect();
-        window.extend(&warm);
-        rings.extend(&warm);
-
+        let published = Published::new(loaded.state.clone(), loaded.epoch, history)?;
         let shared = Arc::new(Shared {
-            durable: RwLock::new(loaded.state.clone()),
-            window,
-            rings,
-            signal: Signal::default(),
-            oldest_seq: history.oldest_seq()?,
-            history,
-            epoch: loaded.epoch,
-            catch_ups: Permits::new(CATCH_UPS_MAX),
+            published: Arc::new(published),
             queue: Queue::default(),
             presence,
             clock,
             hour,
             degraded: AtomicBool::new(false),
-            closed: AtomicBool::new(false),
             commits: AtomicU64::new(0),
         });
         let writer = Writer::new(shared.clone(), Box::new(store), loaded.state);

@@ -42,14 +42,6 @@ impl Clock for SystemClock {
     }
 }
 
-/// The instant after `timeout`, for waiting only: nothing that is decided depends on it.
-#[expect(clippy::disallowed_methods, reason = "this is the one clock at the edge")]
-pub(crate) fn deadline_in(timeout: Duration) -> Instant {
-    let now = Instant::now();
-    // A wait that no clock can hold ends after a day, and whoever waits waits again.
-    now.checked_add(timeout).unwrap_or(now + Duration::from_secs(86_400))
-}
-
 /// A jump forward by more than this is believed only when the wall clock has agreed with itself for
 /// [`AGREEMENT`].
 const BELIEVED_JUMP_MILLIS: i64 = 60 * 60 * 1_000;
@@ -69,8 +61,8 @@ struct Inner {
     /// Hub time when `monotonic` was read.
     hub: Timestamp,
     monotonic: Duration,
-    /// Since when the wall clock has been too far ahead to be believed.
-    doubted_since: Option<Duration>,
+    /// Since when the wall clock has been too far ahead to be believed, and by how much.
+    doubted: Option<(Duration, i64)>,
     /// Whether the wall clock is behind, and that has been logged.
     is_behind: bool,
 }
@@ -87,7 +79,7 @@ impl HubClock {
         let inner = Inner {
             hub: recorded.max(clock.wall()),
             monotonic: clock.monotonic(),
-            doubted_since: None,
+            doubted: None,
             is_behind: false,
         };
         Self { clock, inner: Mutex::new(inner) }
@@ -101,7 +93,7 @@ impl HubClock {
         let advanced = inner.hub.plus_millis(i64::try_from(elapsed).unwrap_or(i64::MAX));
         let ahead = wall.millis() - advanced.millis();
         inner.note(ahead, monotonic);
-        if ahead > 0 && inner.doubted_since.is_none() {
+        if ahead > 0 && inner.doubted.is_none() {
             inner.hub = wall;
             inner.monotonic = monotonic;
         } else if elapsed >= 1 {
@@ -117,20 +109,23 @@ impl Inner {
     /// Judges how far the wall clock is ahead of hub time, and says once what it made of it.
     fn note(&mut self, ahead: i64, monotonic: Duration) {
         if ahead <= BELIEVED_JUMP_MILLIS {
-            self.doubted_since = None;
+            self.doubted = None;
         } else {
-            let since = *self.doubted_since.get_or_insert_with(|| {
-                tracing::warn!(
-                    ahead_ms = ahead,
-                    "the wall clock jumped far ahead; not believed yet"
-                );
-                monotonic
-            });
-            if monotonic.saturating_sub(since) >= AGREEMENT {
-                self.doubted_since = None;
-            }
+            // A clock that goes on jumping does not agree with itself.
+            let same = |doubted: i64| (ahead - doubted).abs() <= JUMP_MILLIS;
+            self.doubted = match self.doubted.filter(|(_, doubted)| same(*doubted)) {
+                Some((since, _)) if monotonic.saturating_sub(since) >= AGREEMENT => None,
+                Some(still) => Some(still),
+                None => {
+                    tracing::warn!(
+                        ahead_ms = ahead,
+                        "the wall clock is far ahead; not believed yet"
+                    );
+                    Some((monotonic, ahead))
+                }
+            };
         }
-        if ahead > JUMP_MILLIS && self.doubted_since.is_none() {
+        if ahead > JUMP_MILLIS && self.doubted.is_none() {
             tracing::warn!(ahead_ms = ahead, "the wall clock jumped ahead; hub time follows");
         }
         let behind = ahead < -JUMP_MILLIS;
@@ -218,6 +213,20 @@ mod tests {
         assert_eq!(clock.now().millis(), 399_000);
         hands.pass(1_000);
         assert_eq!(clock.now().millis(), 400_000 + BELIEVED_JUMP_MILLIS * 2);
+    }
+
+    #[test]
+    fn a_clock_that_goes_on_jumping_is_not_believed() {
+        let (hands, clock) = clock(100_000, 0);
+        hands.jump(BELIEVED_JUMP_MILLIS * 2);
+        clock.now();
+        hands.pass(299_000);
+        hands.jump(BELIEVED_JUMP_MILLIS * 48);
+        clock.now();
+        hands.pass(1_000);
+        assert_eq!(clock.now().millis(), 400_000);
+        hands.pass(299_000);
+        assert_eq!(clock.now().millis(), 699_000 + BELIEVED_JUMP_MILLIS * 50);
     }
 
     #[test]

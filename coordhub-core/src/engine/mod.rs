@@ -10,7 +10,6 @@ mod prefetch;
 mod hour;
 mod reply;
 mod query;
-mod permits;
 
 use std::{
     sync::{
@@ -20,11 +19,10 @@ use std::{
     thread::JoinHandle,
 };
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use ulid::Ulid;
 
 pub use builder::Builder;
-pub(crate) use clock::deadline_in;
 pub use clock::{Clock, HubClock, SystemClock};
 pub use presence::{Connection, Presences};
 pub use query::{
@@ -36,14 +34,13 @@ pub use ticket::Ticket;
 
 use crate::{
     command::{Caller, Command, Envelope},
-    hub::{SoftFacts, State, policy::Reader},
+    hub::{Rejection, SoftFacts, State},
     ids::{EntityId, Seq},
-    store::{History, StoreError},
-    subscribe::{Filter, Rings, Signal, Start, Subscription, Window},
+    store::StoreError,
+    subscribe::{Filter, Published, Start, Subscription},
     time::Timestamp,
 };
 use hour::HourCount;
-use permits::Permits;
 use queue::{Job, Queue};
 
 /// A hub in this process. Clones are handles to the same hub; it closes with [`close`](Self::close),
@@ -73,39 +70,20 @@ pub struct Hub {
     _closer: Arc<Closer>,
 }
 
-/// What handles, subscriptions and the writer share.
-pub(crate) struct Shared {
-    pub(crate) durable: RwLock<State>,
-    pub(crate) window: Window,
-    pub(crate) rings: Rings,
-    pub(crate) signal: Signal,
-    pub(crate) history: Arc<dyn History>,
-    pub(crate) epoch: String,
-    pub(crate) oldest_seq: Seq,
-    pub(crate) catch_ups: Permits,
+/// What handles and the writer share.
+struct Shared {
+    published: Arc<Published>,
     queue: Queue,
     presence: Presences,
     clock: HubClock,
     hour: HourCount,
     degraded: AtomicBool,
-    closed: AtomicBool,
     commits: AtomicU64,
 }
 
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Hub").field("epoch", &self.epoch).finish_non_exhaustive()
-    }
-}
-
-impl Shared {
-    /// A reader as it stands now.
-    pub(crate) fn reader(&self, id: Option<EntityId>) -> Reader {
-        Reader::new(&self.durable.read(), id)
-    }
-
-    pub(crate) fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Acquire)
+        f.debug_struct("Hub").field("epoch", &self.published.epoch).finish_non_exhaustive()
     }
 }
 
@@ -152,10 +130,17 @@ impl Hub {
     /// Hands a command to the writer. The ticket is answered after the commit that decided it was
     /// synced. A caller may have many under way; they are decided in the order of these calls.
     pub fn submit(&self, caller: Caller, command: Command) -> Result<Ticket, HubError> {
+        if matches!(command, Command::Tick) {
+            let detail = "the hub decides by itself what is due";
+            return Err(Rejection::NotAllowed(detail.to_owned()).into());
+        }
         if let Some(id) = &caller.id {
             self.touch(id);
         }
-        let envelope = Envelope { caller, fresh: Ulid::generate(), command };
+        // Its time is the hub's, like every other.
+        let millis = u64::try_from(self.now().millis()).unwrap_or(0);
+        let fresh = Ulid::from_parts(millis, Ulid::generate().random());
+        let envelope = Envelope { caller, fresh, command };
         let (job, ticket) = Job::new(envelope);
         self.shared.queue.push(job)?;
         Ok(ticket)
@@ -192,7 +177,7 @@ impl Hub {
 
     /// Everything from `start` on that passes the filter.
     pub fn subscribe(&self, filter: Filter, start: Start) -> Subscription {
-        Subscription::new(self.shared.clone(), filter, start)
+        Subscription::new(self.shared.published.clone(), filter, start)
     }
 
     // Getters.
@@ -204,17 +189,17 @@ impl Hub {
 
     /// Names this history of the hub.
     pub fn epoch(&self) -> &str {
-        &self.shared.epoch
+        &self.shared.published.epoch
     }
 
     /// The `seq` of the newest event that everyone may know of.
     pub fn head_seq(&self) -> Seq {
-        self.shared.window.head()
+        self.shared.published.window.head()
     }
 
     /// The `seq` of the oldest event that was kept.
     pub fn oldest_seq(&self) -> Seq {
-        self.shared.oldest_seq
+        self.shared.published.oldest_seq
     }
 
     /// Whether the store refuses writes. Reads go on.
@@ -244,7 +229,7 @@ impl Hub {
 
     /// Looks at the state as of the last commit. Keep it short: the writer waits meanwhile.
     pub fn with_state<T>(&self, look: impl FnOnce(&State) -> T) -> T {
-        look(&self.shared.durable.read())
+        look(&self.shared.published.durable.read())
     }
 
     // Ending it.

@@ -24,6 +24,8 @@ pub(super) fn prefetch<'a>(
                 known.messages.insert(id.clone(), store.message(id)?);
             }
         }
+        // Too many are refused before any is looked at.
+        Command::CreateTask(create) if create.depends_on.len() > state.limits().depends_on_max => {}
         Command::CreateTask(create) => {
             for id in create.task_id.iter().chain(&create.depends_on) {
                 fetch_task(state, store, &mut known, id)?;

@@ -20,7 +20,7 @@ use crate::{
 /// For how long after a call an entity counts as online.
 const ONLINE_MILLIS: i64 = 90_000;
 /// For how long after a call an entity counts as idle.
-const IDLE_MILLIS: i64 = 180_000;
+pub(in crate::engine) const IDLE_MILLIS: i64 = 180_000;
 
 /// What is known of everybody's presence.
 #[derive(Debug, Default)]
@@ -142,10 +142,11 @@ impl Presences {
             let mut cells = self.cells.write();
             let cell = cells.entry(id.clone()).or_insert_with(|| Arc::new(Cell::new(NO_TYPE, now)));
             cell.sockets.fetch_add(1, Relaxed);
+            cell.see(now);
+            // Under the lock: an entity that is removed meanwhile must be counted out after this.
+            self.counts.count(cell, Status::Online);
             cell.clone()
         };
-        cell.see(now);
-        self.counts.count(&cell, Status::Online);
         self.counts.sockets.fetch_add(1, Relaxed);
         Connection { cell, counts: self.counts.clone() }
     }

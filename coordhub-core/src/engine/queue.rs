@@ -1,6 +1,6 @@
 //! What waits for the writer: bounded in number and in bytes.
 
-use std::{collections::VecDeque, time::Instant};
+use std::{collections::VecDeque, mem, time::Instant};
 
 use parking_lot::{Condvar, Mutex};
 
@@ -93,6 +93,12 @@ impl Queue {
             batch.push(job);
         }
         Drained::Open
+    }
+
+    /// Drops what waits: whoever asked is told that something went wrong.
+    pub(crate) fn clear(&self) {
+        let dropped = mem::take(&mut self.inner.lock().jobs);
+        drop(dropped);
     }
 
     /// Takes no more jobs in. Those that wait are still drained.

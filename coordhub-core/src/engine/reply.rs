@@ -27,6 +27,8 @@ pub enum Outcome {
     Done,
     /// The entity as it is now.
     Entity(Arc<Entity>),
+    /// Where the read cursor stands.
+    CursorAt(Seq),
     /// The message, and who was there to see it.
     Message(Sent),
     /// The task as it is now.

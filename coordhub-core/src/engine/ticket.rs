@@ -80,11 +80,10 @@ impl Answerer {
             inner.answer = Some(answer);
             inner.waker.take()
         };
-        match waker {
-            Some(waker) => waker.wake(),
-            None => {
-                slot.answered.notify_one();
-            }
+        // A ticket may have been polled before a thread waits for it.
+        slot.answered.notify_one();
+        if let Some(waker) = waker {
+            waker.wake();
         }
     }
 }

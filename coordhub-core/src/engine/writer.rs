@@ -12,7 +12,7 @@ use bytes::Bytes;
 use ulid::Ulid;
 
 use super::{
-    HubError, Outcome, Reply, Sent, Shared, deadline_in,
+    HubError, Outcome, Reply, Sent, Shared,
     prefetch::prefetch,
     queue::{Drained, Job},
     ticket::Answerer,
@@ -24,7 +24,7 @@ use crate::{
     ids::EntityId,
     store::{Batch, CommitError, Store},
     subscribe::Entry,
-    time::Timestamp,
+    time::{Timestamp, deadline_in},
 };
 
 /// How often the writer looks up from an empty queue: to sweep presence, and to try a store that
@@ -40,6 +40,8 @@ pub(super) struct Writer {
     ahead: State,
     swept_at: Timestamp,
     saved_at: Timestamp,
+    /// Until when what is due is not tried again, after a commit that failed.
+    rests_until: Option<Timestamp>,
 }
 
 /// A batch between deciding and answering.
@@ -52,45 +54,55 @@ struct Decided {
 impl Writer {
     pub(super) fn new(shared: Arc<Shared>, store: Box<dyn Store>, ahead: State) -> Self {
         let now = shared.clock.now();
-        Self { shared, store, ahead, swept_at: now, saved_at: now }
+        Self { shared, store, ahead, swept_at: now, saved_at: now, rests_until: None }
     }
 
     /// Runs until the queue is closed and empty.
     pub(super) fn run(mut self) {
+        let _closes = ClosesWhenDropped(self.shared.clone());
         let mut jobs = Vec::new();
         loop {
             let drained = self.shared.queue.drain(&mut jobs, deadline_in(self.patience()));
-            let now = self.shared.clock.now();
-            self.batch(&mut jobs, now);
-            self.housekeeping(now);
+            self.turn(mem::take(&mut jobs));
             if drained == Drained::Closed {
                 break;
             }
         }
         self.save_presence();
-        self.shared.closed.store(true, Ordering::Release);
-        self.shared.signal.ring();
+    }
+
+    /// One batch, and what is done now and then. A panic is a fault of the hub's own: it costs the
+    /// batch its answers, never the hub its writer. How far it came nobody knows, as after a failed
+    /// sync, and the way out is the same.
+    fn turn(&mut self, jobs: Vec<Job>) {
+        let ended = catch_unwind(AssertUnwindSafe(|| {
+            let now = self.shared.clock.now();
+            self.batch(jobs, now);
+            self.housekeeping(now);
+        }));
+        if ended.is_err() {
+            tracing::error!(
+                "the writer panicked; its commands were answered with an internal error"
+            );
+            self.recover();
+        }
     }
 
     /// How long to wait for a command: until something is due, or a look round is.
     fn patience(&self) -> Duration {
-        let Some(due) = self.ahead.next_deadline() else { return IDLE };
+        let due = self.ahead.next_deadline().filter(|_| self.rests_until.is_none());
+        let Some(due) = due else { return IDLE };
         let millis = due.millis() - self.shared.clock.now().millis();
         Duration::from_millis(u64::try_from(millis).unwrap_or(0)).min(IDLE)
     }
 
-    /// One batch. A panic in it is a fault of the hub's own: it costs this batch its answers and the
-    /// state its decisions, never the hub its writer.
-    fn batch(&mut self, jobs: &mut Vec<Job>, now: Timestamp) {
+    fn batch(&mut self, jobs: Vec<Job>, now: Timestamp) {
+        // What is due waits a moment after a commit that failed; a disk that stays full must not have
+        // the same decision tried without pause.
+        self.rests_until = self.rests_until.filter(|until| now < *until);
         let is_due = self.ahead.next_deadline().is_some_and(|due| due <= now);
-        if jobs.is_empty() && !is_due {
-            return;
-        }
-        let taken = mem::take(jobs);
-        let ended = catch_unwind(AssertUnwindSafe(|| self.decide_and_commit(taken, now)));
-        if ended.is_err() {
-            tracing::error!("a batch panicked; its commands were answered with an internal error");
-            self.step_back();
+        if !jobs.is_empty() || (is_due && self.rests_until.is_none()) {
+            self.decide_and_commit(jobs, now);
         }
     }
 
@@ -175,6 +187,7 @@ impl Writer {
     fn outcome(&self, answer: Answer, first: Option<&Stamped>) -> Option<Outcome> {
         Some(match answer {
             Answer::Done => Outcome::Done,
+            Answer::CursorAt(seq) => Outcome::CursorAt(seq),
             Answer::Entity(id) => Outcome::Entity(self.ahead.entity(&id)?.clone()),
             Answer::Message(recipients) => match &first?.event {
                 Event::MessageSent(message) => Outcome::Message(Sent {
@@ -198,8 +211,9 @@ impl Writer {
         let now = self.ahead.now();
         let mut messages = 0;
         {
-            let mut durable = self.shared.durable.write();
-            for stamped in &decided.events {
+            let mut durable = self.shared.published.durable.write();
+            let known = durable.head();
+            for stamped in decided.events.iter().filter(|stamped| stamped.seq > known) {
                 durable.evolve(stamped);
                 match &stamped.event {
                     Event::MessageSent(_) => messages += 1,
@@ -217,10 +231,11 @@ impl Writer {
         if messages > 0 {
             self.shared.hour.add(now, messages);
         }
-        let entries: Vec<Arc<Entry>> =
-            decided.events.into_iter().map(|stamped| Arc::new(Entry::new(stamped))).collect();
-        self.shared.rings.extend(&entries);
-        self.shared.window.extend(&entries);
+        let shown = self.shared.published.window.head();
+        let fresh = decided.events.into_iter().filter(|stamped| stamped.seq > shown);
+        let entries: Vec<Arc<Entry>> = fresh.map(|stamped| Arc::new(Entry::new(stamped))).collect();
+        self.shared.published.rings.extend(&entries);
+        self.shared.published.window.extend(&entries);
         self.shared.commits.fetch_add(1, Ordering::Relaxed);
         self.shared.degraded.store(false, Ordering::Release);
         let mut answers = decided.answers;
@@ -228,7 +243,7 @@ impl Writer {
         // From here on whoever looks sees it. The bell only wakes those who wait, and there may be
         // thousands: the caller, who may have more to say, is not made to stand behind them.
         give(answers);
-        self.shared.signal.ring();
+        self.shared.published.signal.ring();
     }
 
     /// The store refused a batch for what is in it: each command alone, so that the culprit alone
@@ -270,7 +285,8 @@ impl Writer {
 
     /// Forgets what was decided and not committed.
     fn step_back(&mut self) {
-        self.ahead = self.shared.durable.read().clone();
+        self.rests_until = Some(self.shared.clock.now().plus_millis(IDLE.as_millis() as i64));
+        self.ahead = self.shared.published.durable.read().clone();
     }
 
     fn degrade(&self, why: &str) {
@@ -308,17 +324,19 @@ impl Writer {
         self.store.reopen()?;
         let limits = self.ahead.limits().clone();
         let loaded = self.store.load(&limits)?;
-        let known = self.shared.window.head();
+        // A panic may have come between the two.
+        let (durable, shown) =
+            (self.shared.published.durable.read().head(), self.shared.published.window.head());
         let mut found = Vec::new();
-        let mut position = known;
+        let mut position = durable.min(shown);
         while position < loaded.state.head() {
-            let page = self.shared.history.events(position, 512)?;
+            let page = self.shared.published.history.events(position, 512)?;
             let Some(last) = page.last() else { break };
             position = last.seq;
             found.extend(page);
         }
         self.step_back();
-        for stamped in &found {
+        for stamped in found.iter().filter(|stamped| stamped.seq > durable) {
             self.ahead.evolve(stamped);
         }
         self.publish(Decided { events: found, answers: Vec::new() });
@@ -332,9 +350,15 @@ impl Writer {
         }
         self.swept_at = now;
         self.shared.presence.sweep(now);
-        if self.shared.degraded.load(Ordering::Acquire) && self.store.probe().is_ok() {
-            tracing::info!("the store takes writes again");
-            self.shared.degraded.store(false, Ordering::Release);
+        if self.shared.degraded.load(Ordering::Acquire) {
+            match self.store.probe() {
+                Ok(()) => {
+                    tracing::info!("the store takes writes again");
+                    self.shared.degraded.store(false, Ordering::Release);
+                }
+                Err(CommitError::Unknown(_)) => self.recover(),
+                Err(_) => {}
+            }
         }
         if now.millis() - self.saved_at.millis() >= SAVE_PRESENCE_MILLIS {
             self.saved_at = now;
@@ -347,10 +371,23 @@ impl Writer {
         if seen.is_empty() {
             return;
         }
-        if let Err(why) = self.store.save_presence(&seen) {
-            tracing::warn!(%why, "presence was not saved; it will be tried again");
-            self.shared.presence.mark_unsaved(&seen);
+        let Err(why) = self.store.save_presence(&seen) else { return };
+        tracing::warn!(%why, "presence was not saved; it will be tried again");
+        self.shared.presence.mark_unsaved(&seen);
+        if matches!(why, CommitError::Unknown(_)) {
+            self.recover();
         }
+    }
+}
+
+/// However the writer ends, nobody waits for it in vain.
+struct ClosesWhenDropped(Arc<Shared>);
+
+impl Drop for ClosesWhenDropped {
+    fn drop(&mut self) {
+        self.0.queue.close();
+        self.0.queue.clear();
+        self.0.published.close();
     }
 }
 

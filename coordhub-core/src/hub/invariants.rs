@@ -5,7 +5,7 @@ use crate::model::{ProposalStatus, TaskStatus};
 
 /// Names the first invariant that does not hold.
 pub fn check(state: &State) -> Result<(), String> {
-    for task in state.tasks_after(0) {
+    for task in state.tasks() {
         let id = &task.task_id;
         let held = task.status == TaskStatus::InProgress;
         ensure(!task.status.is_finished(), || format!("{id} is finished and in the order"))?;

@@ -158,10 +158,10 @@ impl Desk<'_> {
             return Err(Rejection::NotAllowed(detail.to_owned()));
         }
         if up_to <= stands_at {
-            return Ok(Decision::nothing(Answer::Done));
+            return Ok(Decision::nothing(Answer::CursorAt(stands_at)));
         }
         let event = ReadCursorMoved { entity_id: id.clone(), channel, direct, up_to };
-        Ok(Decision::new(Event::ReadCursorMoved(event), Answer::Done))
+        Ok(Decision::new(Event::ReadCursorMoved(event), Answer::CursorAt(up_to)))
     }
 }
 

@@ -8,6 +8,7 @@ mod rejection;
 pub mod policy;
 mod prefetched;
 mod state;
+mod evolve;
 mod entities;
 mod messages;
 mod tasks;
@@ -25,7 +26,7 @@ use std::sync::Arc;
 use crate::{
     command::{Command, Envelope},
     event::Event,
-    ids::{EntityId, ProposalId, TaskId},
+    ids::{EntityId, ProposalId, Seq, TaskId},
     model::{Proposal, Recipients, Task},
     time::Timestamp,
 };
@@ -57,6 +58,8 @@ pub enum Answer {
     Done,
     /// The entity, as it is now.
     Entity(EntityId),
+    /// Where the read cursor stands.
+    CursorAt(Seq),
     /// The message in the first event, and who was there to see it.
     Message(Recipients),
     /// The task, as it is now.
@@ -144,7 +147,7 @@ impl<'a> Desk<'a> {
         Ok(())
     }
 
-    /// A title or name: not blank, not too long, one line.
+    /// A title or name: not blank, not too long.
     fn check_title(&self, field: &'static str, text: &str) -> Result<(), Rejection> {
         let chars_max = self.state.limits().title_chars_max;
         if text.trim().is_empty() {

@@ -90,11 +90,18 @@ impl<'a> Desk<'a> {
             };
             return Ok(self.registered(|kind| kind.is_ai() || kind == EntityType::Human, about));
         };
+        let most = self.state.limits().electorate_max;
+        if named.len() > most {
+            let detail =
+                format!("electorate has {} entries; at most {most} are taken", named.len());
+            return Err(Rejection::invalid("electorate", detail));
+        }
         let mut electorate = BTreeSet::new();
+        let mut types = BTreeSet::new();
         for elector in named {
             match elector {
                 Elector::Type(wanted) => {
-                    electorate.extend(self.registered(|kind| kind == *wanted, |_| true));
+                    types.insert(*wanted);
                 }
                 Elector::Entity(id) if self.state.entity(id).is_some() => {
                     electorate.insert(id.clone());
@@ -105,6 +112,7 @@ impl<'a> Desk<'a> {
                 }
             }
         }
+        electorate.extend(self.registered(|kind| types.contains(&kind), |_| true));
         if electorate.is_empty() {
             let detail =
                 "electorate is empty: nobody could vote; name ids or types of registered entities";
@@ -151,6 +159,10 @@ impl<'a> Desk<'a> {
         }
         check_open(proposal)?;
         let answer = Answer::Proposal(proposal.proposal_id.clone());
+        let same = |vote: &&Vote| vote.vote == command.vote && vote.comment == command.comment;
+        if vote_of(proposal, voter).filter(same).is_some() {
+            return Ok(Decision::nothing(Answer::ProposalUnchanged(proposal.clone())));
+        }
         let by_human = self.is_human(voter);
         let vote = Vote {
             entity_id: voter.clone(),
@@ -242,6 +254,10 @@ pub(super) fn join(proposal: &mut Proposal, id: &EntityId, kind: EntityType) {
 
 /// Takes a removed entity out. A vote it has cast stands.
 pub(super) fn depart(proposal: &mut Proposal, id: &EntityId) {
+    // Who could never have joined need not be remembered.
+    if !proposal.open_electorate && !proposal.electorate.contains(id) {
+        return;
+    }
     proposal.departed.insert(id.clone());
     if !has_voted(proposal, id) {
         proposal.electorate.remove(id);
@@ -271,8 +287,13 @@ fn recount(proposal: &mut Proposal) {
     }
 }
 
+fn vote_of<'p>(proposal: &'p Proposal, id: &EntityId) -> Option<&'p Vote> {
+    let at = proposal.votes.binary_search_by(|vote| vote.entity_id.cmp(id)).ok()?;
+    proposal.votes.get(at)
+}
+
 fn has_voted(proposal: &Proposal, id: &EntityId) -> bool {
-    proposal.votes.binary_search_by(|vote| vote.entity_id.cmp(id)).is_ok()
+    vote_of(proposal, id).is_some()
 }
 
 fn majority(eligible: u64) -> u64 {

@@ -23,13 +23,13 @@ pub enum Rejection {
     )]
     UnknownRecipient(EntityId),
     /// No such message, or none that the caller may read.
-    #[error("no message {0:?}")]
+    #[error("there is no message {0:?}, or none that you may read")]
     UnknownMessage(MessageId),
     /// No such task.
-    #[error("no task {0:?}")]
+    #[error("there is no task {0:?}; the list of tasks shows what there is")]
     UnknownTask(TaskId),
     /// No such proposal.
-    #[error("no proposal {0:?}")]
+    #[error("there is no proposal {0:?}; the list of proposals shows what there is")]
     UnknownProposal(ProposalId),
     /// A field holds what it may not hold.
     #[error("{detail}")]
@@ -86,7 +86,7 @@ pub enum Rejection {
     )]
     ProposalExists(ProposalId),
     /// Another was first.
-    #[error("task {task_id:?} is already claimed by {claimed_by:?}")]
+    #[error("task {task_id:?} is already claimed by {claimed_by:?}; claim another")]
     TaskAlreadyClaimed {
         /// Which task.
         task_id: TaskId,
@@ -173,7 +173,9 @@ pub enum Rejection {
         status: ProposalStatus,
     },
     /// The caller has no vote.
-    #[error("{entity_id:?} is not in the electorate of proposal {proposal_id:?}")]
+    #[error(
+        "{entity_id:?} is not in the electorate of proposal {proposal_id:?}; whoever is stands in its `electorate`"
+    )]
     NotInElectorate {
         /// Which proposal.
         proposal_id: ProposalId,

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use rusqlite::{Connection, OpenFlags};
 
 use super::{StoreError, damage, io_error, schema};
@@ -83,8 +83,10 @@ pub(super) enum Gate {
     /// They may.
     #[default]
     Open,
-    /// They wait: the file is being opened again.
+    /// They wait for the writer, which will not be long.
     Waiting,
+    /// They fail: the file could not be opened again yet, and what is in it may be taken back.
+    Failing,
     /// Never again: the store was closed.
     Closed,
 }
@@ -96,28 +98,39 @@ impl Pool {
 
     /// Closes every connection, waiting for the reads that are under way, and sets the gate.
     pub(super) fn drain(&self, gate: Gate) {
+        self.shut(gate).idle.clear();
+    }
+
+    /// Lets no read begin, and waits for those that are under way.
+    pub(super) fn pause(&self) {
+        drop(self.shut(Gate::Waiting));
+    }
+
+    /// Sets the gate while no read is under way.
+    pub(super) fn set(&self, gate: Gate) {
+        self.state.lock().gate = gate;
+        self.changed.notify_all();
+    }
+
+    /// Where reads fail already, they are not made to wait again.
+    fn shut(&self, gate: Gate) -> MutexGuard<'_, PoolState> {
         let mut state = self.state.lock();
-        state.gate = gate;
+        if (state.gate, gate) != (Gate::Failing, Gate::Waiting) {
+            state.gate = gate;
+        }
         self.changed.notify_all();
         while state.leased > 0 {
             self.changed.wait(&mut state);
         }
-        state.idle.clear();
-    }
-
-    /// Lets reads begin again.
-    pub(super) fn resume(&self) {
-        self.state.lock().gate = Gate::Open;
-        self.changed.notify_all();
+        state
     }
 
     fn lease(&self) -> Result<Lease<'_>, StoreError> {
         let mut state = self.state.lock();
         loop {
             match state.gate {
-                Gate::Closed => {
-                    return Err(io_error(&self.path, std::io::Error::other("the store is closed")));
-                }
+                Gate::Failing => return Err(self.refusal("the file is being opened again")),
+                Gate::Closed => return Err(self.refusal("the store is closed")),
                 Gate::Open if !state.idle.is_empty() || state.leased < READERS_MAX => break,
                 Gate::Open | Gate::Waiting => self.changed.wait(&mut state),
             }
@@ -130,6 +143,10 @@ impl Pool {
             lease.conn = Some(open_reader(&self.path).map_err(|error| damage(&self.path, error))?);
         }
         Ok(lease)
+    }
+
+    fn refusal(&self, why: &str) -> StoreError {
+        io_error(&self.path, std::io::Error::other(why))
     }
 }
 

@@ -8,8 +8,7 @@ use std::{
     process,
 };
 
-use super::{StoreError, io_error};
-use crate::Timestamp;
+use super::{StoreError, file_time, io_error};
 
 /// The lock. Dropping it releases it; the file stays, since removing it would let two hubs each lock
 /// a file of that name.
@@ -35,6 +34,9 @@ impl Lock {
         let path = beside(db, ".lock");
         let mut options = OpenOptions::new();
         options.read(true).write(true);
+        // As private as the file: whoever may open the lock can keep a hub from starting.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let (file, origin) = match options.clone().create_new(true).open(&path) {
             Ok(file) => (file, Origin::Made),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
@@ -74,9 +76,7 @@ impl Lock {
         self.file.set_len(0)?;
         self.file.seek(SeekFrom::Start(0))?;
         write!(self.file, "pid {}", process::id())?;
-        let since = self.file.metadata()?.modified()?;
-        let millis = since.duration_since(std::time::UNIX_EPOCH).map_or(0, |t| t.as_millis());
-        let since = Timestamp::from_millis(i64::try_from(millis).unwrap_or(0));
+        let since = file_time(self.file.metadata()?.modified()?);
         writeln!(self.file, ", since {since}")
     }
 }

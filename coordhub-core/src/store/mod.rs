@@ -9,11 +9,12 @@ mod lock;
 mod check;
 mod create;
 mod connections;
+mod wal;
 mod sqlite;
 mod reader;
 mod legacy;
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::SystemTime};
 
 pub use sqlite::SqliteStore;
 
@@ -41,6 +42,7 @@ pub trait Store: Send {
     fn probe(&mut self) -> Result<(), CommitError>;
 
     /// After [`CommitError::Unknown`]: closes the file, opens it again, syncs what recovery found.
+    /// Until that has worked, reads fail.
     fn reopen(&mut self) -> Result<(), StoreError>;
 
     /// A task that is not in memory.
@@ -268,8 +270,9 @@ pub enum CommitError {
     /// The disk is full or failing; nothing of the batch is on it.
     #[error("the disk did not take the write: {0}")]
     Disk(String),
-    /// The sync failed: the batch may be on disk, or not. The store must be reopened.
-    #[error("the disk failed while syncing: {0}")]
+    /// The sync failed, or what comes after the commit record: the batch may be on disk, or not. The
+    /// store must be reopened.
+    #[error("the write may be on disk, or not: {0}")]
     Unknown(String),
     /// Not the disk's fault: something in the batch cannot be written. Nothing of it is on disk.
     #[error("the store refused the write: {0}")]
@@ -278,6 +281,12 @@ pub enum CommitError {
 
 fn io_error(path: &Path, source: std::io::Error) -> StoreError {
     StoreError::Io { path: path.display().to_string(), source }
+}
+
+/// A time that the file system tells.
+fn file_time(at: SystemTime) -> Timestamp {
+    let millis = at.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis());
+    Timestamp::from_millis(i64::try_from(millis).unwrap_or(0))
 }
 
 /// What SQLite says of a file that cannot be read for what it holds is damage; all else it says

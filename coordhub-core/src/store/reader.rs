@@ -119,8 +119,10 @@ fn count(limit: usize) -> i64 {
 
 /// A page as the three numbers of a statement: after, before, at most.
 fn bounds(page: &Page) -> (i64, i64, i64) {
-    let before = page.before.and_then(|seq| i64::try_from(seq).ok()).unwrap_or(i64::MAX);
-    (int(page.after.unwrap_or(0)), before, count(page.limit))
+    // A position beyond what the file can count is as far as it goes.
+    let position = |seq: u64| i64::try_from(seq).unwrap_or(i64::MAX);
+    let before = page.before.map_or(i64::MAX, position);
+    (position(page.after.unwrap_or(0)), before, count(page.limit))
 }
 
 fn direction(page: &Page) -> &'static str {

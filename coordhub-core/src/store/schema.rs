@@ -186,6 +186,17 @@ pub(super) fn prepare_connection(conn: &Connection) -> rusqlite::Result<()> {
     )
 }
 
+/// Runs `body` without waiting for other programs that have the file locked.
+pub(super) fn without_waiting<T>(
+    conn: &Connection,
+    body: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    conn.busy_timeout(Duration::ZERO)?;
+    let outcome = body(conn);
+    conn.busy_timeout(BUSY_TIMEOUT)?;
+    outcome
+}
+
 /// What a connection needs that writes. `fullfsync` makes Apple's disks write through their own
 /// cache, and does nothing elsewhere.
 pub(super) fn prepare_writer(conn: &Connection) -> rusqlite::Result<()> {

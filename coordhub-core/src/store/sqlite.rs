@@ -14,7 +14,7 @@ use super::{
     connections::{Gate, Pool, Readers, open_writer},
     create, damage, io_error, legacy,
     lock::Lock,
-    rows, schema,
+    rows, schema, wal,
 };
 use crate::{
     Timestamp,
@@ -23,15 +23,6 @@ use crate::{
     limits::Limits,
     model::{MessageHead, Proposal, Task},
 };
-
-/// How many pages of 4 KiB the write-ahead log may hold before a commit copies them into the file:
-/// the log stays at about 8 MiB.
-///
-/// Measured on two cores under full load, 1,000, 4,000 and 12,000 pages gave the same sustained rate
-/// (50,000 rows/s in batches of 16, 105,000 in batches of 64), so the copying is not worth a thread of
-/// its own. What differs is how long the one commit takes that copies: 4, 20 and 38 ms. A disk that
-/// syncs slowly wants few copies, so this is above SQLite's own 1,000.
-const WAL_PAGES_MAX: u32 = 2_000;
 
 /// Keeps the hub in SQLite.
 ///
@@ -44,7 +35,7 @@ const WAL_PAGES_MAX: u32 = 2_000;
 /// ```
 pub struct SqliteStore {
     writer: Writer,
-    readers: Arc<Readers>,
+    pub(super) readers: Arc<Readers>,
 }
 
 /// The connection that writes.
@@ -53,6 +44,7 @@ enum Writer {
         /// `None` after the file could not be opened again.
         conn: Option<Connection>,
         path: PathBuf,
+        log: wal::Bound,
         /// Held for as long as there is a connection: fields are dropped in this order.
         _lock: Lock,
     },
@@ -78,8 +70,11 @@ impl SqliteStore {
             Found::Hub => {}
         }
         let conn = connect(&path)?;
+        // An earlier process may have died between writing the log and syncing it.
+        wal::copy_if_possible(&conn).map_err(|error| damage(&path, error))?;
         let readers = Arc::new(Readers::File(Pool::new(&path)));
-        Ok(Self { writer: Writer::File { conn: Some(conn), path, _lock: lock }, readers })
+        let log = wal::Bound::new(&path);
+        Ok(Self { writer: Writer::File { conn: Some(conn), path, log, _lock: lock }, readers })
     }
 
     /// A store that forgets everything when it is dropped.
@@ -98,8 +93,22 @@ impl SqliteStore {
         body: impl FnOnce(&Connection) -> rusqlite::Result<()>,
     ) -> Result<(), CommitError> {
         match self.writer.conn() {
-            Ok(conn) => transact(&conn, body),
-            Err(error) => Err(CommitError::Disk(error.to_string())),
+            Ok(conn) => transact(&conn, body)?,
+            Err(error) => return Err(CommitError::Disk(error.to_string())),
+        }
+        if let Writer::File { conn: Some(conn), log, .. } = &mut self.writer
+            && let Readers::File(pool) = &*self.readers
+        {
+            log.keep(conn, pool);
+        }
+        Ok(())
+    }
+
+    /// Bounds the log by less than a test can fill.
+    #[cfg(test)]
+    pub(super) fn bound_log(&mut self, bytes_max: u64) {
+        if let Writer::File { log, .. } = &mut self.writer {
+            log.set(bytes_max);
         }
     }
 
@@ -141,10 +150,22 @@ impl Store for SqliteStore {
         // Every connection goes, so that SQLite forgets what it thinks the file holds.
         pool.drain(Gate::Waiting);
         *conn = None;
-        let opened = connect(path);
-        let outcome = opened.map(|opened| *conn = Some(opened));
-        pool.resume();
-        outcome
+        let opened = connect(path).and_then(|opened| {
+            wal::copy_whole(&opened, path)?;
+            Ok(opened)
+        });
+        match opened {
+            Ok(opened) => {
+                *conn = Some(opened);
+                pool.set(Gate::Open);
+                Ok(())
+            }
+            Err(error) => {
+                // A reader would take what recovery finds for true, synced or not.
+                pool.set(Gate::Failing);
+                Err(error)
+            }
+        }
     }
 
     fn task(&mut self, id: &TaskId) -> Result<Option<Task>, StoreError> {
@@ -235,32 +256,15 @@ fn real_path(path: &Path) -> Result<PathBuf, StoreError> {
     Ok(folder.join(name))
 }
 
-/// Opens a file that was checked, brings its schema up to date, and syncs what recovery found: an
-/// earlier process may have died between writing it and syncing it.
+/// Opens a file that was checked, and brings its schema up to date. Its log is still to be copied.
 fn connect(path: &Path) -> Result<Connection, StoreError> {
     let open = || {
         let mut conn = open_writer(path)?;
         schema::migrate(&mut conn)?;
-        conn.pragma_update(None, "wal_autocheckpoint", WAL_PAGES_MAX)?;
-        copy_log(&conn)?;
+        wal::prepare(&conn)?;
         Ok(conn)
     };
     open().map_err(|error| damage(path, error))
-}
-
-/// Syncs the write-ahead log and copies it into the file. Where the disk has no room for the copy the
-/// log was synced before, and goes on holding what the file lacks: nothing is lost, and a hub that
-/// starts on a full disk can be read.
-fn copy_log(conn: &Connection) -> rusqlite::Result<()> {
-    match conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
-        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
-            tracing::warn!(
-                "the disk is full: the write-ahead log could not be copied into the file"
-            );
-            Ok(())
-        }
-        copied => copied,
-    }
 }
 
 fn load(conn: &Connection, limits: &Limits) -> rusqlite::Result<Loaded> {
@@ -330,12 +334,14 @@ fn before_commit(error: rusqlite::Error) -> CommitError {
     }
 }
 
-/// A failed sync comes after the commit record: it may be on disk, or not.
+/// The commit record is among the last of what is written, so a write that failed, or found no room,
+/// leaves none. What fails after that leaves it open whether the batch is on disk: the sync, and
+/// SQLite's noting in its index of the log what was written, which takes memory and room as well.
 pub(super) fn at_commit(error: rusqlite::Error) -> CommitError {
-    match error.sqlite_extended_error_code() {
-        Some(ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC) => {
-            CommitError::Unknown(error.to_string())
-        }
+    let is_write = error.sqlite_extended_error_code() == Some(ffi::SQLITE_IOERR_WRITE);
+    match error.sqlite_error_code() {
+        Some(ErrorCode::SystemIoFailure) if !is_write => CommitError::Unknown(error.to_string()),
+        Some(ErrorCode::OutOfMemory) => CommitError::Unknown(error.to_string()),
         _ => before_commit(error),
     }
 }

@@ -21,7 +21,6 @@ pub struct Entry {
     at: Timestamp,
     actor: Option<EntityId>,
     body: Body,
-    event_json: OnceLock<Bytes>,
 }
 
 #[derive(Debug)]
@@ -36,6 +35,8 @@ enum Body {
 #[derive(Debug)]
 struct Other {
     event: Event,
+    /// The event as an object.
+    json: Bytes,
     notice: Option<Notice>,
     notice_frame: OnceLock<(Bytes, Range<usize>)>,
 }
@@ -52,7 +53,7 @@ pub enum View {
 }
 
 impl Entry {
-    /// Encodes a message; leaves the encodings of other events until somebody wants them.
+    /// Encodes an event as what is shown of it most.
     pub fn new(stamped: Stamped) -> Self {
         let Stamped { seq, at, actor, auth: _, event } = stamped;
         let body = match event {
@@ -61,11 +62,13 @@ impl Entry {
                 Body::Message { head: message.head(), frame, object }
             }
             event => {
+                let data = event.data();
+                let json = encode_event(seq, at, event.kind(), actor.as_ref(), data.as_bytes());
                 let notice = notice(&event);
-                Body::Other(Box::new(Other { event, notice, notice_frame: OnceLock::new() }))
+                Body::Other(Box::new(Other { event, json, notice, notice_frame: OnceLock::new() }))
             }
         };
-        Self { seq, at, actor, body, event_json: OnceLock::new() }
+        Self { seq, at, actor, body }
     }
 
     /// Its place in the log.
@@ -131,8 +134,15 @@ impl Entry {
     }
 
     /// The event as an object: `seq`, `at`, `kind`, `actor`, `data`.
-    pub fn event_json(&self) -> &Bytes {
-        self.event_json.get_or_init(|| self.encode_event().into())
+    pub fn event_json(&self) -> Bytes {
+        match &self.body {
+            // Put together when somebody reads the log: kept, it would double what a message takes.
+            Body::Message { frame, object, .. } => {
+                let data = &frame[object.clone()];
+                encode_event(self.seq, self.at, self.kind(), self.actor.as_ref(), data)
+            }
+            Body::Other(other) => other.json.clone(),
+        }
     }
 
     /// The frame that shows the entry in this way. `None` where it cannot be shown so.
@@ -152,28 +162,12 @@ impl Entry {
 
     /// About how much memory it holds.
     pub fn weight(&self) -> usize {
-        const BASE: usize = 256;
-        const ELECTOR: usize = 64;
-        let other = match &self.body {
-            Body::Message { frame, .. } => return BASE + frame.len(),
-            Body::Other(other) => other,
-        };
-        let text = match &other.event {
-            Event::TaskCreated(e) => e.task.description.len() + e.task.metadata.as_str().len(),
-            Event::TaskReopened(e) => e.task.description.len() + e.task.metadata.as_str().len(),
-            Event::TaskUpdated(e) => e.description.as_ref().map_or(0, String::len),
-            Event::TaskCompleted(e) => e.result.as_ref().map_or(0, |result| result.as_str().len()),
-            Event::TaskFailed(e) => e.reason.as_ref().map_or(0, String::len),
-            Event::EntityRegistered(e) => e.entity.metadata.as_str().len(),
-            Event::EntityUpdated(e) => e.metadata.as_str().len(),
-            Event::ProposalCreated(e) => {
-                e.proposal.description.len() + e.proposal.electorate.len() * ELECTOR
-            }
-            Event::VoteCast(e) => e.vote.comment.as_ref().map_or(0, String::len),
-            _ => 0,
-        };
-        // The event itself, and what it is encoded as.
-        BASE * 2 + text * 2
+        const BASE: usize = 512;
+        match &self.body {
+            Body::Message { frame, .. } => BASE + frame.len(),
+            // The event itself, and what it is encoded as.
+            Body::Other(other) => BASE + 2 * other.json.len(),
+        }
     }
 
     fn notice_frame(&self) -> Option<&(Bytes, Range<usize>)> {
@@ -199,24 +193,26 @@ impl Entry {
             message_frame(self.seq, "\"notice\":true,", &message)
         }))
     }
+}
 
-    fn encode_event(&self) -> Vec<u8> {
-        let actor = match &self.actor {
-            Some(id) => serde_json::to_string(id).unwrap_or_else(|_| "null".to_owned()),
-            None => "null".to_owned(),
-        };
-        let (seq, at, kind) = (self.seq, self.at, self.kind());
-        let head = format!(
-            "{{\"seq\":{seq},\"at\":\"{at}\",\"kind\":\"{kind}\",\"actor\":{actor},\"data\":"
-        );
-        let mut json = head.into_bytes();
-        match &self.body {
-            Body::Message { frame, object, .. } => json.extend_from_slice(&frame[object.clone()]),
-            Body::Other(other) => json.extend_from_slice(other.event.data().as_bytes()),
-        }
-        json.push(b'}');
-        json
-    }
+fn encode_event(
+    seq: Seq,
+    at: Timestamp,
+    kind: &str,
+    actor: Option<&EntityId>,
+    data: &[u8],
+) -> Bytes {
+    let actor = match actor {
+        Some(id) => serde_json::to_string(id).unwrap_or_else(|_| "null".to_owned()),
+        None => "null".to_owned(),
+    };
+    let head =
+        format!("{{\"seq\":{seq},\"at\":\"{at}\",\"kind\":\"{kind}\",\"actor\":{actor},\"data\":");
+    let mut json = Vec::with_capacity(head.len() + data.len() + 1);
+    json.extend_from_slice(head.as_bytes());
+    json.extend_from_slice(data);
+    json.push(b'}');
+    json.into()
 }
 
 /// A message object on its own, as it stands in lists.

@@ -5,6 +5,8 @@ mod notice;
 mod window;
 mod rings;
 mod signal;
+mod permits;
+mod published;
 mod filter;
 mod subscription;
 
@@ -16,6 +18,7 @@ pub use notice::{NOTICE_KINDS, Notice};
 pub use rings::MessageJson;
 pub use subscription::{Gap, GapReason, Item, Next, Start, Subscription};
 
+pub(crate) use published::Published;
 pub(crate) use rings::Rings;
 pub(crate) use signal::Signal;
 pub(crate) use window::Window;

@@ -155,7 +155,8 @@ pub(super) fn concerns(event: &Event, id: &EntityId) -> bool {
             is(&e.proposal.proposed_by) || e.proposal.electorate.contains(id)
         }
         Event::VoteCast(e) => e.vote.entity_id == *id,
-        Event::ProposalDecided(e) => is(&e.proposed_by),
+        // What was decided is everybody's affair.
+        Event::ProposalDecided(_) => true,
         Event::ProposalWithdrawn(e) => is(&e.proposed_by),
     }
 }

@@ -197,7 +197,8 @@ impl Ring {
     }
 
     fn shrink_to(&mut self, bytes_max: usize) {
-        while self.bytes > bytes_max && !self.entries.is_empty() {
+        // The newest always stays: the ring's age is kept under it.
+        while self.bytes > bytes_max && self.entries.len() > 1 {
             self.pop();
         }
     }

@@ -20,6 +20,8 @@ struct Inner {
     /// How often it has rung.
     rings: u64,
     wakers: Vec<Waker>,
+    /// Places whose listener has gone.
+    free: Vec<usize>,
 }
 
 /// Where a listener's waker stands, so that polling twice between two rings keeps one.
@@ -35,6 +37,7 @@ impl Signal {
         let wakers = {
             let mut inner = self.inner.lock();
             inner.rings += 1;
+            inner.free.clear();
             // The list keeps its capacity: as many will be back soon.
             let capacity = inner.wakers.len();
             mem::replace(&mut inner.wakers, Vec::with_capacity(capacity))
@@ -58,8 +61,29 @@ impl Signal {
             mine.clone_from(context.waker());
             return;
         }
-        *place = Some(Place { rings: inner.rings, index: inner.wakers.len() });
-        inner.wakers.push(context.waker().clone());
+        let waker = context.waker().clone();
+        let index = match inner.free.pop() {
+            Some(index) => {
+                inner.wakers[index] = waker;
+                index
+            }
+            None => {
+                inner.wakers.push(waker);
+                inner.wakers.len() - 1
+            }
+        };
+        *place = Some(Place { rings: inner.rings, index });
+    }
+
+    /// The listener has gone: its waker must not be kept until the next ring, which may be far.
+    pub(crate) fn forget(&self, place: Place) {
+        let mut inner = self.inner.lock();
+        if place.rings == inner.rings
+            && let Some(waker) = inner.wakers.get_mut(place.index)
+        {
+            *waker = Waker::noop().clone();
+            inner.free.push(place.index);
+        }
     }
 
     /// Blocks until it has rung since `rings` was taken. `false` where the deadline came before.

@@ -9,13 +9,12 @@ use std::{
     time::Duration,
 };
 
-use super::{Entry, Filter, View, signal::Place, window::After};
+use super::{Channels, Entry, Filter, Published, View, signal::Place, window::After};
 use crate::{
-    engine::{HubError, Shared, deadline_in},
     hub::policy::Reader,
     ids::{ChannelName, Seq},
-    limits::{CATCH_UP_PAGE_EVENTS, CURSOR_HIDDEN_EVENTS_MAX},
-    subscribe::Channels,
+    limits::{CATCH_UP_PAGE_BYTES, CATCH_UP_PAGE_EVENTS, CURSOR_HIDDEN_EVENTS_MAX},
+    store::StoreError,
 };
 
 /// Where a subscription starts.
@@ -30,14 +29,15 @@ pub enum Start {
     AfterIn(String, Seq),
 }
 
-/// A cursor over the log, with a filter. Holds a few entries at most; a slow reader costs nothing.
+/// A cursor over the log, with a filter. Holds a page of entries at most, bounded in bytes: a slow
+/// reader costs no more than that.
 ///
 /// Call [`try_next`](Self::try_next) until it says [`Next::Idle`], then wait by
 /// [`next_timeout`](Self::next_timeout) or [`poll_next`](Self::poll_next). Where it says
 /// [`Next::Behind`], call [`catch_up`](Self::catch_up), which reads the store and may block.
 #[derive(Debug)]
 pub struct Subscription {
-    shared: Arc<Shared>,
+    published: Arc<Published>,
     filter: Filter,
     /// Everything up to here was shown or passed over.
     position: Seq,
@@ -101,12 +101,12 @@ impl GapReason {
 }
 
 impl Subscription {
-    pub(crate) fn new(shared: Arc<Shared>, filter: Filter, start: Start) -> Self {
-        let (head_seq, oldest_seq) = (shared.window.head(), shared.oldest_seq);
+    pub(crate) fn new(published: Arc<Published>, filter: Filter, start: Start) -> Self {
+        let (head_seq, oldest_seq) = (published.window.head(), published.oldest_seq);
         let gap = |reason| Some(Gap { reason, oldest_seq, head_seq });
         let (position, gap) = match start {
             Start::Live => (head_seq, None),
-            Start::AfterIn(epoch, _) if epoch != shared.epoch => {
+            Start::AfterIn(epoch, _) if epoch != published.epoch => {
                 (head_seq, gap(GapReason::OtherHistory))
             }
             Start::After(seq) | Start::AfterIn(_, seq) if seq > head_seq => {
@@ -118,7 +118,7 @@ impl Subscription {
             Start::After(seq) | Start::AfterIn(_, seq) => (seq, None),
         };
         let (told, buffer) = (position, VecDeque::new());
-        Self { shared, filter, position, told, gap, buffer, place: None }
+        Self { published, filter, position, told, gap, buffer, place: None }
     }
 
     // Getters.
@@ -131,6 +131,14 @@ impl Subscription {
     /// What it shows.
     pub fn filter(&self) -> &Filter {
         &self.filter
+    }
+
+    /// To how many channels it is narrowed.
+    pub fn channels(&self) -> usize {
+        match &self.filter.channels {
+            Channels::All => 0,
+            Channels::Named(names) => names.len(),
+        }
     }
 
     // Changes.
@@ -167,14 +175,15 @@ impl Subscription {
         }
         loop {
             if self.buffer.is_empty() {
-                match self.shared.window.after(self.position, CATCH_UP_PAGE_EVENTS) {
+                let page = (CATCH_UP_PAGE_EVENTS, CATCH_UP_PAGE_BYTES);
+                match self.published.window.after(self.position, page) {
                     After::Behind => return Next::Behind,
                     After::Entries(entries) if entries.is_empty() => return Next::Idle,
                     After::Entries(entries) => self.buffer = entries.into(),
                 }
             }
-            // Looked up once a page: policy goes by the reader's type now.
-            let reader = self.shared.reader(self.filter.reader.clone());
+            // Looked up each time: policy goes by the reader's type now.
+            let reader = self.published.reader(self.filter.reader.clone());
             if let Some(item) = self.take_shown(&reader) {
                 return Next::Item(item);
             }
@@ -198,33 +207,37 @@ impl Subscription {
     }
 
     /// Reads one page from the store. Blocks while it reads, and while too many others do.
-    pub fn catch_up(&mut self) -> Result<(), HubError> {
+    pub fn catch_up(&mut self) -> Result<(), StoreError> {
         if !self.buffer.is_empty() {
             return Ok(());
         }
-        let _permit = self.shared.catch_ups.acquire();
-        let page = self.shared.history.events(self.position, CATCH_UP_PAGE_EVENTS)?;
+        let _permit = self.published.catch_ups.acquire();
+        let page = self.published.history.events(self.position, CATCH_UP_PAGE_EVENTS)?;
         // What the store has already and the hub has not published yet is shown when it is published.
-        let head = self.shared.window.head();
-        self.buffer = page
-            .into_iter()
-            .take_while(|stamped| stamped.seq <= head)
-            .map(|stamped| Arc::new(Entry::new(stamped)))
-            .collect();
+        let head = self.published.window.head();
+        let mut bytes = 0;
+        for stamped in page.into_iter().take_while(|stamped| stamped.seq <= head) {
+            let entry = Arc::new(Entry::new(stamped));
+            bytes += entry.weight();
+            self.buffer.push_back(entry);
+            if bytes >= CATCH_UP_PAGE_BYTES {
+                break;
+            }
+        }
         Ok(())
     }
 
     /// The next thing to tell; waits for it, and reads the store where it must. `None` when the time
     /// is up or the hub has closed.
-    pub fn next_timeout(&mut self, timeout: Duration) -> Result<Option<Item>, HubError> {
-        let deadline = deadline_in(timeout);
+    pub fn next_timeout(&mut self, timeout: Duration) -> Result<Option<Item>, StoreError> {
+        let deadline = crate::time::deadline_in(timeout);
         loop {
-            let rings = self.shared.signal.rings();
+            let rings = self.published.signal.rings();
             match self.try_next() {
                 Next::Item(item) => return Ok(Some(item)),
                 Next::Behind => self.catch_up()?,
-                Next::Idle if self.shared.is_closed() => return Ok(None),
-                Next::Idle if !self.shared.signal.wait(rings, deadline) => return Ok(None),
+                Next::Idle if self.published.is_closed() => return Ok(None),
+                Next::Idle if !self.published.signal.wait(rings, deadline) => return Ok(None),
                 Next::Idle => {}
             }
         }
@@ -239,9 +252,9 @@ impl Subscription {
             next => return Poll::Ready(next),
         }
         // Listen, then look again: what was published in between must not be missed.
-        self.shared.signal.listen(&mut self.place, context);
+        self.published.signal.listen(&mut self.place, context);
         match self.try_next() {
-            Next::Idle if self.shared.is_closed() => Poll::Ready(Next::Idle),
+            Next::Idle if self.published.is_closed() => Poll::Ready(Next::Idle),
             Next::Idle => Poll::Pending,
             next => Poll::Ready(next),
         }
@@ -269,12 +282,22 @@ impl Subscription {
             return Poll::Ready(());
         }
         // Listen, then look again: what was published in between must not be missed.
-        self.shared.signal.listen(&mut self.place, context);
+        self.published.signal.listen(&mut self.place, context);
         if self.has_more() { Poll::Ready(()) } else { Poll::Pending }
     }
 
     fn has_more(&self) -> bool {
-        self.gap.is_some() || !self.buffer.is_empty() || self.shared.window.head() > self.position
+        self.gap.is_some()
+            || !self.buffer.is_empty()
+            || self.published.window.head() > self.position
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        if let Some(place) = self.place.take() {
+            self.published.signal.forget(place);
+        }
     }
 }
 

@@ -55,8 +55,8 @@ impl Window {
         self.inner.read().head
     }
 
-    /// At most `limit` entries after `position`.
-    pub(crate) fn after(&self, position: Seq, limit: usize) -> After {
+    /// The entries after `position`: at most so many, and about so many bytes.
+    pub(crate) fn after(&self, position: Seq, (limit, bytes_max): (usize, usize)) -> After {
         let inner = self.inner.read();
         if position >= inner.head {
             return After::Entries(Vec::new());
@@ -64,7 +64,14 @@ impl Window {
         match inner.entries.front() {
             Some(first) if first.seq() <= position + 1 => {
                 let skip = (position + 1 - first.seq()) as usize;
-                After::Entries(inner.entries.iter().skip(skip).take(limit).cloned().collect())
+                let mut bytes = 0;
+                let within = |entry: &&Arc<Entry>| {
+                    let room = bytes < bytes_max;
+                    bytes += entry.weight();
+                    room
+                };
+                let page = inner.entries.iter().skip(skip).take(limit).take_while(within);
+                After::Entries(page.cloned().collect())
             }
             _ => After::Behind,
         }

@@ -38,8 +38,15 @@ pub fn caller(place: CallerIn, fields: &Fields<'_>, named: Named<'_>) -> Result<
         CallerIn::Path | CallerIn::EntityId => None,
     };
     let general = fields.parsed("entity_id", EntityId::parse)?;
+    let beside = match place {
+        CallerIn::Path => fields.beside_path("entity_id")?,
+        CallerIn::Field(_) | CallerIn::EntityId => None,
+    };
+    let invalid = |why| Problem::field("entity_id", format!("entity_id: {why}"));
+    let beside = beside.map(|text| EntityId::parse(&text).map_err(invalid)).transpose()?;
     let header = named.header.map(header_name).transpose()?;
-    let mut names = own.into_iter().chain(general).chain(header).chain(named.socket.cloned());
+    let socket = named.socket.cloned();
+    let mut names = own.into_iter().chain(general).chain(beside).chain(header).chain(socket);
     let id = names.next();
     if let (Some(first), Some(other)) = (&id, names.find(|name| Some(name) != id.as_ref())) {
         let detail = format!("the call names two callers, {first:?} and {other:?}; name one");
@@ -83,6 +90,17 @@ mod tests {
         let got = got.map_err(|problem| problem.to_json()["field"].to_string());
         let expected = expected.map(|id| id.map(str::to_owned)).map_err(|f| format!("{f:?}"));
         assert_eq!(got, expected, "{place:?} {body} {header:?}");
+    }
+
+    #[test]
+    fn the_path_and_the_body_must_agree() {
+        let with = |body: &'static str| {
+            let mut fields = Fields::of_body(body.as_bytes()).expect("valid");
+            fields.push_path("entity_id", "a".into());
+            caller(CallerIn::Path, &fields, Named::default()).is_ok()
+        };
+        assert!(with("{}") && with(r#"{"entity_id":"a"}"#));
+        assert!(!with(r#"{"entity_id":"b"}"#));
     }
 
     #[test]

@@ -41,14 +41,33 @@ impl Origins {
         headers: &HeaderMap,
     ) -> Result<Verdict, Problem> {
         if uri.path() == EXEMPT_PATH {
-            return Ok(Verdict::Own);
+            return Ok(self.exempt(headers));
         }
         let host = self.check_host(uri, headers)?;
+        for name in ["origin", "sec-fetch-site"] {
+            if headers.get_all(name).iter().nth(1).is_some() {
+                let detail = format!("the header {name} stands twice");
+                return Err(forbidden("origin_not_allowed", detail));
+            }
+        }
         if let Some(origin) = headers.get(header::ORIGIN) {
             return self.check_origin(host, origin);
         }
         self.check_fetch_site(method, uri, headers)?;
         Ok(Verdict::Own)
+    }
+
+    /// Whoever asks is answered; a page that is allowed is told so.
+    fn exempt(&self, headers: &HeaderMap) -> Verdict {
+        match headers.get(header::ORIGIN) {
+            Some(origin) if self.allows(origin) => Verdict::Allowed(origin.clone()),
+            _ => Verdict::Own,
+        }
+    }
+
+    fn allows(&self, origin: &HeaderValue) -> bool {
+        let text = origin.to_str().unwrap_or("null");
+        text != "null" && self.origins.iter().any(|allowed| allowed.eq_ignore_ascii_case(text))
     }
 
     /// The request's own host, with its port, if it is one of this machine's or allowed.
@@ -64,7 +83,7 @@ impl Origins {
         let Some(host) = host else {
             return Err(forbidden("host_not_allowed", "the request must name one Host"));
         };
-        let name = without_port(host).to_ascii_lowercase();
+        let name = without_port(host).unwrap_or_default().to_ascii_lowercase();
         let bare = name.trim_start_matches('[').trim_end_matches(']');
         let own = name == "localhost" || bare.parse::<IpAddr>().is_ok();
         if own || self.hosts.contains(&name) {
@@ -82,7 +101,7 @@ impl Origins {
         if own {
             return Ok(Verdict::Own);
         }
-        if text != "null" && self.origins.iter().any(|allowed| allowed.eq_ignore_ascii_case(text)) {
+        if self.allows(origin) {
             return Ok(Verdict::Allowed(origin.clone()));
         }
         let detail = format!(
@@ -110,13 +129,15 @@ impl Origins {
     }
 }
 
-/// The host without its port; an IPv6 address keeps its brackets.
-fn without_port(host: &str) -> &str {
-    match (host.rfind(':'), host.rfind(']')) {
-        (Some(colon), Some(bracket)) if colon > bracket => &host[..colon],
-        (Some(colon), None) => &host[..colon],
-        _ => host,
-    }
+/// The host without its port; an IPv6 address keeps its brackets. `None` where the port is no number.
+fn without_port(host: &str) -> Option<&str> {
+    let colon = match (host.rfind(':'), host.rfind(']')) {
+        (Some(colon), Some(bracket)) if colon > bracket => colon,
+        (Some(colon), None) => colon,
+        _ => return Some(host),
+    };
+    let is_port = host[colon + 1..].bytes().all(|byte| byte.is_ascii_digit());
+    is_port.then_some(&host[..colon])
 }
 
 fn forbidden(code: &'static str, detail: impl Into<std::borrow::Cow<'static, str>>) -> Problem {
@@ -158,7 +179,9 @@ mod tests {
         ] {
             assert_eq!(judge("GET /state", &[("host", host)]), Ok(Verdict::Own), "{host}");
         }
-        for host in ["evil.example", "localhost.evil.example", "evil.example:8550", ""] {
+        for host in
+            ["evil.example", "localhost.evil.example", "evil.example:8550", "localhost:x", ""]
+        {
             assert_eq!(judge("GET /state", &[("host", host)]), Err("host_not_allowed"), "{host}");
             assert_eq!(judge("GET /health", &[("host", host)]), Ok(Verdict::Own), "{host}");
         }

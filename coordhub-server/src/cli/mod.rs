@@ -1,6 +1,7 @@
 //! What the command line says, and what that means.
 
 mod serve;
+mod values;
 
 use std::process::ExitCode;
 

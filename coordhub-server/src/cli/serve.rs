@@ -1,6 +1,6 @@
 //! `coordhub serve`.
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{io::Write, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::Args;
 use coordhub_core::limits::Limits;
@@ -10,11 +10,13 @@ use coordhub_server::{
     net::{ConnectionLimits, Drain, Signals},
 };
 
+use super::values;
+
 /// How the hub is run. Each option may also stand in the environment, as `COORDHUB_…`.
 #[derive(Args, Debug)]
 pub(crate) struct ServeArgs {
     /// Where to listen; may be given several times.
-    #[arg(long, env = "COORDHUB_BIND", value_delimiter = ',', default_value = "127.0.0.1:8550")]
+    #[arg(long, env = "COORDHUB_BIND", value_delimiter = ',', value_parser = values::address, default_value = "127.0.0.1:8550")]
     bind: Vec<SocketAddr>,
 
     /// The file that the hub is kept in; made where there is none.
@@ -22,15 +24,19 @@ pub(crate) struct ServeArgs {
     db: PathBuf,
 
     /// A further name that the hub may be called by, as it stands in `Host`.
-    #[arg(long, env = "COORDHUB_ALLOW_HOST", value_delimiter = ',', value_name = "HOST")]
+    #[arg(long, env = "COORDHUB_ALLOW_HOST", value_delimiter = ',', value_parser = values::host, value_name = "HOST")]
     allow_host: Vec<String>,
 
     /// An origin (`scheme://host[:port]`) whose pages may call the hub.
-    #[arg(long, env = "COORDHUB_ALLOW_ORIGIN", value_delimiter = ',', value_name = "ORIGIN")]
+    #[arg(long, env = "COORDHUB_ALLOW_ORIGIN", value_delimiter = ',', value_parser = values::origin, value_name = "ORIGIN")]
     allow_origin: Vec<String>,
 
+    /// The origin (`scheme://host[:port]`) that people reach the hub by, where a proxy stands before it.
+    #[arg(long, env = "COORDHUB_PUBLIC_URL", value_parser = values::origin, value_name = "URL")]
+    public_url: Option<String>,
+
     /// How many connections may be open at a time.
-    #[arg(long, env = "COORDHUB_MAX_CONNECTIONS", value_name = "COUNT")]
+    #[arg(long, env = "COORDHUB_MAX_CONNECTIONS", value_parser = values::count, value_name = "COUNT")]
     max_connections: Option<usize>,
 
     /// The largest request body, in bytes.
@@ -73,12 +79,17 @@ impl ServeArgs {
             ..standard
         };
         let config = Config::default();
-        let lower =
-            |names: Vec<String>| names.iter().map(|name| name.to_ascii_lowercase()).collect();
+        let mut origins = Origins { hosts: self.allow_host, origins: self.allow_origin };
+        if let Some(url) = self.public_url {
+            let authority = url.split_once("://").map_or("", |(_, authority)| authority);
+            // What was taken for an origin has a host.
+            origins.hosts.extend(values::host(authority));
+            origins.origins.push(url);
+        }
         Config {
             bind: self.bind,
             db: self.db,
-            origins: Origins { hosts: lower(self.allow_host), origins: self.allow_origin },
+            origins,
             connections: connections.fit_descriptors(raise_descriptors()),
             body_bytes_max: self.max_body_bytes.unwrap_or(config.body_bytes_max),
             limits,
@@ -109,8 +120,14 @@ pub(crate) fn run(args: ServeArgs) -> ExitCode {
 }
 
 fn refuse(why: &str) -> ExitCode {
-    eprintln!("coordhub: {}", why.replace('\n', " "));
+    say(&format!("coordhub: {}", why.replace('\n', " ")));
     ExitCode::FAILURE
+}
+
+/// Writes a line to stderr. Whoever started the hub may have closed it since, which is no reason to
+/// panic, as `eprintln!` does.
+fn say(line: &str) {
+    let _written = writeln!(std::io::stderr(), "{line}");
 }
 
 async fn serve(config: Config) -> Result<(), String> {
@@ -121,14 +138,14 @@ async fn serve(config: Config) -> Result<(), String> {
         coordhub_server::start(config, drain.clone()).await.map_err(|why| why.to_string())?;
     let addresses = running.local_addresses();
     for address in addresses {
-        eprintln!("listening on http://{address}");
+        say(&format!("listening on http://{address}"));
     }
     let port = addresses.first().map_or(0, SocketAddr::port);
-    eprintln!(
+    say(&format!(
         "coordhub {}: file {}, open mode (callers name themselves); open http://localhost:{port}",
         env!("CARGO_PKG_VERSION"),
         db.display()
-    );
+    ));
     tokio::spawn(signals.drive(drain));
     // Settled or not, what was acknowledged is on disk, and the drain is over.
     let _drained = running.run().await;
@@ -143,5 +160,8 @@ fn start_log(level: &str) {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(false)
+        // It would report a log line that cannot be written with `eprintln!`, whose panic ends the
+        // task or thread that logs: a hub whose log nobody reads any more could not be stopped.
+        .log_internal_errors(false)
         .try_init();
 }

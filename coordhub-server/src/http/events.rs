@@ -138,7 +138,7 @@ pub async fn answer(app: &App, wanted: Wanted) -> Result<Bytes, Problem> {
             next => next,
         };
         match next {
-            Next::Item(Item::Shown(entry, _)) => found.push(entry.event_json().clone()),
+            Next::Item(Item::Shown(entry, _)) => found.push(entry.event_json()),
             Next::Item(Item::Gap(met)) => gap = Some(met),
             Next::Item(Item::Cursor(_)) => {}
             Next::Behind => subscription = bridge::catch_up(subscription).await?,

@@ -7,7 +7,7 @@ use axum::{
 use bytes::Bytes;
 
 use super::{
-    call::{Call, Change, Read},
+    call::{Blocking, Call, Change, Read},
     events, openapi, page,
     router::{self, Action, Route},
 };
@@ -16,7 +16,7 @@ use crate::{
     app::App,
     bridge,
     net::{BodyError, read_body},
-    wire::{Fields, Problem, path, reply},
+    wire::{Fields, Problem, path, reply, request},
     ws,
 };
 
@@ -50,10 +50,12 @@ async fn answer(app: &App, request: Request<Body>) -> Result<Response<Body>, Pro
         _ => Bytes::new(),
     };
     let call = call_of(app, route, &parts, &body)?;
-    refuse_key(route, &parts)?;
     let body = match route.action {
         Action::Change(make) => {
-            let change = make(&call)?;
+            let change = match refuse_key(route, &parts).and_then(|()| make(&call)) {
+                Ok(change) => change,
+                Err(problem) => return Err(missing_first(route, &call, problem).await),
+            };
             drop(call);
             perform(app, change).await?
         }
@@ -95,7 +97,11 @@ pub fn call_of<'a>(
         })?;
         fields.push_path(name, value);
     }
-    let header = parts.headers.get(CALLER_HEADER).map(HeaderValue::as_bytes);
+    let mut headers = parts.headers.get_all(CALLER_HEADER).iter().map(HeaderValue::as_bytes);
+    let header = headers.next();
+    if headers.any(|other| Some(other) != header) {
+        return Err(Problem::field("X-Entity-Id", "X-Entity-Id stands twice, with two names"));
+    }
     let named = Named { header, socket: None };
     Ok(Call { app, fields, named, caller_in: route.caller_in })
 }
@@ -130,6 +136,39 @@ fn refuse_key(route: &Route, parts: &Parts) -> Result<(), Problem> {
         return Err(Problem::field("Idempotency-Key", detail));
     }
     Ok(())
+}
+
+/// What the path names and is not there is said before what is wrong in the fields. The hub itself
+/// never saw the call.
+pub fn missing_first(
+    route: &Route,
+    call: &Call<'_>,
+    problem: Problem,
+) -> impl Future<Output = Problem> + Send + 'static + use<> {
+    let (app, look) = (call.app.clone(), look_for_missing(route, call, &problem));
+    async move {
+        let Some(look) = look else { return problem };
+        match bridge::blocking(&app, look).await {
+            Err(missing) if missing.status() == StatusCode::NOT_FOUND => missing,
+            _ => problem,
+        }
+    }
+}
+
+/// Looks for what the path names, where the call was refused for its fields.
+fn look_for_missing(route: &Route, call: &Call<'_>, problem: &Problem) -> Option<Blocking> {
+    if problem.status() != StatusCode::UNPROCESSABLE_ENTITY {
+        return None;
+    }
+    if route.path.contains("{task_id}") {
+        let id = request::task_id(&call.fields).ok()?;
+        return Some(Box::new(move |app| Ok(app.hub().task(&id).map(|_| Vec::new())?)));
+    }
+    if route.path.contains("{proposal_id}") {
+        let id = request::proposal_id(&call.fields).ok()?;
+        return Some(Box::new(move |app| Ok(app.hub().proposal(&id).map(|_| Vec::new())?)));
+    }
+    None
 }
 
 fn no_route(parts: &Parts) -> Problem {

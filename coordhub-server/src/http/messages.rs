@@ -1,15 +1,13 @@
 //! Calls about messages and channels.
 
-use coordhub_core::{
-    engine::{InboxQuery, NoticesAmong, OnlyDirect, RecentQuery, Unread},
-    ids::{ChannelName, EntityId, MessageId},
-};
-use serde_json::Value;
-
 use super::call::{Call, Change, ENTITY_ID, LIMIT, METADATA, Read, optional, required};
 use crate::{
     access::caller,
-    wire::{Field, Kind, Problem, reply, reply::Form, request},
+    wire::{Field, Kind, Problem, reply, request},
+};
+use coordhub_core::{
+    engine::{InboxQuery, NoticesAmong, OnlyDirect, RecentQuery, Unread},
+    ids::{ChannelName, EntityId, MessageId},
 };
 
 /// Fields of `POST /messages/send`.
@@ -21,7 +19,7 @@ pub const SEND: &[Field] = &[
         Kind::Text,
         "Where; `general` where neither this nor `to_entity` is given.",
     ),
-    optional("to_entity", Kind::Text, "To whom alone."),
+    optional("to_entity", Kind::Text, "To whom alone; the message is then on no channel."),
     optional("message_type", Kind::Text, "`text` (the default), `alert`, or a word of your own."),
     METADATA,
     optional("reply_to", Kind::Text, "The message it answers; it then stays where that one is."),
@@ -29,8 +27,10 @@ pub const SEND: &[Field] = &[
 
 /// `POST /messages/send`
 pub fn send(call: &Call<'_>) -> Result<Change, Problem> {
-    let from = caller::needed(call.caller()?)?;
-    call.change(request::send(&call.fields, from)?, "sent")
+    let caller = call.caller()?;
+    // What is wrong in the fields is said before that nobody is named.
+    let send = request::send(&call.fields)?;
+    call.change(send(caller::needed(caller)?), "sent")
 }
 
 /// Fields of `GET /messages/recent`.
@@ -102,10 +102,7 @@ pub const ACK: &[Field] = &[
 
 /// `POST /messages/for/{entity_id}/ack`
 pub fn ack(call: &Call<'_>) -> Result<Change, Problem> {
-    let command = request::move_cursor(&call.fields)?;
-    let up_to = call.seq("up_to")?.map_or(Value::Null, Value::from);
-    let form = Form::Status("acked", vec![("up_to", up_to)]);
-    Ok(Change { form, ..call.change(command, "acked")? })
+    call.change(request::move_cursor(&call.fields)?, "acked")
 }
 
 /// Fields of `GET /messages/{message_id}`.

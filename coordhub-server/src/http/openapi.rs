@@ -9,11 +9,13 @@ use coordhub_core::model::{
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
-        ArrayBuilder, ComponentsBuilder, ContentBuilder, HttpMethod, InfoBuilder, KnownFormat,
-        ObjectBuilder, OpenApi, OpenApiBuilder, OpenApiVersion, PathItem, PathsBuilder, Ref, RefOr,
-        Required, ResponseBuilder, ResponsesBuilder, Schema, SchemaFormat, Type,
+        AllOfBuilder, ArrayBuilder, ComponentsBuilder, ContentBuilder, HttpMethod, InfoBuilder,
+        KnownFormat, ObjectBuilder, OpenApi, OpenApiBuilder, OpenApiVersion, PathItem,
+        PathsBuilder, Ref, RefOr, Required, ResponseBuilder, ResponsesBuilder, Schema,
+        SchemaFormat, Type,
         path::{Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn},
         request_body::{RequestBody, RequestBodyBuilder},
+        schema::SchemaType,
     },
 };
 
@@ -46,20 +48,21 @@ fn open_api() -> OpenApi {
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(ABOUT));
     let components = ComponentsBuilder::new()
-        .schema("Channel", ChannelView::schema())
-        .schema("Entity", EntityView::schema())
+        .schema("Channel", complete::<ChannelView>())
+        .schema("Entity", complete::<EntityView>())
         .schema("EntityType", EntityType::schema())
-        .schema("Message", Message::schema())
+        .schema("Message", complete::<Message>())
         .schema("Priority", Priority::schema())
         .schema("Problem", problem())
-        .schema("Proposal", Proposal::schema())
+        .schema("Proposal", complete::<Proposal>())
         .schema("ProposalStatus", ProposalStatus::schema())
         .schema("Recipients", Recipients::schema())
         .schema("Status", Status::schema())
         .schema("Tally", Tally::schema())
-        .schema("Task", Task::schema())
+        .schema("Task", complete::<Task>())
+        .schema("TaskDetails", task_details())
         .schema("TaskStatus", TaskStatus::schema())
-        .schema("Vote", Vote::schema());
+        .schema("Vote", complete::<Vote>());
     let choice = <coordhub_core::model::Choice as ToSchema>::name();
     let components = components.schema(choice, coordhub_core::model::Choice::schema());
     OpenApiBuilder::new()
@@ -146,6 +149,9 @@ fn schema_of(field: &Field) -> RefOr<Schema> {
     match field.kind {
         Kind::Text => typed(Type::String).into(),
         Kind::Word(words) => typed(Type::String).enum_values(Some(words.iter().copied())).into(),
+        Kind::Integer if field.name == "limit" => {
+            typed(Type::Integer).minimum(Some(1.0)).maximum(Some(1_000.0)).into()
+        }
         Kind::Integer => typed(Type::Integer).minimum(Some(0.0)).into(),
         Kind::Number => typed(Type::Number).into(),
         Kind::Flag => typed(Type::Boolean).into(),
@@ -159,6 +165,34 @@ fn schema_of(field: &Field) -> RefOr<Schema> {
         Kind::Object => typed(Type::Object).into(),
         Kind::Any => utoipa::openapi::schema::empty().into(),
     }
+}
+
+/// The schema of a noun: every field is always there, though some may be `null`.
+fn complete<T: ToSchema>() -> RefOr<Schema> {
+    match T::schema() {
+        RefOr::T(Schema::Object(mut object)) => {
+            object.required = object.properties.keys().cloned().collect();
+            RefOr::T(Schema::Object(object))
+        }
+        other => other,
+    }
+}
+
+/// A task as `GET /tasks/{task_id}` shows it.
+fn task_details() -> Schema {
+    let list = || ArrayBuilder::new().items(of_type(Type::Object));
+    let details = ObjectBuilder::new()
+        .property("history", list())
+        .required("history")
+        .property("notes", list())
+        .required("notes")
+        .property("late_results", list())
+        .required("late_results");
+    Schema::AllOf(AllOfBuilder::new().item(Ref::from_schema_name("Task")).item(details).build())
+}
+
+fn nullable(kind: Type) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(SchemaType::from_iter([kind, Type::Null]))
 }
 
 fn of_type(kind: Type) -> ObjectBuilder {
@@ -182,7 +216,11 @@ fn success(reply: ReplyKind) -> ResponseBuilder {
     };
     let object: RefOr<Schema> = match reply {
         ReplyKind::Entity => with("entity", "entity_id", "Entity").into(),
-        ReplyKind::Task => with("task", "task_id", "Task").into(),
+        ReplyKind::Task => with("task", "task_id", "Task")
+            .property("claim_token", of_type(Type::Integer))
+            .property("lease_expires_at", nullable(Type::String))
+            .property("already", of_type(Type::Boolean))
+            .into(),
         ReplyKind::Proposal => with("proposal", "proposal_id", "Proposal")
             .property("tally", Ref::from_schema_name("Tally"))
             .required("tally")

@@ -122,7 +122,7 @@ const fn route(
 pub const ROUTES: &[Route] = &[
     route(Post, "/entities/register", "Take part, or change what you said of yourself", ReplyKind::Entity, ByEntityId, entities::REGISTER, C(entities::register)),
     route(Get, "/entities/list", "Who takes part, and who is there", ReplyKind::List("entities", "Entity"), ByEntityId, entities::LIST, R(entities::list)),
-    route(Get, "/entities/{id}", "One entity", ReplyKind::One("Entity"), ByEntityId, &[], R(entities::get)),
+    route(Get, "/entities/{id}", "One entity", ReplyKind::One("Entity"), ByEntityId, messages::GET, R(entities::get)),
     route(Delete, "/entities/{id}", "Take part no longer", ReplyKind::Done, ByEntityId, messages::GET, C(entities::remove)),
     route(Post, "/entities/{entity_id}/heartbeat", "Say that you are there", ReplyKind::Object, ByPath, entities::HEARTBEAT, Soft(entities::heartbeat)),
 
@@ -135,7 +135,7 @@ pub const ROUTES: &[Route] = &[
 
     route(Post, "/tasks/create", "Create a task", ReplyKind::Task, ByField("created_by"), tasks::CREATE, C(tasks::create)),
     route(Get, "/tasks/list", "Tasks, in order of creation", ReplyKind::List("tasks", "Task"), ByEntityId, tasks::LIST, R(tasks::list)),
-    route(Get, "/tasks/{task_id}", "One task, with its history", ReplyKind::One("Task"), ByEntityId, tasks::GET, R(tasks::get)),
+    route(Get, "/tasks/{task_id}", "One task, with its history", ReplyKind::One("TaskDetails"), ByEntityId, tasks::GET, R(tasks::get)),
     route(Post, "/tasks/{task_id}/update", "Change what a task says", ReplyKind::Task, ByEntityId, tasks::UPDATE, C(tasks::update)),
     route(Post, "/tasks/{task_id}/claim", "Claim a task: exactly one claimer wins", ReplyKind::Task, ByEntityId, tasks::CLAIM, C(tasks::claim)),
     route(Post, "/tasks/{task_id}/complete", "Complete a task you hold", ReplyKind::Task, ByEntityId, tasks::COMPLETE, C(tasks::complete)),

@@ -117,7 +117,7 @@ pub const MESSAGE: &[Field] = &[
 
 /// `POST /message`: kept as a message on `technical`; a command in it is never carried out.
 pub fn message(call: &Call<'_>) -> Result<Change, Problem> {
-    let source = caller::needed(call.caller()?)?;
+    let caller = call.caller()?;
     let fields = &call.fields;
     let trace_id = fields.needed_text("trace_id")?.into_owned();
     let known = |word: &str| UDC_TYPES.iter().copied().find(|known| *known == word);
@@ -125,6 +125,7 @@ pub fn message(call: &Call<'_>) -> Result<Change, Problem> {
         .word("message_type", known, UDC_TYPES)?
         .ok_or_else(|| Problem::field("message_type", "message_type is missing"))?;
     let payload = fields.any("payload")?;
+    let source = caller::needed(caller)?;
     let udc = json!({
         "trace_id": trace_id,
         "source": source,

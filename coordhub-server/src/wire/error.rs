@@ -12,6 +12,12 @@ use serde_json::{Map, Value};
 /// A refusal, as the contract shows it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Problem {
+    // Boxed: it stands in the error of every `Result`, and is rare.
+    inner: Box<Inner>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Inner {
     status: StatusCode,
     code: &'static str,
     detail: Cow<'static, str>,
@@ -28,7 +34,8 @@ impl Problem {
         detail: impl Into<Cow<'static, str>>,
     ) -> Self {
         let (facts, detail) = (Map::new(), detail.into());
-        Self { status, code, detail, facts, allow: None, retry_after_seconds: None }
+        let inner = Inner { status, code, detail, facts, allow: None, retry_after_seconds: None };
+        Self { inner: Box::new(inner) }
     }
 
     /// A field holds what it may not hold.
@@ -44,63 +51,63 @@ impl Problem {
     /// One fact more, for programs.
     #[must_use]
     pub fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
-        self.facts.insert(key.to_owned(), value.into());
+        self.inner.facts.insert(key.to_owned(), value.into());
         self
     }
 
     /// The methods that the path does take.
     #[must_use]
     pub fn allow(mut self, methods: String) -> Self {
-        self.allow = Some(methods);
+        self.inner.allow = Some(methods);
         self
     }
 
     /// When to try again.
     #[must_use]
     pub fn retry_after(mut self, seconds: u32) -> Self {
-        self.retry_after_seconds = Some(seconds);
+        self.inner.retry_after_seconds = Some(seconds);
         self
     }
 
     /// Its status.
     pub fn status(&self) -> StatusCode {
-        self.status
+        self.inner.status
     }
 
     /// Its stable code.
     pub fn code(&self) -> &'static str {
-        self.code
+        self.inner.code
     }
 
     /// Its sentence.
     pub fn detail(&self) -> &str {
-        &self.detail
+        &self.inner.detail
     }
 
     /// As a JSON object.
     pub fn to_json(&self) -> Value {
         let mut object = Map::new();
         object.insert("type".to_owned(), "about:blank".into());
-        let title = self.status.canonical_reason().unwrap_or("Error");
+        let title = self.inner.status.canonical_reason().unwrap_or("Error");
         object.insert("title".to_owned(), title.into());
-        object.insert("status".to_owned(), self.status.as_u16().into());
-        object.insert("detail".to_owned(), self.detail.as_ref().into());
-        object.insert("code".to_owned(), self.code.into());
-        object.extend(self.facts.clone());
+        object.insert("status".to_owned(), self.inner.status.as_u16().into());
+        object.insert("detail".to_owned(), self.inner.detail.as_ref().into());
+        object.insert("code".to_owned(), self.inner.code.into());
+        object.extend(self.inner.facts.clone());
         Value::Object(object)
     }
 
     /// As a response.
     pub fn into_response(self) -> Response<Body> {
         let mut response = Response::new(Body::from(self.to_json().to_string()));
-        *response.status_mut() = self.status;
+        *response.status_mut() = self.inner.status;
         let headers = response.headers_mut();
         let problem = HeaderValue::from_static("application/problem+json");
         headers.insert(header::CONTENT_TYPE, problem);
-        if let Some(seconds) = self.retry_after_seconds {
+        if let Some(seconds) = self.inner.retry_after_seconds {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
-        if let Some(allow) = self.allow.and_then(|allow| HeaderValue::from_str(&allow).ok()) {
+        if let Some(allow) = self.inner.allow.and_then(|allow| HeaderValue::from_str(&allow).ok()) {
             headers.insert(header::ALLOW, allow);
         }
         response

@@ -104,6 +104,11 @@ impl<'a> Fields<'a> {
         if let Some((_, value)) = self.path.iter().find(|(other, _)| *other == name) {
             return Ok(Some(Cow::Borrowed(value)));
         }
+        self.beside_path(name)
+    }
+
+    /// What the body or the query says under the name of an id in the path.
+    pub fn beside_path(&self, name: &'static str) -> Result<Option<Cow<'_, str>>, Problem> {
         match self.raw(name) {
             Raw::Body(raw) => decode_string(raw)
                 .map(Some)
@@ -186,12 +191,18 @@ impl<'a> Fields<'a> {
 
     /// `true` or `false`.
     pub fn flag(&self, name: &'static str) -> Result<Option<bool>, Problem> {
-        let text = match self.raw(name) {
-            Raw::Body(raw) => raw,
-            Raw::Query(value) => value,
+        // Python writes `True` into a query.
+        let (text, in_query) = match self.raw(name) {
+            Raw::Body(raw) => (raw, false),
+            Raw::Query(value) => (value, true),
             Raw::Absent => return Ok(None),
         };
-        text.parse().map(Some).map_err(|_| wrong_type(name, "true or false"))
+        let is_word = |word| text == word || (in_query && text.eq_ignore_ascii_case(word));
+        match (is_word("true"), is_word("false")) {
+            (true, _) => Ok(Some(true)),
+            (_, true) => Ok(Some(false)),
+            _ => Err(wrong_type(name, "true or false")),
+        }
     }
 
     /// An instant.
@@ -204,6 +215,7 @@ impl<'a> Fields<'a> {
 
     /// A list of texts. Only a body can hold one.
     pub fn texts(&self, name: &'static str) -> Result<Option<Vec<String>>, Problem> {
+        self.refuse_in_query(name)?;
         let Some(raw) = self.body_field(name) else { return Ok(None) };
         let wrong = || wrong_type(name, "a list of strings");
         let Ok(Scanned::Array(elements)) = json::scan(raw) else { return Err(wrong()) };
@@ -223,6 +235,7 @@ impl<'a> Fields<'a> {
 
     /// A JSON object. Only a body can hold one.
     pub fn object(&self, name: &'static str) -> Result<Option<JsonText>, Problem> {
+        self.refuse_in_query(name)?;
         let Some(raw) = self.body_field(name) else { return Ok(None) };
         if !raw.starts_with('{') {
             return Err(wrong_type(name, "a JSON object"));
@@ -251,6 +264,17 @@ impl<'a> Fields<'a> {
             Raw::Body(value) | Raw::Query(value) => value != "false",
             Raw::Absent => false,
         }
+    }
+
+    /// Lists and objects have no place in a query; to drop one in silence would lose it.
+    fn refuse_in_query(&self, name: &'static str) -> Result<(), Problem> {
+        if self.query.iter().any(|(other, _)| other == name) {
+            return Err(Problem::field(
+                name,
+                format!("{name} can stand in the body only, as JSON"),
+            ));
+        }
+        Ok(())
     }
 
     fn raw(&self, name: &str) -> Raw<'_> {

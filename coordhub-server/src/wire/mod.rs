@@ -6,6 +6,7 @@ pub mod fields;
 pub mod path;
 pub mod request;
 pub mod reply;
+pub mod frame;
 
 pub use error::Problem;
 pub use fields::{Field, Fields, Kind, Need};

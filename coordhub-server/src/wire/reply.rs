@@ -7,7 +7,7 @@ use coordhub_core::{
     model::{EntityView, Message, Task},
 };
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// How the reply to a change is shown.
 #[derive(Clone, Debug)]
@@ -26,9 +26,7 @@ pub fn change(hub: &Hub, form: &Form, reply: Reply) -> Vec<u8> {
     match (form, reply.outcome) {
         (Form::Udc { trace_id }, Outcome::Message(sent)) => udc(trace_id, &sent.message),
         (Form::Status(status, _), Outcome::Message(sent)) => sent_reply(status, &sent),
-        (Form::Status(status, facts), outcome) => {
-            to_bytes(&noun(hub, status, facts, reply.seq, outcome))
-        }
+        (Form::Status(status, facts), outcome) => noun(hub, status, facts, reply.seq, outcome),
         // Only a message is ever answered in the form of UDC.
         (Form::Udc { .. }, _) => b"{}".to_vec(),
     }
@@ -40,43 +38,68 @@ fn noun(
     facts: &[(&'static str, Value)],
     seq: u64,
     outcome: Outcome,
-) -> Map<String, Value> {
-    let mut body = Map::new();
-    body.insert("status".into(), status.into());
-    body.insert("seq".into(), seq.into());
+) -> Vec<u8> {
+    let mut body = Object::new();
+    body.field("status", &status);
+    body.field("seq", &seq);
     for (name, value) in facts {
-        body.insert((*name).to_owned(), value.clone());
+        body.field(name, value);
     }
     match outcome {
         Outcome::Entity(entity) => {
-            body.insert("entity_id".into(), entity.entity_id.as_str().into());
-            body.insert("entity".into(), to_value(&hub.entity(&entity.entity_id)));
+            body.field("entity_id", &entity.entity_id);
+            body.field("entity", &hub.entity(&entity.entity_id));
         }
         Outcome::Task(task) => task_fields(&mut body, hub, status, &task),
         Outcome::TaskUnchanged(task) => {
-            body.insert("already".into(), true.into());
+            body.field("already", &true);
             task_fields(&mut body, hub, status, &task);
         }
         Outcome::Proposal(proposal) | Outcome::ProposalUnchanged(proposal) => {
-            body.insert("proposal_id".into(), proposal.proposal_id.as_str().into());
-            body.insert("tally".into(), to_value(&proposal.tally));
-            body.insert("proposal_status".into(), proposal.status.as_str().into());
-            body.insert("proposal".into(), to_value(&*proposal));
+            body.field("proposal_id", &proposal.proposal_id);
+            body.field("tally", &proposal.tally);
+            body.field("proposal_status", &proposal.status);
+            body.field("proposal", &*proposal);
         }
+        Outcome::CursorAt(up_to) => body.field("up_to", &up_to),
         Outcome::Done | Outcome::Message(..) => {}
     }
-    body
+    body.into_bytes()
 }
 
-fn task_fields(body: &mut Map<String, Value>, hub: &Hub, status: &str, task: &Task) {
-    body.insert("task_id".into(), task.task_id.as_str().into());
+fn task_fields(body: &mut Object, hub: &Hub, status: &str, task: &Task) {
+    body.field("task_id", &task.task_id);
     if status == "claimed" {
-        body.insert("claim_token".into(), task.claim_token.into());
-        body.insert("lease_expires_at".into(), to_value(&task.lease_expires_at));
+        body.field("claim_token", &task.claim_token);
+        body.field("lease_expires_at", &task.lease_expires_at);
     }
     let mut task = task.clone();
     hub.mark_stale(&mut task, hub.now());
-    body.insert("task".into(), to_value(&task));
+    body.field("task", &task);
+}
+
+/// A JSON object, written field by field. It never goes through [`Value`], which would make a number
+/// of its own of whatever stands in `metadata` and `result`.
+struct Object(Vec<u8>);
+
+impl Object {
+    fn new() -> Self {
+        Self(Vec::with_capacity(512))
+    }
+
+    /// Adds a field; `name` is one of ours and needs no quoting.
+    fn field(&mut self, name: &str, value: &impl Serialize) {
+        self.0.push(if self.0.is_empty() { b'{' } else { b',' });
+        self.0.push(b'"');
+        self.0.extend_from_slice(name.as_bytes());
+        self.0.extend_from_slice(b"\":");
+        append(&mut self.0, value);
+    }
+
+    fn into_bytes(mut self) -> Vec<u8> {
+        self.0.push(b'}');
+        self.0
+    }
 }
 
 /// The reply to `send`, written by hand: it is the busiest answer of all.
@@ -163,8 +186,4 @@ pub fn to_bytes(value: &impl Serialize) -> Vec<u8> {
 fn append(body: &mut Vec<u8>, value: &impl Serialize) {
     // Serializing plain data with text keys into memory has no way to fail.
     let _written = serde_json::to_writer(body, value);
-}
-
-fn to_value(value: &impl Serialize) -> Value {
-    serde_json::to_value(value).unwrap_or(Value::Null)
 }

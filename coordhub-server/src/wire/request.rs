@@ -31,28 +31,19 @@ pub fn remove(fields: &Fields<'_>) -> Result<Command, Problem> {
     Ok(Command::Remove(Remove { entity_id: fields.needed("id", EntityId::parse)? }))
 }
 
-/// `POST /messages/send`, in the caller's name.
-pub fn send(fields: &Fields<'_>, from: EntityId) -> Result<Command, Problem> {
+/// `POST /messages/send`: a command as soon as it is known in whose name.
+pub fn send(fields: &Fields<'_>) -> Result<impl FnOnce(EntityId) -> Command + use<>, Problem> {
     not_supported(fields, &["ack_required", "ack_deadline", "task"])?;
-    let channel = fields.parsed("channel", ChannelName::parse)?;
-    let to = match (fields.parsed("to_entity", EntityId::parse)?, channel) {
-        (Some(_), Some(_)) => {
-            let detail =
-                "a message goes to one entity or to a channel; leave to_entity or channel out";
-            return Err(Problem::field("to_entity", detail));
-        }
-        (Some(id), None) => Some(Destination::Entity(id)),
-        (None, Some(channel)) => Some(Destination::Channel(channel)),
-        (None, None) => None,
-    };
-    Ok(Command::Send(Send {
-        from_entity: from,
-        to,
-        content: fields.needed_text("content")?.into_owned(),
-        message_type: fields.text("message_type")?.map(Into::into),
-        metadata: metadata(fields)?,
-        reply_to: fields.parsed("reply_to", MessageId::parse)?,
-    }))
+    let channel = fields.parsed("channel", ChannelName::parse)?.map(Destination::Channel);
+    // Clients of the old hub send its default channel along; a direct message is on none.
+    let to = fields.parsed("to_entity", EntityId::parse)?.map(Destination::Entity).or(channel);
+    let content = fields.needed_text("content")?.into_owned();
+    let message_type = fields.text("message_type")?.map(Into::into);
+    let metadata = metadata(fields)?;
+    let reply_to = fields.parsed("reply_to", MessageId::parse)?;
+    Ok(move |from_entity| {
+        Command::Send(Send { from_entity, to, content, message_type, metadata, reply_to })
+    })
 }
 
 /// `POST /messages/for/{id}/ack`.

@@ -1,6 +1,11 @@
 //! Drives one socket: moves frames between it, the session, the hub and the subscription.
 
-use std::{future::poll_fn, time::Duration};
+use std::{
+    collections::VecDeque,
+    future::poll_fn,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use bytes::Bytes;
@@ -12,7 +17,7 @@ use coordhub_core::{
     subscribe::{Filter, Item, Next, Start, Subscription},
 };
 use futures_util::{FutureExt, SinkExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
-use tokio::time::{Instant, interval_at, timeout};
+use tokio::time::{Instant, interval_at, timeout, timeout_at};
 use tokio_tungstenite::tungstenite;
 
 use super::session::{self, Ask, Frame, Misframe, Opening};
@@ -22,7 +27,7 @@ use crate::{
     bridge,
     http::{
         call::{Call, Change},
-        handle::perform,
+        handle::{missing_first, perform},
         router::{self, Action},
     },
     sockets::Closing,
@@ -37,6 +42,10 @@ const SILENCE_MAX: Duration = Duration::from_secs(60);
 const QUIET: Duration = Duration::from_millis(250);
 /// How many changes one socket may have under way; the next frame is read when one is answered.
 const CALLS_MAX: usize = 64;
+/// How many channels one socket may subscribe to.
+const CHANNELS_MAX: usize = 1_000;
+/// How long the answers of changes under way are waited for when a socket is closed.
+const ANSWERS_AT_END: Duration = Duration::from_secs(3);
 /// How many frames are joined into one write.
 const JOINED_FRAMES_MAX: usize = 128;
 
@@ -73,6 +82,8 @@ struct Session {
     calls: FuturesUnordered<BoxFuture<'static, String>>,
     connection: Connection,
     heard_at: Instant,
+    /// Frames that came while a write waited, to be looked at when it is done.
+    unread: VecDeque<Result<Message, axum::Error>>,
 }
 
 /// Serves a socket until it ends.
@@ -91,6 +102,7 @@ pub(super) async fn serve(app: App, socket: WebSocket, opened: Opened) {
         calls: FuturesUnordered::new(),
         connection,
         heard_at: Instant::now(),
+        unread: VecDeque::new(),
         entity: entity.clone(),
     };
     // The subscription is taken before `hello`, so that what is published in between follows it.
@@ -131,7 +143,9 @@ impl Session {
                 return end;
             }
             let stepped = tokio::select! {
-                frame = self.socket.recv(), if self.calls.len() < CALLS_MAX => self.heard(frame).await,
+                frame = next_frame(&mut self.unread, &mut self.socket), if self.calls.len() < CALLS_MAX => {
+                    self.heard(frame).await
+                }
                 Some(answer) = self.calls.next(), if !self.calls.is_empty() => {
                     self.feed(text(answer)).await
                 }
@@ -167,11 +181,10 @@ impl Session {
                 return Ok(());
             }
             // A long replay must not keep the client's own frames from being read.
-            while let Some(frame) = self.socket.recv().now_or_never() {
+            while self.calls.len() < CALLS_MAX
+                && let Some(frame) = next_frame(&mut self.unread, &mut self.socket).now_or_never()
+            {
                 self.heard(frame).await?;
-                if self.calls.len() >= CALLS_MAX {
-                    break;
-                }
             }
         }
     }
@@ -212,6 +225,7 @@ impl Session {
             Some(Err(error)) => Err(broken(error)),
             Some(Ok(Message::Text(frame))) => self.frame(&frame).await,
             Some(Ok(Message::Binary(_))) => {
+                self.opening = self.opening.after(None);
                 let problem = Problem::field("frame", "frames are JSON text, not binary");
                 self.feed(text(session::error(&problem, None))).await
             }
@@ -236,8 +250,13 @@ impl Session {
                 let reader = self.app.hub().reader(Some(self.entity.clone()));
                 Some(match policy::check_subscribe(&reader, &channel) {
                     Ok(()) => {
-                        self.wait_for_subscription().await?.add_channel(channel.clone());
-                        session::subscribed(&channel)
+                        let subscription = self.wait_for_subscription().await?;
+                        if subscription.channels() >= CHANNELS_MAX {
+                            session::error(&too_many_channels(), mark)
+                        } else {
+                            subscription.add_channel(channel.clone());
+                            session::subscribed(&channel)
+                        }
                     }
                     Err(rejection) => session::error(&rejection.into(), mark),
                 })
@@ -252,6 +271,7 @@ impl Session {
                     None
                 }
                 Ok(Do::Done(_)) => None,
+                Ok(Do::Refused(problem)) => Some(session::error(&problem.await, mark)),
                 Err(problem) => Some(session::error(&problem, mark)),
             },
             Ask::Call { op, args } => match self.change(&op, args) {
@@ -260,6 +280,7 @@ impl Session {
                     None
                 }
                 Ok(Do::Done(body)) => Some(session::reply(200, &body, mark)),
+                Ok(Do::Refused(problem)) => Some(refused(&problem.await, mark)),
                 Err(problem) => Some(refused(&problem, mark)),
             },
         };
@@ -295,15 +316,22 @@ impl Session {
         };
         let call = Call { app: &self.app, fields, named, caller_in };
         match route.action {
-            Action::Change(make) => make(&call).map(Do::Change),
+            Action::Change(make) => Ok(match make(&call) {
+                Ok(change) => Do::Change(change),
+                Err(problem) => Do::Refused(missing_first(route, &call, problem).boxed()),
+            }),
             Action::Soft(act) => act(&call).map(Do::Done),
             _ => Err(Problem::field("op", "this operation is not a change")),
         }
     }
 
     async fn ping(&mut self) -> Result<(), End> {
-        if self.heard_at.elapsed() > SILENCE_MAX {
-            return Err(End::Gone);
+        // While a write waited nothing was read: what has come since counts.
+        while self.heard_at.elapsed() > SILENCE_MAX {
+            match next_frame(&mut self.unread, &mut self.socket).now_or_never() {
+                Some(frame) => self.heard(frame).await?,
+                None => return Err(End::Gone),
+            }
         }
         let cursor = self.subscription.as_mut().and_then(Subscription::take_cursor);
         if let Some(seq) = cursor.filter(|_| self.opening == Opening::Begun) {
@@ -314,34 +342,82 @@ impl Session {
 
     /// Puts a frame into the write buffer, which empties itself where it is full.
     async fn feed(&mut self, frame: Message) -> Result<(), End> {
-        // A timer is set only where the client does not take what is there.
-        let mut ready = poll_fn(|context| self.socket.poll_ready_unpin(context));
-        match (&mut ready).now_or_never() {
-            Some(ready) => ready.map_err(|_| End::Gone)?,
-            None => taken(timeout(SILENCE_MAX, ready).await)?,
-        }
+        self.written(|socket, context| socket.poll_ready_unpin(context)).await?;
         self.socket.start_send_unpin(frame).map_err(|_| End::Gone)
     }
 
     async fn flush(&mut self) -> Result<(), End> {
-        let mut flushed = poll_fn(|context| self.socket.poll_flush_unpin(context));
-        match (&mut flushed).now_or_never() {
-            Some(flushed) => flushed.map_err(|_| End::Gone),
-            None => taken(timeout(SILENCE_MAX, flushed).await),
+        self.written(|socket, context| socket.poll_flush_unpin(context)).await
+    }
+
+    /// Waits for a write. A client that reads slowly is not gone for as long as it says something:
+    /// its frames are taken in meanwhile, a few of them, and looked at afterwards.
+    async fn written(
+        &mut self,
+        mut write: impl FnMut(&mut WebSocket, &mut Context<'_>) -> Poll<Result<(), axum::Error>>,
+    ) -> Result<(), End> {
+        let written = poll_fn(|context| write(&mut self.socket, context)).now_or_never();
+        if let Some(written) = written {
+            return written.map_err(|_| End::Gone);
+        }
+        // A timer is set only where the client does not take what is there.
+        let mut patience = Instant::now() + SILENCE_MAX;
+        loop {
+            let step = poll_fn(|context| {
+                if let Poll::Ready(written) = write(&mut self.socket, context) {
+                    return Poll::Ready(Step::Written(written));
+                }
+                if self.unread.len() >= CALLS_MAX {
+                    return Poll::Pending;
+                }
+                self.socket.poll_next_unpin(context).map(Step::Heard)
+            });
+            match timeout_at(patience, step).await {
+                Ok(Step::Written(written)) => return written.map_err(|_| End::Gone),
+                Ok(Step::Heard(Some(frame))) => {
+                    patience = Instant::now() + SILENCE_MAX;
+                    self.unread.push_back(frame);
+                }
+                Ok(Step::Heard(None)) | Err(_) => return Err(End::Gone),
+            }
         }
     }
 
     async fn end(mut self, end: End) {
-        if let End::Close(code, reason) = end {
-            let close = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
-            // Whoever does not take the close frame within a second learns from the connection's end.
-            let closed = async {
-                self.socket.send(Message::Close(Some(close))).await.ok()?;
-                while self.socket.recv().await?.is_ok() {}
-                Some(())
-            };
-            let _told = timeout(Duration::from_secs(1), closed).await;
-        }
+        let End::Close(code, reason) = end else { return };
+        // What is under way will be decided: whoever asked is told before the door closes.
+        let answered = async {
+            while let Some(answer) = self.calls.next().await {
+                self.feed(text(answer)).await?;
+            }
+            self.flush().await
+        };
+        let _answered = timeout(ANSWERS_AT_END, answered).await;
+        let close = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
+        // Whoever does not take the close frame within a second learns from the connection's end.
+        let closed = async {
+            self.socket.send(Message::Close(Some(close))).await.ok()?;
+            while self.socket.recv().await?.is_ok() {}
+            Some(())
+        };
+        let _told = timeout(Duration::from_secs(1), closed).await;
+    }
+}
+
+/// What came first while a write waited.
+enum Step {
+    Written(Result<(), axum::Error>),
+    Heard(Option<Result<Message, axum::Error>>),
+}
+
+/// The next frame of the client: one that came while a write waited, or a new one.
+async fn next_frame(
+    unread: &mut VecDeque<Result<Message, axum::Error>>,
+    socket: &mut WebSocket,
+) -> Option<Result<Message, axum::Error>> {
+    match unread.pop_front() {
+        Some(frame) => Some(frame),
+        None => socket.recv().await,
     }
 }
 
@@ -349,6 +425,8 @@ impl Session {
 enum Do {
     Change(Change),
     Done(Vec<u8>),
+    /// Refused, and looked up why.
+    Refused(BoxFuture<'static, Problem>),
 }
 
 fn send(app: App, change: Change, mark: Option<&str>) -> BoxFuture<'static, String> {
@@ -390,6 +468,11 @@ async fn catch_up(subscription: Subscription) -> Option<Subscription> {
         .await
         .inspect_err(|why| tracing::warn!(%why, "a catch-up failed"))
         .ok()
+}
+
+fn too_many_channels() -> Problem {
+    let detail = format!("one socket subscribes to at most {CHANNELS_MAX} channels; open another");
+    Problem::field("channel", detail)
 }
 
 /// Waits for what is under way; for ever where nothing is.
@@ -439,13 +522,6 @@ fn cursor_frame(seq: u64) -> String {
 
 fn text(frame: String) -> Message {
     Message::Text(frame.into())
-}
-
-fn taken(written: Result<Result<(), axum::Error>, tokio::time::error::Elapsed>) -> Result<(), End> {
-    match written {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(_)) | Err(_) => Err(End::Gone),
-    }
 }
 
 /// The close code for what the client did wrong.

@@ -26,6 +26,8 @@ use crate::{
 
 /// Tungstenite fills its whole read buffer with zeros whenever it reads; most frames are small.
 const READ_BUFFER_BYTES: usize = 4_096;
+/// The subprotocol that is selected where a client offers it.
+const SUBPROTOCOL: &str = "coordhub.v1";
 /// Frames that wait are joined up to here before they are written.
 const WRITE_BUFFER_BYTES: usize = 16 * 1_024;
 
@@ -56,6 +58,7 @@ pub async fn upgrade(
     let most = app.config().frame_bytes_max;
     let app = app.clone();
     Ok(upgrade
+        .protocols([SUBPROTOCOL])
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(WRITE_BUFFER_BYTES)
         .max_message_size(most)

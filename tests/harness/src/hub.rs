@@ -132,10 +132,7 @@ impl Hub {
 
     /// SIGKILL: the hub gets no chance to save anything.
     pub fn kill9(&mut self) {
-        if let Some(mut running) = self.running.take() {
-            running.child.kill().unwrap();
-            running.child.wait().unwrap();
-        }
+        drop(self.running.take());
     }
 
     /// SIGTERM, and the status with which the hub then ends.
@@ -267,6 +264,15 @@ impl Drop for Hub {
             eprintln!("--- log of the hub ---\n{log}--- end of the log ---");
         }
         self.kill9();
+    }
+}
+
+/// However a test ends, its hub ends too, also one that was not to start.
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already; then there is nothing to kill, and its status was taken.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

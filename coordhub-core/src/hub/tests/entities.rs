@@ -2,7 +2,7 @@
 
 use super::{
     World, id,
-    world::{proposal_id, register, task_id},
+    world::{register, task_id},
 };
 use crate::{
     JsonText,
@@ -105,5 +105,4 @@ fn totals_and_cursors_follow_registrations() {
     assert_eq!(world.state.cursors(&id("bo")).map(|c| c.all), Some(6), "new cursors");
     let order: Vec<_> = world.state.entities().map(|(_, e)| e.entity_id.to_string()).collect();
     assert_eq!(order, ["ada", "cy", "sam", "bo"]);
-    assert_eq!(world.state.proposal(&proposal_id("none")), None);
 }

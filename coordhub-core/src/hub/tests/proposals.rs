@@ -1,11 +1,7 @@
 //! How votes become an outcome: the whole rule.
 
-use super::{
-    World, id,
-    world::{proposal_id, register},
-};
+use super::{World, id, world::proposal_id};
 use crate::{
-    Timestamp,
     command::{CastVote, Closing, Command, CreateProposal, Deadline, Elector, Remove, Role},
     model::{Choice, EntityType, ProposalStatus, Threshold},
 };
@@ -256,13 +252,14 @@ fn a_human_must_be_for_it_where_one_is_needed() {
 fn a_vote_may_be_changed_while_it_is_open() {
     let mut world = world_of(0, 4);
     world.must("", create(|_| {}));
-    for (choice, tally) in [
-        (Choice::For, (1, 0, 0)),
-        (Choice::For, (1, 0, 0)),
-        (Choice::Abstain, (0, 0, 1)),
-        (Choice::For, (1, 0, 0)),
+    let (cast, same): (&[&str], &[&str]) = (&["vote_cast"], &[]);
+    for (choice, tally, happened) in [
+        (Choice::For, (1, 0, 0), cast),
+        (Choice::For, (1, 0, 0), same),
+        (Choice::Abstain, (0, 0, 1), cast),
+        (Choice::For, (1, 0, 0), cast),
     ] {
-        assert_eq!(world.must("a0", vote(choice)), ["vote_cast"]);
+        assert_eq!(world.must("a0", vote(choice)), happened);
         let got = world.proposal("p").tally;
         assert_eq!((got.r#for, got.against, got.abstain), tally, "{choice}");
         assert_eq!(got.eligible, 4);
@@ -509,8 +506,6 @@ fn what_cannot_be_proposed() {
     }
     world.later(1).tick();
     assert_eq!(world.code("", create(|_| {})), "proposal_exists", "one that is history, too");
-    assert_eq!(world.code("", register("x", EntityType::Human)), "ok");
-    assert!(Timestamp::default() < world.now);
 }
 
 #[test]

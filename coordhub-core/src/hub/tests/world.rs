@@ -241,12 +241,12 @@ impl World {
                 }
             }
             Command::CreateProposal(create) => {
-                for id in &create.proposal_id {
+                if let Some(id) = &create.proposal_id {
                     known.proposals.entry(id.clone()).or_insert(None);
                 }
             }
             Command::Send(send) => {
-                for id in &send.reply_to {
+                if let Some(id) = &send.reply_to {
                     known.messages.entry(id.clone()).or_insert(None);
                 }
             }

@@ -7,13 +7,18 @@
 
 mod old;
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use rusqlite::Connection;
 
 use old::{Happening, Old};
 
-use super::{Batch, StoreError, create, damage, lock::beside, rows, schema, sqlite};
+use super::{
+    Batch, StoreError, create, damage, file_time, io_error, lock::beside, rows, schema, sqlite,
+};
 use crate::{command::Auth, event::Stamped, hub::State, limits::Limits, time::Timestamp};
 
 /// How many events are written at a time.
@@ -21,6 +26,7 @@ const EVENTS_A_BATCH: usize = 1_000;
 
 /// Makes a hub's file of the old hub's file at `path`.
 pub(super) fn adopt(path: &Path) -> Result<(), StoreError> {
+    let written_at = last_written(path)?;
     recover(path).map_err(|error| damage(path, error))?;
     let kept = name_of_copy(path);
     create::whole(path, &kept, |fresh| create::copy(path, fresh))?;
@@ -32,12 +38,23 @@ pub(super) fn adopt(path: &Path) -> Result<(), StoreError> {
             conn.execute_batch("PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY;")?;
             set_aside(conn)?;
             schema::migrate(conn)?;
-            report = import(conn)?;
+            report = import(conn, written_at)?;
             schema::prepare_writer(conn)
         })
     })?;
     report.log(path, &kept);
     Ok(())
+}
+
+/// When the old hub last wrote, as the file system says: nothing in its file happened later. What it
+/// left unfinished counts.
+fn last_written(path: &Path) -> Result<Timestamp, StoreError> {
+    let modified = |path: &Path| fs::metadata(path).and_then(|found| found.modified());
+    let mut last = modified(path).map_err(|error| io_error(path, error))?;
+    for suffix in ["-wal", "-journal"] {
+        last = modified(&beside(path, suffix)).map_or(last, |at| at.max(last));
+    }
+    Ok(file_time(last))
 }
 
 /// Lets SQLite finish what the old hub left unfinished, so that the file is all there is.
@@ -99,9 +116,9 @@ impl Report {
 }
 
 /// Makes events of the old rows, in the order of their times, and writes them as any others.
-fn import(conn: &mut Connection) -> rusqlite::Result<Report> {
+fn import(conn: &mut Connection, latest: Timestamp) -> rusqlite::Result<Report> {
     let mut report = Report::default();
-    let old = Old::read(conn, &mut report)?;
+    let old = Old::read(conn, latest, &mut report)?;
     let mut state = State::new(Limits::default());
     let transaction = conn.transaction()?;
     let mut batch = Vec::new();

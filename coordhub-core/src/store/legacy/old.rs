@@ -1,6 +1,9 @@
 //! The old hub's rows, read leniently.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use rusqlite::Connection;
 use ulid::Ulid;
@@ -25,28 +28,38 @@ pub(super) struct Happening {
 }
 
 /// All that fits of an old file.
+#[derive(Default)]
 pub(super) struct Old {
     /// In the order of their times.
     pub(super) happenings: Vec<Happening>,
     /// When entities were last seen.
     pub(super) seen: Vec<(EntityId, Timestamp)>,
+    /// Keys and the ids in the texts can differ, and so two rows can have one id: the first has it.
+    entities: BTreeSet<EntityId>,
+    tasks: BTreeSet<TaskId>,
 }
 
 impl Old {
-    /// Reads the tables that were set aside. A row without a time takes that of the row before it.
-    pub(super) fn read(conn: &Connection, report: &mut Report) -> rusqlite::Result<Self> {
-        let mut old = Self { happenings: Vec::new(), seen: Vec::new() };
-        each(conn, "entities", "entity_id", report, |row, report| {
+    /// Reads the tables that were set aside. A row without a time takes that of the row before it, and
+    /// so does one whose time lies beyond `latest`: hub time never runs back, and one such row would
+    /// send it there for ever.
+    pub(super) fn read(
+        conn: &Connection,
+        latest: Timestamp,
+        report: &mut Report,
+    ) -> rusqlite::Result<Self> {
+        let mut old = Self::default();
+        each(conn, &ENTITIES, latest, report, |row, report| {
             old.entity(row)?;
             report.entities += 1;
             Ok(())
         })?;
-        each(conn, "tasks", "task_id", report, |row, report| {
+        each(conn, &TASKS, latest, report, |row, report| {
             old.task(row)?;
             report.tasks += 1;
             Ok(())
         })?;
-        each(conn, "messages", "id", report, |row, report| {
+        each(conn, &MESSAGES, latest, report, |row, report| {
             old.message(row)?;
             report.messages += 1;
             Ok(())
@@ -65,6 +78,9 @@ impl Old {
         let word = row.text("entity_type").unwrap_or_default();
         let entity_type =
             EntityType::parse(&word).ok_or_else(|| format!("{word:?} is no entity type"))?;
+        if !self.entities.insert(id.clone()) {
+            return Err(format!("an earlier row has the id {id:?}"));
+        }
         let registered_at = row.time("registered_at").unwrap_or(row.about);
         let entity = Entity {
             entity_id: id.clone(),
@@ -96,7 +112,7 @@ impl Old {
             }
         };
         let mut metadata = row.object("metadata");
-        let said = metadata.field("timestamp").and_then(read_time);
+        let said = metadata.field("timestamp").and_then(|raw| row.read_time(raw));
         let timestamp = said.or_else(|| row.time("timestamp")).unwrap_or(row.about);
         if metadata.field("timestamp").is_none() {
             metadata = metadata.with_field("timestamp", &format!("\"{timestamp}\""));
@@ -123,6 +139,9 @@ impl Old {
     /// A task, and how it came to stand where it stands.
     fn task(&mut self, row: &OldRow<'_>) -> Result<(), String> {
         let task = created(row)?;
+        if !self.tasks.insert(task.task_id.clone()) {
+            return Err(format!("an earlier row has the id {:?}", task.task_id));
+        }
         let (created_at, created_by) = (task.created_at, task.created_by.clone());
         let event = TaskCreated { task: task.clone() };
         self.push(created_at, created_by.as_ref(), Event::TaskCreated(event));
@@ -222,6 +241,16 @@ pub(super) fn place(event: Event, seq: Seq) -> Event {
     Event::MessageSent(Arc::new(message))
 }
 
+/// An old table.
+struct Table {
+    name: &'static str,
+    key: &'static str,
+}
+
+const ENTITIES: Table = Table { name: "entities", key: "entity_id" };
+const TASKS: Table = Table { name: "tasks", key: "task_id" };
+const MESSAGES: Table = Table { name: "messages", key: "id" };
+
 /// One old row: its key, and the fields of its JSON text.
 struct OldRow<'a> {
     key: String,
@@ -229,18 +258,21 @@ struct OldRow<'a> {
     fields: BTreeMap<String, &'a str>,
     /// A time near this row's, for one that has none.
     about: Timestamp,
+    /// No time of this row can be later.
+    latest: Timestamp,
 }
 
 /// Reads every row of an old table; those that do not fit are counted.
 fn each(
     conn: &Connection,
-    table: &str,
-    key_column: &'static str,
+    table: &Table,
+    latest: Timestamp,
     report: &mut Report,
     mut take: impl FnMut(&OldRow<'_>, &mut Report) -> Result<(), String>,
 ) -> rusqlite::Result<()> {
+    let Table { name, key: key_column } = table;
     let mut select = conn.prepare(&format!(
-        "SELECT CAST({key_column} AS TEXT), CAST(data AS TEXT) FROM old_hub_{table} ORDER BY rowid"
+        "SELECT CAST({key_column} AS TEXT), CAST(data AS TEXT) FROM old_hub_{name} ORDER BY rowid"
     ))?;
     let mut rows = select.query([])?;
     let mut about = Timestamp::default();
@@ -251,7 +283,7 @@ fn each(
         let taken = match scan(&data) {
             Ok(Scanned::Object(fields)) => {
                 let fields = fields.into_iter().map(|(key, raw)| (key.into_owned(), raw)).collect();
-                let old = OldRow { key: key.clone(), key_column, fields, about };
+                let old = OldRow { key: key.clone(), key_column, fields, about, latest };
                 about = old.some_time().unwrap_or(about);
                 take(&old, report)
             }
@@ -259,7 +291,7 @@ fn each(
             Err((_, error)) => Err(error.to_string()),
         };
         if let Err(why) = taken {
-            report.leave_out(format!("{table} {key:?}: {why}"));
+            report.leave_out(format!("{name} {key:?}: {why}"));
         }
     }
     Ok(())
@@ -304,22 +336,34 @@ impl OldRow<'_> {
     }
 
     fn time(&self, key: &str) -> Option<Timestamp> {
-        self.raw(key).and_then(read_time)
+        self.raw(key).and_then(|raw| self.read_time(raw))
+    }
+
+    /// A time that can be true. Times without a zone, taken as UTC, lie ahead where the old hub's clock
+    /// was east of it.
+    fn read_time(&self, raw: &str) -> Option<Timestamp> {
+        read_time(raw).filter(|at| *at <= self.latest)
     }
 
     fn some_time(&self) -> Option<Timestamp> {
         let own =
             ["registered_at", "created_at", "timestamp"].iter().find_map(|key| self.time(key));
-        own.or_else(|| self.object("metadata").field("timestamp").and_then(read_time))
+        own.or_else(|| {
+            self.object("metadata").field("timestamp").and_then(|raw| self.read_time(raw))
+        })
     }
 }
 
+/// Numbers above this are milliseconds, as JavaScript counts: as seconds they lie in the year 5138.
+const SECONDS_MAX: f64 = 1e11;
+
 /// A time as the old hub wrote it: ISO 8601, mostly without a zone, which is taken as UTC; or a
-/// number of seconds.
+/// number of seconds or milliseconds.
 fn read_time(raw: &str) -> Option<Timestamp> {
     let Some(text) = decode_string(raw) else {
-        let seconds: f64 = raw.parse().ok()?;
-        return Some(Timestamp::from_millis((seconds * 1e3) as i64));
+        let number: f64 = raw.parse().ok()?;
+        let millis = if number > SECONDS_MAX { number } else { number * 1e3 };
+        return Some(Timestamp::from_millis(millis as i64));
     };
     Timestamp::parse(&text).or_else(|_| Timestamp::parse(&format!("{text}Z"))).ok()
 }

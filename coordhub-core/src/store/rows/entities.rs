@@ -1,6 +1,6 @@
 //! Entities, their cursors, and channels.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap, iter};
 
 use rusqlite::{Connection, Row, params};
 
@@ -10,7 +10,7 @@ use super::{
 use crate::{
     Timestamp,
     hub::{Cursors, State},
-    ids::{ChannelName, EntityId},
+    ids::{ChannelName, EntityId, Seq},
     model::{Channel, Entity, EntityType},
 };
 
@@ -79,23 +79,45 @@ pub(in crate::store) fn write_seen(
     Ok(())
 }
 
-/// Writes the cursors that were touched. One that moves past others makes their rows superfluous, so
-/// an entity's rows are written anew.
+/// Writes the cursors that were touched: of an entity's rows those that differ. There may be one for
+/// each of a thousand channels, and most calls move one; but one that moves past others makes their
+/// rows superfluous.
 pub(in crate::store) fn write_cursors(conn: &Connection, state: &State) -> rusqlite::Result<()> {
     for id in &state.touched().cursors {
-        conn.prepare_cached("DELETE FROM cursors WHERE entity_id = ?1")?.execute([id.as_str()])?;
-        let Some(cursors) = state.cursors(id) else { continue };
-        let mut insert =
-            conn.prepare_cached("INSERT INTO cursors (entity_id, scope, seq) VALUES (?1, ?2, ?3)")?;
-        insert.execute(params![id.as_str(), "all", int(cursors.all)])?;
-        if cursors.direct > 0 {
-            insert.execute(params![id.as_str(), "direct", int(cursors.direct)])?;
+        let mut wanted = state.cursors(id).map(scopes).unwrap_or_default();
+        let mut select =
+            conn.prepare_cached("SELECT scope, seq FROM cursors WHERE entity_id = ?1")?;
+        let mut rows = select.query([id.as_str()])?;
+        let mut gone = Vec::new();
+        while let Some(row) = rows.next()? {
+            let (scope, written) = (text(row, 0)?, seq(row, 1)?);
+            match wanted.get(scope) {
+                Some(up_to) if *up_to == written => drop(wanted.remove(scope)),
+                Some(_) => {}
+                None => gone.push(scope.to_owned()),
+            }
         }
-        for (channel, seq) in &cursors.channels {
-            insert.execute(params![id.as_str(), format!("#{channel}"), int(*seq)])?;
+        for scope in gone {
+            conn.prepare_cached("DELETE FROM cursors WHERE entity_id = ?1 AND scope = ?2")?
+                .execute([id.as_str(), &scope])?;
+        }
+        let mut upsert = conn.prepare_cached(
+            "INSERT INTO cursors (entity_id, scope, seq) VALUES (?1, ?2, ?3)
+             ON CONFLICT (entity_id, scope) DO UPDATE SET seq = ?3",
+        )?;
+        for (scope, up_to) in wanted {
+            upsert.execute(params![id.as_str(), scope, int(up_to)])?;
         }
     }
     Ok(())
+}
+
+/// The rows that an entity's cursors are kept in: how far each scope is read.
+fn scopes(cursors: &Cursors) -> BTreeMap<Cow<'static, str>, Seq> {
+    let direct = (cursors.direct > 0).then_some((Cow::Borrowed("direct"), cursors.direct));
+    let channels =
+        cursors.channels.iter().map(|(name, seq)| (Cow::Owned(format!("#{name}")), *seq));
+    iter::once((Cow::Borrowed("all"), cursors.all)).chain(direct).chain(channels).collect()
 }
 
 /// Every cursor of every entity.

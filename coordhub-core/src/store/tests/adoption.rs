@@ -135,3 +135,67 @@ fn an_old_hub_that_was_killed_is_recovered_first() {
     drop(store);
     assert_eq!(integrity(&copy), "ok");
 }
+
+#[test]
+fn no_odd_time_sends_the_hub_ahead() {
+    let (_folder, path) = old_hub();
+    let conn = Connection::open(&path).expect("opens");
+    conn.execute_batch(
+        r#"INSERT INTO messages (data) VALUES
+            ('{"from_entity": "ada", "content": "js", "metadata": {"timestamp": 1762000000000}}'),
+            ('{"from_entity": "ada", "content": "micros", "metadata": {"timestamp": 1762000000000000}}'),
+            ('{"from_entity": "ada", "content": "east", "metadata": {"timestamp": "2025-11-01T14:30:00"}}'),
+            ('{"from_entity": "ada", "content": "py", "metadata": {"timestamp": 1762000001.5}}');
+        INSERT INTO entities VALUES
+            ('late', '{"entity_id": "late", "entity_type": "human", "registered_at": "2025-11-01T10:00:00", "last_seen": 9e18}');
+        INSERT INTO tasks VALUES
+            ('t-late', '{"title": "Late", "status": "done", "created_at": "2025-11-01T10:00:00", "completed_at": "2199-01-01T00:00:00"}');"#,
+    )
+    .expect("inserts");
+    drop(conn);
+    let written_at = Timestamp::parse("2025-11-01T12:31:00Z").expect("a time");
+    let since = std::time::Duration::from_millis(written_at.millis().unsigned_abs());
+    fs::File::options()
+        .write(true)
+        .open(&path)
+        .and_then(|file| file.set_modified(std::time::SystemTime::UNIX_EPOCH + since))
+        .expect("sets the time");
+
+    let mut store = SqliteStore::open(&path).expect("adopts");
+    let loaded = store.load(&Limits::default()).expect("loads");
+    assert!(loaded.state.now() <= written_at, "{}", loaded.state.now());
+    assert!(loaded.last_seen.iter().all(|(_, at)| *at <= written_at));
+    let general = ChannelName::parse("general").expect("a channel");
+    let set = MessageSet::Channel { channel: general, not_from: None };
+    let messages = store.history().messages(&set, &all()).expect("reads");
+    let at = |content: &str| {
+        let found = messages.iter().find(|message| message.content == content);
+        found.expect("is there").timestamp.millis()
+    };
+    assert_eq!(at("js"), 1_762_000_000_000);
+    // What cannot be true takes the time of the row before it.
+    assert_eq!((at("micros"), at("east")), (at("js"), at("js")));
+    assert_eq!(at("py"), 1_762_000_001_500);
+    let late = store.task(&TaskId::parse("t-late").expect("an id")).expect("reads");
+    assert_eq!(late.expect("is there").completed_at, Timestamp::parse("2025-11-01T10:00:00Z").ok());
+}
+
+#[test]
+fn of_two_rows_with_one_id_the_first_is_taken() {
+    let (_folder, path) = old_hub();
+    let conn = Connection::open(&path).expect("opens");
+    conn.execute_batch(
+        r#"INSERT INTO tasks VALUES ('t-open-2', '{"task_id": "t-open", "title": "Again"}');
+        INSERT INTO entities VALUES
+            ('ada-2', '{"entity_id": "ada", "entity_type": "service", "name": "Again"}');"#,
+    )
+    .expect("inserts");
+    drop(conn);
+    let mut store = SqliteStore::open(&path).expect("adopts");
+    let state = store.load(&Limits::default()).expect("loads").state;
+    assert_eq!((state.entities().count(), state.totals().tasks), (3, 4));
+    let ada = state.entity(&EntityId::parse("ada").expect("an id")).expect("is there");
+    assert_eq!(ada.name, "Ada");
+    let open = state.task(&TaskId::parse("t-open").expect("an id")).expect("is there");
+    assert_eq!(open.title, "Open");
+}

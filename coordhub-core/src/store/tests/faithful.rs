@@ -12,7 +12,7 @@ use crate::{
     ids::{EntityId, Seq},
     limits::Limits,
     model::{Message, Priority, ProposalStatus, Task, TaskStatus},
-    store::{End, MessageSet, Page, SqliteStore, Store, TaskFilter, reader::message_sql},
+    store::{End, MessageSet, Page, SqliteStore, Store, TaskFilter},
 };
 
 /// Events as they are stored: what `serde` skips is the state's business.
@@ -332,31 +332,5 @@ fn proposals_by_status() {
     }
     for proposal in all {
         assert_eq!(history.proposal(&proposal.proposal_id).expect("reads"), Some(proposal));
-    }
-}
-
-#[test]
-fn messages_are_found_by_an_index() {
-    let mut store = SqliteStore::in_memory().expect("opens");
-    let id = crate::ids::MessageId::trusted("m");
-    let channels = MessageSet::Channels { hidden: vec![channel(2)], not_from: None };
-    for (set, index) in [
-        (channels, "INTEGER PRIMARY KEY"),
-        (MessageSet::Channel { channel: channel(1), not_from: None }, "messages_by_channel"),
-        (MessageSet::DirectTo(entity(0)), "messages_by_recipient"),
-        (MessageSet::Pair(entity(0), entity(1)), "messages_by_pair"),
-        (MessageSet::Thread(id), "messages_by_thread"),
-    ] {
-        let sql = format!("EXPLAIN QUERY PLAN {}", message_sql(&set, &Page::default()));
-        let explain = |conn: &rusqlite::Connection| {
-            let mut select = conn.prepare(&sql)?;
-            let steps: Vec<String> = select
-                .query_map(rusqlite::params![0, 9, 9, "a", "b"], |row| row.get(3))?
-                .collect::<rusqlite::Result<_>>()?;
-            let plan = steps.join("; ");
-            assert!(plan.contains(index) && !plan.contains("TEMP B-TREE"), "{set:?}: {plan}");
-            Ok(())
-        };
-        store.write(explain).expect("explains");
     }
 }

@@ -55,9 +55,10 @@ fn a_new_file_is_private_and_alone() {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        let mode =
-            fs::metadata(folder.path().join("hub.db")).expect("is there").permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
+        for name in names {
+            let mode = fs::metadata(&name).expect("is there").permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{name}");
+        }
     }
 }
 
@@ -229,14 +230,23 @@ fn a_full_disk_is_the_disks_fault_and_passes() {
 }
 
 #[test]
-fn only_a_failed_sync_leaves_the_outcome_open() {
-    let at =
-        |code| at_commit(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None));
-    for code in [rusqlite::ffi::SQLITE_IOERR_FSYNC, rusqlite::ffi::SQLITE_IOERR_DIR_FSYNC] {
-        assert!(matches!(at(code), CommitError::Unknown(_)));
+fn what_fails_after_the_commit_record_leaves_the_outcome_open() {
+    use rusqlite::ffi;
+    let at = |code| at_commit(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None));
+    for code in [
+        ffi::SQLITE_IOERR_FSYNC,
+        ffi::SQLITE_IOERR_DIR_FSYNC,
+        ffi::SQLITE_IOERR_SHMSIZE,
+        ffi::SQLITE_IOERR_SHMMAP,
+        ffi::SQLITE_IOERR_NOMEM,
+        ffi::SQLITE_IOERR_READ,
+        ffi::SQLITE_IOERR,
+        ffi::SQLITE_NOMEM,
+    ] {
+        assert!(matches!(at(code), CommitError::Unknown(_)), "{code}");
     }
-    for code in [rusqlite::ffi::SQLITE_FULL, rusqlite::ffi::SQLITE_IOERR_WRITE] {
-        assert!(matches!(at(code), CommitError::Disk(_)));
+    for code in [ffi::SQLITE_FULL, ffi::SQLITE_IOERR_WRITE, ffi::SQLITE_BUSY] {
+        assert!(matches!(at(code), CommitError::Disk(_)), "{code}");
     }
-    assert!(matches!(at(rusqlite::ffi::SQLITE_CONSTRAINT), CommitError::Refused(_)));
+    assert!(matches!(at(ffi::SQLITE_CONSTRAINT), CommitError::Refused(_)));
 }

@@ -2,8 +2,12 @@
 
 /// Loading, replaying and every query, against that history.
 mod faithful;
+/// What reading and writing cost.
+mod cost;
 /// New files, locked ones, and those that are refused.
 mod files;
+/// The write-ahead log, and opening a file again.
+mod log;
 /// Files of the hub before this one.
 mod adoption;
 /// A hub that lives through a random history.

@@ -1,0 +1,87 @@
+//! What has been published: everything that readers and subscribers look at.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use parking_lot::RwLock;
+
+use super::{Entry, Rings, Signal, Window, permits::Permits};
+use crate::{
+    hub::{State, policy::Reader},
+    ids::{EntityId, Seq},
+    limits::{CATCH_UPS_MAX, Limits},
+    store::{History, StoreError},
+};
+
+/// How many of the newest events the window is filled with at the start.
+const WARM_EVENTS: usize = 2_000;
+
+/// The durable state, the window of encoded events, and the history behind it. Only the writer
+/// changes any of it.
+pub(crate) struct Published {
+    pub(crate) durable: RwLock<State>,
+    pub(crate) window: Window,
+    pub(crate) rings: Rings,
+    pub(crate) signal: Signal,
+    pub(crate) history: Arc<dyn History>,
+    pub(crate) epoch: String,
+    pub(crate) oldest_seq: Seq,
+    pub(crate) catch_ups: Permits,
+    closed: AtomicBool,
+}
+
+impl fmt::Debug for Published {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Published").field("epoch", &self.epoch).finish_non_exhaustive()
+    }
+}
+
+impl Published {
+    /// What a store has, published from the start; the window is filled with the newest of it.
+    pub(crate) fn new(
+        state: State,
+        epoch: String,
+        history: Arc<dyn History>,
+    ) -> Result<Self, StoreError> {
+        let Limits { window_bytes_max, rings_bytes_max, .. } = *state.limits();
+        let warm = history.newest_events(WARM_EVENTS, window_bytes_max)?;
+        let floor = warm.first().map_or(state.head(), |stamped| stamped.seq - 1);
+        let window = Window::new(window_bytes_max, state.head());
+        let rings = Rings::new(rings_bytes_max, floor);
+        let warm: Vec<_> = warm.into_iter().map(|stamped| Arc::new(Entry::new(stamped))).collect();
+        window.extend(&warm);
+        rings.extend(&warm);
+        Ok(Self {
+            durable: RwLock::new(state),
+            window,
+            rings,
+            signal: Signal::default(),
+            oldest_seq: history.oldest_seq()?,
+            history,
+            epoch,
+            catch_ups: Permits::new(CATCH_UPS_MAX),
+            closed: AtomicBool::new(false),
+        })
+    }
+
+    /// A reader as it stands now.
+    pub(crate) fn reader(&self, id: Option<EntityId>) -> Reader {
+        Reader::new(&self.durable.read(), id)
+    }
+
+    /// Whether nothing more will be published.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// Nothing more will be published: whoever waits is told.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.signal.ring();
+    }
+}
