@@ -49,7 +49,7 @@ struct OfProposal<'a> {
 pub(crate) fn change(hub: &Hub, reply: Reply) -> Result<String, Failure> {
     let seq = reply.seq;
     match reply.outcome {
-        Outcome::Done => text(&Done { seq }),
+        Outcome::Done | Outcome::CursorAt(_) => text(&Done { seq }),
         Outcome::Entity(entity) => text(&OfEntity { seq, entity: hub.entity(&entity.entity_id) }),
         Outcome::Message(Sent { json, recipients, .. }) => {
             let message = serde_json::from_slice(&json).map_err(fault)?;

@@ -14,6 +14,8 @@ const WORD: &str = "xyzzyplugh";
 /// `GET` routes and paths that try to show the word; `HIDDEN` and `DIRECT` are the ids of the hidden messages.
 const READS: &[(&str, &[&str])] = &[
     ("/", &["/"]),
+    ("/assets/{}", &["/assets/main.js"]),
+    ("/assets/views/{}", &["/assets/views/chat.js"]),
     ("/docs", &["/docs"]),
     ("/openapi.json", &["/openapi.json"]),
     ("/health", &["/health"]),

@@ -34,7 +34,9 @@ async fn answer(app: &App, request: Request<Body>) -> Result<Response<Body>, Pro
         return Err(no_route(&parts));
     };
     match route.action {
-        Action::Page => return Ok(page::page()),
+        Action::Page => {
+            return page::asset(parts.uri.path(), &parts.headers).ok_or_else(unknown_path);
+        }
         Action::OpenApi => return Ok(json(Bytes::from_static(openapi::document()))),
         Action::Socket => return ws::upgrade(app, route, &mut parts).await,
         Action::Events => {
@@ -173,12 +175,16 @@ fn no_route(parts: &Parts) -> Problem {
     let path = parts.uri.path();
     let methods = router::methods_of(path);
     if methods.is_empty() {
-        let detail = "there is no such path; GET /openapi.json lists what there is";
-        return Problem::new(StatusCode::NOT_FOUND, "unknown_path", detail);
+        return unknown_path();
     }
     let allow = methods.join(", ");
     let detail = format!("this path takes {allow}, not {}", parts.method);
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail).allow(allow)
+}
+
+fn unknown_path() -> Problem {
+    let detail = "there is no such path; GET /openapi.json lists what there is";
+    Problem::new(StatusCode::NOT_FOUND, "unknown_path", detail)
 }
 
 fn json(body: Bytes) -> Response<Body> {

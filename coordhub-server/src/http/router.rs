@@ -74,7 +74,7 @@ pub enum Action {
     Events,
     /// Becomes a socket.
     Socket,
-    /// Shows the page.
+    /// Sends a file of the page.
     Page,
     /// Shows the OpenAPI document.
     OpenApi,
@@ -162,6 +162,8 @@ pub const ROUTES: &[Route] = &[
     route(Get, "/message", "What POST /message takes", ReplyKind::Object, ByEntityId, &[], R(udc::describe_message)),
 
     route(Get, "/", "The hub's page", ReplyKind::Page, ByEntityId, &[], Action::Page),
+    route(Get, "/assets/{file}", "A file of the page", ReplyKind::Page, ByEntityId, &[], Action::Page),
+    route(Get, "/assets/views/{file}", "A file of the page", ReplyKind::Page, ByEntityId, &[], Action::Page),
     route(Get, "/openapi.json", "This document", ReplyKind::Object, ByEntityId, &[], Action::OpenApi),
 ];
 

@@ -1,0 +1,298 @@
+/**
+ * One person at the hub: who that is, what is known, and what is under way. The views read it and call its methods.
+ */
+
+import { Hub, Problem, segment } from "./hub.js";
+import { all, loadMessages, loadSnapshot } from "./load.js";
+import { trim } from "./messages.js";
+import { Outbox } from "./outbox.js";
+import { HubSocket } from "./socket.js";
+import { Store, URGENT } from "./store.js";
+
+/**
+ * @typedef {import("./types.js").HubEvent} HubEvent
+ * @typedef {import("./types.js").Place} Place
+ */
+
+const RELOAD_MOST_MS = 8_000;
+
+export class Session {
+  /** @type {HubSocket | null} */
+  #socket = null;
+  /** Events after this one are of this moment, not of what was missed. */
+  #liveFrom = Infinity;
+  #ended = false;
+  /** What is under way and need not be begun twice. @type {Map<string, { again: boolean }>} */
+  #under = new Map();
+
+  /**
+   * @param {string} me
+   * @param {(why: string) => void} onEnd
+   */
+  constructor(me, onEnd) {
+    this.me = me;
+    this.onEnd = onEnd;
+    this.hub = new Hub(me);
+    this.store = new Store(me);
+    this.outbox = new Outbox(
+      this.hub,
+      () => this.store.changed(),
+      (message) => this.store.remember(this.#placeOf(message), [message]),
+    );
+  }
+
+  /** Begins: reads what there is, then follows. */
+  async start() {
+    document.addEventListener("visibilitychange", this.#onVisible);
+    addEventListener("online", this.#onVisible);
+    await this.#load();
+  }
+
+  end(why = "") {
+    this.#ended = true;
+    this.#socket?.end();
+    document.removeEventListener("visibilitychange", this.#onVisible);
+    removeEventListener("online", this.#onVisible);
+    this.onEnd(why);
+  }
+
+  /** Tries again now, where the connection is lost. */
+  reconnect() {
+    this.#socket?.connect();
+  }
+
+  /** Goes to a conversation. @param {Place} place */
+  async select(place) {
+    trim(this.store.current);
+    this.store.place = place;
+    this.store.changed();
+    await this.readHistory();
+    await this.markRead();
+  }
+
+  /** Reads the last messages of the present conversation where they were not read yet. */
+  async readHistory() {
+    const place = this.store.place;
+    const found = this.store.current;
+    if (found.loaded === "yes" || found.loaded === "loading") {
+      return;
+    }
+    found.loaded = "loading";
+    this.store.changed();
+    try {
+      const { messages, hasOlder } = await loadMessages(this.hub, place);
+      found.hasOlder = hasOlder;
+      found.loaded = "yes";
+      this.store.remember(place, messages);
+      messages.forEach((message) => this.outbox.heard(message));
+    } catch {
+      found.loaded = "failed";
+      this.store.changed();
+    }
+  }
+
+  /** Reads a page of older messages. */
+  async readOlder() {
+    const place = this.store.place;
+    const found = this.store.current;
+    const { messages, hasOlder } = await loadMessages(this.hub, place, found.messages[0]?.seq);
+    found.hasOlder = hasOlder;
+    this.store.remember(place, messages);
+  }
+
+  /** Says what the person has read: the present conversation, where the page can be seen. */
+  async markRead() {
+    const found = this.store.current;
+    if (document.hidden || found.unread === 0 || found.loaded !== "yes" || !found.messages.length) {
+      return;
+    }
+    found.unread = 0;
+    this.store.changed();
+    const upTo = () => found.messages.at(-1)?.seq ?? 0;
+    if (found.place.kind === "channel") {
+      await this.#once(`read ${found.place.id}`, () => this.#ack({ up_to: upTo(), channel: found.place.id }));
+      return;
+    }
+    // All direct messages share one cursor: it may move when nothing before it is unread.
+    const conversations = [...this.store.conversations.values()];
+    const direct = conversations.filter(({ place }) => place.kind === "direct");
+    if (direct.every(({ unread }) => unread === 0)) {
+      await this.#once("read direct", () => this.#ack({ up_to: upTo(), direct: true }));
+    }
+  }
+
+  /** Puts the urgent messages away that are shown now. */
+  async putAlertsAway() {
+    const last = this.store.alerts.at(-1);
+    if (last) {
+      await this.#ack({ up_to: last.seq, channel: URGENT });
+    }
+  }
+
+  /** @param {string} content */
+  send(content) {
+    return this.outbox.send(this.store.place, content, this.store);
+  }
+
+  /** @param {object} cursor */
+  #ack(cursor) {
+    return this.hub.post(`/messages/for/${segment(this.me)}/ack`, cursor);
+  }
+
+  /** @param {import("./types.js").Message} message @returns {Place} */
+  #placeOf(message) {
+    return message.channel === null
+      ? { kind: "direct", id: message.to_entity ?? message.from_entity }
+      : { kind: "channel", id: message.channel };
+  }
+
+  /** Fills the store, trying until the hub answers, and follows from there. */
+  async #load() {
+    this.#socket?.end();
+    this.#socket = null;
+    this.#setConnection("loading");
+    for (let wait = 250; !this.#ended; wait = Math.min(wait * 2, RELOAD_MOST_MS)) {
+      try {
+        this.store.reset(await loadSnapshot(this.hub));
+        break;
+      } catch (error) {
+        if (error instanceof Problem && error.code === "unknown_entity") {
+          this.end("The hub does not know you any more. Enter again to take part.");
+          return;
+        }
+        this.#setConnection("lost");
+        await new Promise((resolve) => setTimeout(resolve, wait));
+      }
+    }
+    if (this.#ended) {
+      return;
+    }
+    this.#follow();
+    await this.readHistory();
+    await this.markRead();
+  }
+
+  #follow() {
+    const { store } = this;
+    this.#socket = new HubSocket(this.me, {
+      resumeFrom: () => `${store.epoch}:${store.position}`,
+      onLive: (headSeq) => {
+        this.#liveFrom = headSeq;
+        this.#setConnection("live");
+        void this.refreshPresence();
+        void this.readHistory();
+        void this.#readOutdated();
+      },
+      onEvent: (event) => this.#happened(event),
+      onCursor: (seq) => store.passed(seq),
+      onGap: () => void this.#load(),
+      onLost: () => this.#setConnection("lost"),
+      onRemoved: () => this.end("You were removed from the hub."),
+    });
+    this.#socket.connect();
+  }
+
+  /** @param {HubEvent} event */
+  #happened(event) {
+    if (!this.store.apply(event)) {
+      return;
+    }
+    if (event.seq > this.#liveFrom) {
+      this.store.seen(event.actor);
+    }
+    if (event.kind === "message_sent") {
+      this.outbox.heard(event.data);
+      void this.markRead().catch(() => {});
+    } else if (event.kind.startsWith("entity_")) {
+      void this.refreshPresence();
+    }
+    void this.#readOutdated();
+  }
+
+  /** Reads who is there. Presence is no event. */
+  refreshPresence() {
+    return this.#once("presence", async () => {
+      this.store.refreshPresence(await all(this.hub, "/entities/list", "entities"));
+    });
+  }
+
+  /** Reads again what the events do not tell in full. */
+  #readOutdated() {
+    const { outdated } = this.store;
+    if (outdated.tasks.size + outdated.proposals.size === 0) {
+      return Promise.resolve();
+    }
+    return this.#once("outdated", async () => {
+      await this.#readAgain(outdated.tasks, this.store.tasks, "/tasks/");
+      await this.#readAgain(outdated.proposals, this.store.proposals, "/proposals/");
+      this.store.changed();
+    });
+  }
+
+  /**
+   * What was changed by an event while it was read is read once more: the answer may be from before that event.
+   *
+   * @template T
+   * @param {Set<string>} outdated
+   * @param {Map<string, T>} objects
+   * @param {string} path
+   */
+  async #readAgain(outdated, objects, path) {
+    for (const id of [...outdated]) {
+      const before = objects.get(id);
+      outdated.delete(id);
+      const read = await this.hub.get(path + segment(id)).catch((error) => {
+        outdated.add(id);
+        throw error;
+      });
+      if (objects.get(id) === before && !outdated.has(id)) {
+        objects.set(id, read);
+      } else {
+        outdated.add(id);
+      }
+    }
+  }
+
+  /**
+   * Does something that is asked for often: never twice at a time, and once more where it was asked for meanwhile.
+   * Where the hub does not answer it is left; the next connection asks again.
+   *
+   * @param {string} name
+   * @param {() => Promise<unknown>} work
+   */
+  async #once(name, work) {
+    const under = this.#under.get(name);
+    if (under) {
+      under.again = true;
+      return;
+    }
+    const mine = { again: true };
+    this.#under.set(name, mine);
+    try {
+      while (mine.again && !this.#ended) {
+        mine.again = false;
+        await work();
+      }
+    } catch {
+      // The next connection asks again.
+    } finally {
+      this.#under.delete(name);
+    }
+  }
+
+  #onVisible = () => {
+    if (!document.hidden) {
+      this.reconnect();
+      if (this.store.connection === "live") {
+        void this.refreshPresence();
+      }
+      void this.markRead().catch(() => {});
+    }
+  };
+
+  /** @param {import("./types.js").Connection} connection */
+  #setConnection(connection) {
+    this.store.connection = connection;
+    this.store.changed();
+  }
+}

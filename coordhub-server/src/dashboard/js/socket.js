@@ -1,0 +1,135 @@
+/**
+ * The hub's socket: everything as it happens, once and in order, for as long as the page is open.
+ *
+ * No channel is subscribed to: with `events=true` what no message frame shows comes as an event, a message on any
+ * channel one may read included, one that is made tomorrow, too.
+ */
+
+/**
+ * @typedef {import("./types.js").HubEvent} HubEvent
+ *
+ * @typedef {object} Listener
+ * @property {() => string} resumeFrom  `<epoch>:<seq>` of what was applied last.
+ * @property {(headSeq: number) => void} onLive
+ * @property {(event: HubEvent) => void} onEvent
+ * @property {(seq: number) => void} onCursor
+ * @property {() => void} onGap  The position cannot be resumed: read everything afresh.
+ * @property {() => void} onLost
+ * @property {() => void} onRemoved
+ */
+
+const RETRY_FIRST_MS = 250;
+const RETRY_MOST_MS = 8_000;
+/** A socket that is silent for this long is asked for a sign of life, and is given up when it stays silent. */
+const SILENCE_MS = 25_000;
+const CLOSE_REMOVED = 4404;
+
+export class HubSocket {
+  /** @type {WebSocket | null} */
+  #socket = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #retry;
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #watch;
+  #failures = 0;
+  #heard = true;
+  #ended = false;
+
+  /** @param {string} me @param {Listener} listener */
+  constructor(me, listener) {
+    this.me = me;
+    this.listener = listener;
+  }
+
+  /** Connects now, where it is not connected or about to be. */
+  connect() {
+    clearTimeout(this.#retry);
+    if (this.#ended || this.#socket) {
+      return;
+    }
+    const { protocol, host } = location;
+    const query = new URLSearchParams({ since: this.listener.resumeFrom(), events: "true", notices: "none" });
+    const url = `${protocol === "https:" ? "wss" : "ws"}://${host}/ws/${encodeURIComponent(this.me)}?${query}`;
+    const socket = new WebSocket(url);
+    this.#socket = socket;
+    // What is missed begins to come when this is said.
+    socket.addEventListener("open", () => socket.send('{"type":"ready"}'));
+    socket.addEventListener("message", ({ data }) => {
+      this.#heard = true;
+      if (socket === this.#socket) {
+        this.#take(JSON.parse(data));
+      }
+    });
+    socket.addEventListener("close", ({ code }) => this.#closed(socket, code));
+    clearInterval(this.#watch);
+    this.#heard = true;
+    this.#watch = setInterval(() => this.#checkLife(socket), SILENCE_MS);
+  }
+
+  /** Ends it for good. */
+  end() {
+    this.#ended = true;
+    clearTimeout(this.#retry);
+    clearInterval(this.#watch);
+    this.#socket?.close();
+    this.#socket = null;
+  }
+
+  /** @param {any} frame */
+  #take(frame) {
+    switch (frame.type) {
+      case "hello":
+        this.#failures = 0;
+        this.listener.onLive(frame.head_seq);
+        break;
+      case "message":
+        if (!frame.notice) {
+          const { timestamp: at, from_entity: actor } = frame.message;
+          this.listener.onEvent({ seq: frame.seq, at, kind: "message_sent", actor, data: frame.message });
+        }
+        break;
+      case "event":
+        this.listener.onEvent(frame);
+        break;
+      case "cursor":
+        this.listener.onCursor(frame.seq);
+        break;
+      case "gap":
+        this.listener.onGap();
+        break;
+    }
+  }
+
+  /** @param {WebSocket} socket */
+  #checkLife(socket) {
+    if (!this.#heard) {
+      // A close needs the other side; there seems to be none.
+      this.#closed(socket, 0);
+      socket.close();
+      return;
+    }
+    this.#heard = false;
+    if (socket.readyState === WebSocket.OPEN) {
+      socket.send('{"type":"ping"}');
+    }
+  }
+
+  /** @param {WebSocket} socket @param {number} code */
+  #closed(socket, code) {
+    if (socket !== this.#socket) {
+      return;
+    }
+    this.#socket = null;
+    clearInterval(this.#watch);
+    if (code === CLOSE_REMOVED) {
+      this.end();
+      this.listener.onRemoved();
+      return;
+    }
+    this.listener.onLost();
+    const wait = Math.min(RETRY_FIRST_MS * 2 ** this.#failures, RETRY_MOST_MS);
+    this.#failures += 1;
+    // Many pages lose the hub at once; they should not all come back at once.
+    this.#retry = setTimeout(() => this.connect(), wait * (0.75 + Math.random() / 2));
+  }
+}

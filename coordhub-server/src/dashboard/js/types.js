@@ -1,0 +1,109 @@
+/**
+ * The hub's objects as the page uses them; `docs/http-api.md` and `docs/events.md` say what they mean.
+ *
+ * @typedef {"claude_session" | "ai_agent" | "human" | "service"} EntityType
+ *
+ * @typedef {object} Entity
+ * @property {string} entity_id
+ * @property {EntityType} entity_type
+ * @property {string} name
+ * @property {string[]} capabilities
+ * @property {Record<string, unknown>} metadata
+ * @property {"online" | "idle" | "offline"} [status]  Soft: events do not carry it.
+ * @property {string | null} [activity]
+ * @property {string} registered_at
+ * @property {string} [last_seen]
+ *
+ * @typedef {object} Message
+ * @property {string} message_id
+ * @property {number} seq
+ * @property {string} from_entity
+ * @property {string | null} to_entity
+ * @property {string | null} channel
+ * @property {string} content
+ * @property {string} message_type
+ * @property {Record<string, unknown>} metadata
+ * @property {string | null} reply_to
+ * @property {string} timestamp
+ *
+ * @typedef {object} Channel
+ * @property {string} channel
+ * @property {boolean} built_in
+ * @property {boolean} may_post
+ * @property {number} messages
+ * @property {number | null} last_seq
+ * @property {number | null} unread
+ *
+ * @typedef {"open" | "blocked" | "scheduled" | "in_progress" | "completed" | "failed" | "cancelled"} TaskStatus
+ * @typedef {"urgent" | "high" | "normal" | "low"} Priority
+ *
+ * @typedef {object} Task
+ * @property {string} task_id
+ * @property {string} title
+ * @property {string} description
+ * @property {TaskStatus} status
+ * @property {Priority} priority
+ * @property {string | null} created_by
+ * @property {string | null} claimed_by
+ * @property {boolean} requires_human
+ * @property {boolean} requires_ai
+ * @property {string[]} tags
+ * @property {string[]} capabilities
+ * @property {string[]} depends_on
+ * @property {string[]} blocked_by
+ * @property {Record<string, unknown>} metadata
+ * @property {unknown} result
+ * @property {number} attempts
+ * @property {string} created_at
+ * @property {string | null} claimed_at
+ * @property {string | null} completed_at
+ * @property {string} updated_at
+ *
+ * @typedef {"for" | "against" | "abstain"} Choice
+ *
+ * @typedef {object} Vote
+ * @property {string} entity_id
+ * @property {Choice} vote
+ * @property {string | null} comment
+ * @property {string} at
+ *
+ * @typedef {object} Tally
+ * @property {number} for
+ * @property {number} against
+ * @property {number} abstain
+ * @property {number} eligible
+ *
+ * @typedef {object} Proposal
+ * @property {string} proposal_id
+ * @property {string} title
+ * @property {string} description
+ * @property {string | null} proposed_by
+ * @property {"open" | "approved" | "rejected" | "expired" | "withdrawn"} status
+ * @property {number} threshold
+ * @property {number} quorum
+ * @property {string} deadline
+ * @property {boolean} requires_human
+ * @property {boolean} early_close
+ * @property {Tally} tally
+ * @property {Vote[]} votes
+ * @property {string[]} electorate
+ * @property {string} created_at
+ * @property {string | null} decided_at
+ * @property {boolean} forced
+ *
+ * @typedef {object} HubEvent
+ * @property {number} seq
+ * @property {string} at
+ * @property {string} kind
+ * @property {string | null} actor
+ * @property {any} data  One of the objects that `docs/events.md` lists, by `kind`.
+ */
+
+/** Where a message goes: a channel, or one entity. */
+/** @typedef {{ kind: "channel", id: string } | { kind: "direct", id: string }} Place */
+
+/** What is known of the connection to the hub. */
+/** @typedef {"off" | "loading" | "live" | "lost"} Connection */
+
+// Types leave nothing behind at run time; this makes the file a module all the same.
+export {};

@@ -1,0 +1,163 @@
+/** The page's store against the hub: applying the whole log gives what the hub's own lists say. */
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { Store } from "../../coordhub-server/src/dashboard/js/store.js";
+import { TestHub } from "./support.js";
+
+/** @type {TestHub} */
+let hub;
+before(async () => {
+  hub = await TestHub.start();
+});
+after(() => hub?.end());
+
+/** Does what may be refused. @param {string} path @param {object} [body] */
+async function attempt(path, body) {
+  await hub.post(path, body).catch(() => {});
+}
+
+/** Numbers that are the same each time. @param {number} seed */
+function numbers(seed) {
+  return (/** @type {number} */ below) => {
+    seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648;
+    return Math.floor((seed / 2_147_483_648) * below);
+  };
+}
+
+/** Everything that people and agents do, in an order that the seed decides. @param {number} seed @param {number} steps */
+async function live(seed, steps) {
+  const next = numbers(seed);
+  const who = () => `e${next(5)}`;
+  const task = () => `/tasks/t${next(12)}`;
+  const proposal = () => `/proposals/p${next(5)}`;
+  const acts = [
+    () =>
+      attempt("/entities/register", {
+        entity_id: who(),
+        entity_type: next(2) ? "human" : "ai_agent",
+        name: `n${next(9)}`,
+      }),
+    () => fetch(`${hub.url}/entities/e4?entity_id=e4`, { method: "DELETE" }),
+    () =>
+      attempt("/tasks/create", {
+        task_id: `t${next(12)}`,
+        title: "t",
+        created_by: who(),
+        depends_on: next(3) ? [] : [`t${next(12)}`],
+      }),
+    () => attempt(`${task()}/claim`, { entity_id: who() }),
+    () => attempt(`${task()}/claim`, { entity_id: who() }),
+    () => attempt(`${task()}/complete`, { result: { n: next(9) } }),
+    () => attempt(`${task()}/fail`, { reason: "r" }),
+    () => attempt(`${task()}/release`),
+    () => attempt(`${task()}/cancel`, { entity_id: who() }),
+    () => attempt(`${task()}/reopen`, { entity_id: who() }),
+    () => attempt(`${task()}/update`, { entity_id: who(), priority: next(2) ? "high" : "low", tags: [`g${next(3)}`] }),
+    () =>
+      attempt("/proposals/create", {
+        proposal_id: `p${next(5)}`,
+        title: "p",
+        proposed_by: who(),
+        quorum: next(2) ? 2 : null,
+      }),
+    () => attempt(`${proposal()}/vote`, { entity_id: who(), vote: ["for", "against", "abstain"][next(3)] }),
+    () => attempt(`${proposal()}/withdraw`, { entity_id: who() }),
+    () =>
+      attempt("/messages/send", {
+        from_entity: who(),
+        content: "m",
+        ...(next(2) ? { to_entity: who() } : { channel: `c${next(3)}` }),
+      }),
+  ];
+  for (let step = 0; step < steps; step += 1) {
+    await acts[next(acts.length)]?.();
+  }
+}
+
+/** @param {any[]} rows @param {string} id @param {string[]} without */
+function byId(rows, id, without) {
+  const bare = rows.map((row) => Object.fromEntries(Object.entries(row).filter(([name]) => !without.includes(name))));
+  return bare.sort((a, b) => (a[id] < b[id] ? -1 : 1));
+}
+
+test("the log makes what the lists say", async () => {
+  await live(7, 600);
+  const { events } = await hub.get("/events?since=0&limit=1000");
+  const store = new Store("observer");
+  events.forEach((/** @type {import("../../coordhub-server/src/dashboard/js/types.js").HubEvent} */ event) => {
+    assert.ok(store.apply(event));
+    assert.ok(!store.apply(event), "an event counts once");
+  });
+  const { tasks } = await hub.get("/tasks/list");
+  const { proposals } = await hub.get("/proposals/list");
+  const { entities } = await hub.get("/entities/list");
+  assert.ok(tasks.length > 5 && proposals.length > 2, "something happened");
+  // Whether a claim is stale is soft, as presence is.
+  assert.deepEqual(byId([...store.tasks.values()], "task_id", ["stale"]), byId(tasks, "task_id", ["stale"]));
+  // The quorum of what is outdated is read again by the page.
+  const same = ["quorum"];
+  assert.deepEqual(byId([...store.proposals.values()], "proposal_id", same), byId(proposals, "proposal_id", same));
+  for (const { proposal_id, quorum } of proposals) {
+    const known = store.proposals.get(proposal_id);
+    assert.ok(known?.quorum === quorum || store.outdated.proposals.has(proposal_id), `the quorum of ${proposal_id}`);
+  }
+  const soft = ["status", "activity", "last_seen"];
+  assert.deepEqual(byId([...store.entities.values()], "entity_id", soft), byId(entities, "entity_id", soft));
+});
+
+test("lists that are ahead of their position come right with the stream", async () => {
+  const { events } = await hub.get("/events?since=0&limit=1000");
+  const tasks = (await hub.get("/tasks/list")).tasks;
+  const proposals = (await hub.get("/proposals/list")).proposals;
+  const entities = (await hub.get("/entities/list")).entities;
+  for (const position of [0, 50, Math.floor(events.length / 2)]) {
+    const store = new Store("observer");
+    store.reset({ epoch: "e", position, entities, channels: [], tasks, proposals, unreadDirect: [], urgent: [] });
+    events.forEach((/** @type {any} */ event) => store.apply(event));
+    assert.deepEqual(byId([...store.tasks.values()], "task_id", ["stale"]), byId(tasks, "task_id", ["stale"]));
+    assert.deepEqual(
+      byId([...store.proposals.values()], "proposal_id", ["quorum"]),
+      byId(proposals, "proposal_id", ["quorum"]),
+    );
+  }
+});
+
+test("a message stands in its conversation once, wherever it came from", () => {
+  const store = new Store("ada");
+  const message = (/** @type {number} */ seq, from = "bob", to = /** @type {string | null} */ (null)) => ({
+    message_id: `m${seq}`,
+    seq,
+    from_entity: from,
+    to_entity: to,
+    channel: to ? null : "general",
+    content: "x",
+    message_type: "text",
+    metadata: {},
+    reply_to: null,
+    timestamp: "2026-01-01T00:00:00.000Z",
+  });
+  const said = (/** @type {any} */ data) => ({
+    seq: data.seq,
+    at: data.timestamp,
+    kind: "message_sent",
+    actor: data.from_entity,
+    data,
+  });
+  const general = /** @type {const} */ ({ kind: "channel", id: "general" });
+  store.remember(general, [message(3), message(1)]);
+  store.apply(said(message(2)));
+  store.apply(said(message(3)));
+  store.remember(general, [message(2)]);
+  assert.deepEqual(
+    store.at(general).messages.map(({ seq }) => seq),
+    [1, 2, 3],
+  );
+  store.apply(said(message(4, "bob", "ada")));
+  store.apply(said(message(5, "ada", "bob")));
+  assert.deepEqual(
+    store.at({ kind: "direct", id: "bob" }).messages.map(({ seq }) => seq),
+    [4, 5],
+  );
+  assert.equal(store.at({ kind: "direct", id: "bob" }).unread, 1);
+});
