@@ -1,6 +1,8 @@
 //! What the command line says, and what that means.
 
 mod serve;
+mod log;
+mod welcome;
 
 use std::process::ExitCode;
 
