@@ -9,6 +9,8 @@ use crate::{access::origin::Origins, net::ConnectionLimits};
 pub struct Config {
     /// Where to listen.
     pub bind: Vec<SocketAddr>,
+    /// Where the monitor listens, if it does.
+    pub monitor: Option<SocketAddr>,
     /// Where the hub is kept.
     pub db: PathBuf,
     /// Whose pages may call, and under which names the hub is known.
@@ -30,6 +32,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             bind: vec![SocketAddr::from(([127, 0, 0, 1], PORT))],
+            monitor: None,
             db: PathBuf::from("coordination_hub.db"),
             origins: Origins::default(),
             connections: ConnectionLimits::default(),

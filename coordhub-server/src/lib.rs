@@ -13,9 +13,12 @@ pub mod access;
 pub mod wire;
 pub mod app;
 pub mod sockets;
+pub mod places;
+pub mod metrics;
 pub mod bridge;
 pub mod http;
 pub mod ws;
+pub mod monitor;
 pub mod process;
 mod serve;
 

@@ -13,6 +13,7 @@ use crate::{
     bridge,
     config::Config,
     http::layers::Face,
+    monitor::{Door, Monitor, MonitorError},
     net::{BindError, Drain, Drained, Listeners},
     sockets::Closing,
 };
@@ -27,6 +28,9 @@ pub enum ServeError {
     /// Its address could not be had.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// The monitor could not start.
+    #[error(transparent)]
+    Monitor(#[from] MonitorError),
     /// It would listen where others can reach it, and has no way to know them.
     #[error(
         "{0} can be reached from other machines, and this version has no way to know who calls; bind a loopback address such as 127.0.0.1:8550"
@@ -46,6 +50,7 @@ pub fn router(hub: Hub, config: Config, drain: Drain) -> axum::Router {
 pub struct Running {
     app: App,
     listeners: Listeners,
+    monitor: Option<Monitor>,
     drain: Drain,
 }
 
@@ -57,15 +62,23 @@ pub async fn start(config: Config, drain: Drain) -> Result<Running, ServeError> 
     let (limits, db) = (config.limits.clone(), config.db.clone());
     // Before the file: an address in use should not cost a look at a large file.
     let listeners = Listeners::bind(&config.bind).await?;
+    let door = config.monitor.map(Door::bind).transpose()?;
     let hub = bridge::open(Hub::builder().limits(limits), db).await?;
-    let app = App::new(hub, config, drain.clone());
-    Ok(Running { app, listeners, drain })
+    let connections = listeners.connections().clone();
+    let app = App::with_connections(hub, config, drain.clone(), connections);
+    let monitor = door.map(|door| Monitor::start(door, &app)).transpose()?;
+    Ok(Running { app, listeners, monitor, drain })
 }
 
 impl Running {
     /// Where it listens.
     pub fn local_addresses(&self) -> &[SocketAddr] {
         self.listeners.local_addresses()
+    }
+
+    /// Where the monitor listens, if it does.
+    pub fn monitor_address(&self) -> Option<SocketAddr> {
+        self.monitor.as_ref().map(Monitor::address)
     }
 
     /// The server's state.
@@ -75,13 +88,26 @@ impl Running {
 
     /// Serves until the drain has ended; then closes the hub, which saves presence.
     pub async fn run(self) -> Drained {
-        let Self { app, listeners, drain } = self;
+        let Self { app, listeners, monitor, drain } = self;
         let watching = tokio::spawn(close_sockets(app.clone()));
+        let beating = tokio::spawn(beat(app.clone()));
         let limits = app.config().connections;
         let drained = crate::net::serve(listeners, Face::new(app.clone()), limits, drain).await;
         watching.abort();
+        beating.abort();
         bridge::close(app.hub().clone()).await;
+        // To the last it can be seen what the hub is doing.
+        drop(monitor);
         drained
+    }
+}
+
+/// Shows the monitor that the async runtime works.
+async fn beat(app: App) {
+    let mut every_second = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        every_second.tick().await;
+        app.metrics().beat();
     }
 }
 

@@ -37,6 +37,15 @@ impl Sockets {
         sender.subscribe()
     }
 
+    /// Waits until the sockets of `id` are to be closed, as a stream of its events is then.
+    pub async fn closed(&self, id: &EntityId) {
+        let mut listening = Listening { sockets: self, id, closing: Some(self.listen(id)) };
+        if let Some(closing) = &mut listening.closing {
+            // An error means that there is no sender, and then nobody to wait for.
+            let _word = closing.wait_for(Option::is_some).await.map(drop);
+        }
+    }
+
     /// Has every open socket of everybody closed, and those that are opened from now on.
     pub fn close_all(&self, why: Closing) {
         self.closing_all.send_replace(Some(why));
@@ -55,5 +64,20 @@ impl Sockets {
     /// Forgets `id` where no socket of it is left.
     pub fn release(&self, id: &EntityId) {
         self.by_entity.remove_if(id, |_, sender| sender.receiver_count() == 0);
+    }
+}
+
+/// Somebody who waits, and may stop waiting at any time.
+struct Listening<'a> {
+    sockets: &'a Sockets,
+    id: &'a EntityId,
+    closing: Option<watch::Receiver<Option<Closing>>>,
+}
+
+impl Drop for Listening<'_> {
+    fn drop(&mut self) {
+        // First the receiver, which counts.
+        self.closing = None;
+        self.sockets.release(self.id);
     }
 }

@@ -20,12 +20,18 @@ mod tasks;
 mod proposals;
 // Sockets: frames in both directions, wrong frames, notices, and resuming by `since`.
 mod socket;
+// The log as server-sent events: resuming, gaps, the end of a stream, and readers that are slow.
+mod stream;
 // The endpoints that the UDC convention asks for.
 mod udc;
 // Which web pages and which `Host` names may drive the hub.
 mod origin;
 // A hidden message on every route that could show it; a route without a case fails.
 mod policy;
+// The monitor: what is counted, in Prometheus' format.
+mod monitor;
+// What is logged, names of requests, and what a start says.
+mod log;
 // Slow and idle connections, keep-alive, and the end of the hub.
 mod connections;
 // The scripts of `examples/shell`, with text that broke the old ones.

@@ -3,7 +3,7 @@
 //! The routes come from the hub's own API document. A route that nobody wrote a case for fails the test, so that a new
 //! one cannot forget the policy.
 
-use coordhub_harness::{Hub, Request};
+use coordhub_harness::{Hub, Request, Stream};
 use serde_json::{Value, json};
 
 use crate::support::hub_with_everyone;
@@ -17,6 +17,7 @@ const READS: &[(&str, &[&str])] = &[
     ("/assets/{}", &["/assets/main.js"]),
     ("/assets/views/{}", &["/assets/views/chat.js"]),
     ("/docs", &["/docs"]),
+    ("/docs/{}", &["/docs/start.js"]),
     ("/openapi.json", &["/openapi.json"]),
     ("/health", &["/health"]),
     ("/capabilities", &["/capabilities"]),
@@ -61,7 +62,7 @@ const READS: &[(&str, &[&str])] = &[
     ("/proposals/{}", &["/proposals/p1"]),
     ("/reservations/list", &["/reservations/list"]),
     ("/events", &["/events?since=0", "/events?since=0&channels=ai-only"]),
-    // Streams end only with the test; sockets have their own cases, in `socket`.
+    // Streams end only with the test: `a_hidden_word_shows_on_no_stream`. Sockets have their cases in `socket`.
     ("/events/stream", &[]),
     ("/ws/{}", &[]),
 ];
@@ -193,6 +194,47 @@ async fn a_hidden_word_shows_on_no_path() {
         let message: Value = hub.get_ok(&format!("/messages/{id}?entity_id={reader}")).await;
         assert!(message["content"].as_str().unwrap().contains(WORD), "{message}");
     }
+}
+
+#[tokio::test]
+async fn a_hidden_word_shows_on_no_stream() {
+    let hub = hub_with_everyone().await;
+    let live = async |reader: &str| {
+        let mut stream = hub.stream(&format!("/events/stream?{reader}")).await;
+        stream.until_id().await;
+        stream
+    };
+    let mut following =
+        [live("entity_id=anna").await, live("entity_id=stranger").await, live("").await];
+    let mut meant = live("entity_id=session").await;
+    hide(&hub).await;
+    hub.say("backup", "general", "end").await;
+    let shown = async |stream: &mut Stream| {
+        let mut shown = String::new();
+        loop {
+            let event = stream.next().await.expect("an open stream");
+            if event.data["data"]["content"] == "end" {
+                return shown;
+            }
+            shown += &event.data.to_string();
+        }
+    };
+    for stream in &mut following {
+        let shown = shown(stream).await;
+        assert!(!shown.contains(WORD), "{shown}");
+    }
+    for query in [
+        "since=0&entity_id=anna",
+        "since=0&entity_id=stranger",
+        "since=0",
+        "since=0&entity_id=anna&channels=ai-only,general",
+        "since=0&kinds=message_sent&channels=ai-only,general",
+    ] {
+        let shown = shown(&mut hub.stream(&format!("/events/stream?{query}")).await).await;
+        assert!(!shown.contains(WORD), "{query}: {shown}");
+    }
+    // The word is there for the one whom both are meant for.
+    assert_eq!(shown(&mut meant).await.matches(&format!("{WORD} ")).count(), 2);
 }
 
 #[tokio::test]

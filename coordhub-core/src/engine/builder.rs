@@ -12,8 +12,8 @@ use std::{
 use parking_lot::Mutex;
 
 use super::{
-    Clock, Closer, Hub, HubClock, Presences, Shared, SystemClock, hour::HourCount, queue::Queue,
-    writer::Writer,
+    Clock, Closer, Hub, HubClock, Presences, Shared, SystemClock, counts::Counts, hour::HourCount,
+    queue::Queue, writer::Writer,
 };
 use crate::{
     limits::Limits,
@@ -90,6 +90,7 @@ impl Builder {
             hour,
             degraded: AtomicBool::new(false),
             commits: AtomicU64::new(0),
+            counts: Counts::default(),
         });
         let writer = Writer::new(shared.clone(), Box::new(store), loaded.state);
         let thread = thread::Builder::new()

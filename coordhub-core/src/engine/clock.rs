@@ -85,6 +85,11 @@ impl HubClock {
         Self { clock, inner: Mutex::new(inner) }
     }
 
+    /// How long the clock has run, for measuring: nothing that is decided depends on it.
+    pub fn monotonic(&self) -> Duration {
+        self.clock.monotonic()
+    }
+
     /// The hub's time.
     pub fn now(&self) -> Timestamp {
         let mut inner = self.inner.lock();

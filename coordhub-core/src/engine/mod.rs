@@ -1,6 +1,7 @@
 //! Where the pure hub, the store and the subscribers meet: one writer, and handles to it.
 
 mod clock;
+mod counts;
 mod presence;
 mod queue;
 mod ticket;
@@ -24,6 +25,7 @@ use ulid::Ulid;
 
 pub use builder::Builder;
 pub use clock::{Clock, HubClock, SystemClock};
+pub use counts::Histogram;
 pub use presence::{Connection, Presences};
 pub use query::{
     EntityFilter, InboxQuery, List, MessageList, NoticesAmong, OnlyDirect, Order, RecentQuery,
@@ -40,6 +42,7 @@ use crate::{
     subscribe::{Filter, Published, Start, Subscription},
     time::Timestamp,
 };
+use counts::Counts;
 use hour::HourCount;
 use queue::{Job, Queue};
 
@@ -79,6 +82,7 @@ struct Shared {
     hour: HourCount,
     degraded: AtomicBool,
     commits: AtomicU64,
+    counts: Counts,
 }
 
 impl std::fmt::Debug for Shared {
@@ -210,6 +214,31 @@ impl Hub {
     /// How many transactions were committed since the start.
     pub fn commits(&self) -> u64 {
         self.shared.commits.load(Ordering::Relaxed)
+    }
+
+    /// How many commits failed since the start.
+    pub fn commit_failures(&self) -> u64 {
+        self.shared.counts.failures.load(Ordering::Relaxed)
+    }
+
+    /// How long commits took, in microseconds.
+    pub fn commit_micros(&self) -> &Histogram<11> {
+        &self.shared.counts.commits
+    }
+
+    /// How many commands the writer took at a time.
+    pub fn batch_sizes(&self) -> &Histogram<11> {
+        &self.shared.counts.batches
+    }
+
+    /// How many commands wait for the writer.
+    pub fn queue_depth(&self) -> u64 {
+        self.shared.queue.depth()
+    }
+
+    /// How many pages subscribers who had fallen behind have read from the store.
+    pub fn catch_ups(&self) -> u64 {
+        self.shared.published.catch_ups_done.load(Ordering::Relaxed)
     }
 
     /// How many messages were sent within the last hour.

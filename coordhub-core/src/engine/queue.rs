@@ -1,6 +1,11 @@
 //! What waits for the writer: bounded in number and in bytes.
 
-use std::{collections::VecDeque, mem, time::Instant};
+use std::{
+    collections::VecDeque,
+    mem,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Instant,
+};
 
 use parking_lot::{Condvar, Mutex};
 
@@ -33,6 +38,8 @@ impl Job {
 pub(crate) struct Queue {
     inner: Mutex<Inner>,
     pushed: Condvar,
+    /// How many jobs wait, for those who only watch.
+    depth: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -66,6 +73,7 @@ impl Queue {
         inner.bytes += job.weight;
         inner.jobs.push_back(job);
         let was_empty = inner.jobs.len() == 1;
+        self.depth.store(inner.jobs.len() as u64, Relaxed);
         drop(inner);
         // The writer waits only while the queue is empty.
         if was_empty {
@@ -92,12 +100,19 @@ impl Queue {
             inner.bytes -= job.weight;
             batch.push(job);
         }
+        self.depth.store(inner.jobs.len() as u64, Relaxed);
         Drained::Open
+    }
+
+    /// How many jobs wait.
+    pub(crate) fn depth(&self) -> u64 {
+        self.depth.load(Relaxed)
     }
 
     /// Drops what waits: whoever asked is told that something went wrong.
     pub(crate) fn clear(&self) {
         let dropped = mem::take(&mut self.inner.lock().jobs);
+        self.depth.store(0, Relaxed);
         drop(dropped);
     }
 

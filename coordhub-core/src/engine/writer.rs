@@ -102,6 +102,9 @@ impl Writer {
         self.rests_until = self.rests_until.filter(|until| now < *until);
         let is_due = self.ahead.next_deadline().is_some_and(|due| due <= now);
         if !jobs.is_empty() || (is_due && self.rests_until.is_none()) {
+            if !jobs.is_empty() {
+                self.shared.counts.batches.record(jobs.len() as u64);
+            }
             self.decide_and_commit(jobs, now);
         }
     }
@@ -118,7 +121,7 @@ impl Writer {
             // What these were decided on has been committed before them.
             return give(decided.answers);
         }
-        match self.store.commit(&Batch { events: &decided.events, state: &self.ahead }) {
+        match self.commit(&decided.events) {
             Ok(()) => self.publish(decided),
             Err(CommitError::Disk(why)) => {
                 self.degrade(&why);
@@ -259,11 +262,24 @@ impl Writer {
         }
     }
 
+    /// One transaction, counted and timed.
+    fn commit(&mut self, events: &[Stamped]) -> Result<(), CommitError> {
+        let started = self.shared.clock.monotonic();
+        let committed = self.store.commit(&Batch { events, state: &self.ahead });
+        let took = self.shared.clock.monotonic().saturating_sub(started);
+        let counts = &self.shared.counts;
+        counts.commits.record(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+        if committed.is_err() {
+            counts.failures.fetch_add(1, Ordering::Relaxed);
+        }
+        committed
+    }
+
     fn commit_alone(&mut self, alone: Decided) {
         if alone.events.is_empty() {
             return give(alone.answers);
         }
-        match self.store.commit(&Batch { events: &alone.events, state: &self.ahead }) {
+        match self.commit(&alone.events) {
             Ok(()) => self.publish(alone),
             Err(CommitError::Refused(why)) => {
                 tracing::error!(why, "the store refused a command");

@@ -4,7 +4,7 @@ use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -32,6 +32,8 @@ pub(crate) struct Published {
     pub(crate) epoch: String,
     pub(crate) oldest_seq: Seq,
     pub(crate) catch_ups: Permits,
+    /// How many pages were read for subscribers.
+    pub(crate) catch_ups_done: AtomicU64,
     closed: AtomicBool,
 }
 
@@ -65,6 +67,7 @@ impl Published {
             history,
             epoch,
             catch_ups: Permits::new(CATCH_UPS_MAX),
+            catch_ups_done: AtomicU64::new(0),
             closed: AtomicBool::new(false),
         })
     }

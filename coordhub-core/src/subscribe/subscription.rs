@@ -4,7 +4,7 @@
 use std::{
     collections::VecDeque,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering::Relaxed},
     task::{Context, Poll},
     time::Duration,
 };
@@ -213,6 +213,7 @@ impl Subscription {
         }
         let _permit = self.published.catch_ups.acquire();
         let page = self.published.history.events(self.position, CATCH_UP_PAGE_EVENTS)?;
+        self.published.catch_ups_done.fetch_add(1, Relaxed);
         // What the store has already and the hub has not published yet is shown when it is published.
         let head = self.published.window.head();
         let mut bytes = 0;

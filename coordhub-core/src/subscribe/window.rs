@@ -1,6 +1,15 @@
 //! The newest events, encoded, in one ring that every subscriber reads.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{
+            AtomicU64,
+            Ordering::{Acquire, Release},
+        },
+    },
+};
 
 use parking_lot::RwLock;
 
@@ -12,14 +21,14 @@ use crate::ids::Seq;
 pub(crate) struct Window {
     bytes_max: usize,
     inner: RwLock<Inner>,
+    /// The `seq` of the newest event published, in the window or not. Written under the lock.
+    head: AtomicU64,
 }
 
 #[derive(Debug)]
 struct Inner {
     entries: VecDeque<Arc<Entry>>,
     bytes: usize,
-    /// The `seq` of the newest event published, in the window or not.
-    head: Seq,
 }
 
 /// What the window has after a position.
@@ -32,8 +41,8 @@ pub(crate) enum After {
 
 impl Window {
     pub(crate) fn new(bytes_max: usize, head: Seq) -> Self {
-        let inner = Inner { entries: VecDeque::new(), bytes: 0, head };
-        Self { bytes_max, inner: RwLock::new(inner) }
+        let inner = Inner { entries: VecDeque::new(), bytes: 0 };
+        Self { bytes_max, inner: RwLock::new(inner), head: AtomicU64::new(head) }
     }
 
     /// Takes in what was committed; lets the oldest go where there is too much.
@@ -41,24 +50,26 @@ impl Window {
         let mut inner = self.inner.write();
         for entry in entries {
             inner.bytes += entry.weight();
-            inner.head = entry.seq();
             inner.entries.push_back(entry.clone());
         }
         while inner.bytes > self.bytes_max {
             let Some(oldest) = inner.entries.pop_front() else { break };
             inner.bytes -= oldest.weight();
         }
+        if let Some(newest) = entries.last() {
+            self.head.store(newest.seq(), Release);
+        }
     }
 
     /// The `seq` of the newest event published.
     pub(crate) fn head(&self) -> Seq {
-        self.inner.read().head
+        self.head.load(Acquire)
     }
 
     /// The entries after `position`: at most so many, and about so many bytes.
     pub(crate) fn after(&self, position: Seq, (limit, bytes_max): (usize, usize)) -> After {
         let inner = self.inner.read();
-        if position >= inner.head {
+        if position >= self.head() {
             return After::Entries(Vec::new());
         }
         match inner.entries.front() {

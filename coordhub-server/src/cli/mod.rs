@@ -1,7 +1,9 @@
 //! What the command line says, and what that means.
 
 mod serve;
+mod log;
 mod values;
+mod welcome;
 
 use std::process::ExitCode;
 

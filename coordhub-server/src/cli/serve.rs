@@ -1,11 +1,20 @@
 //! `coordhub serve`.
 
-use std::{io::Write, net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{
+    io::Write,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
+use super::{
+    log::{self, Log, LogArgs, LogFormat},
+    welcome::Welcome,
+};
 use clap::Args;
 use coordhub_core::limits::Limits;
 use coordhub_server::{
-    Config,
+    Config, Running,
     access::origin::Origins,
     net::{ConnectionLimits, Drain, Signals},
 };
@@ -59,9 +68,12 @@ pub(crate) struct ServeArgs {
     #[arg(long, env = "COORDHUB_MAX_LABELS", value_name = "COUNT")]
     max_labels: Option<usize>,
 
-    /// What is logged: error, warn, info, debug or trace, or a filter such as `coordhub_core=debug`.
-    #[arg(long, env = "COORDHUB_LOG_LEVEL", default_value = "info", value_name = "LEVEL")]
-    log_level: String,
+    /// Where the monitor (`/health`, `/metrics`) listens: a loopback address such as 127.0.0.1:8551.
+    #[arg(long, env = "COORDHUB_MONITOR", value_name = "ADDRESS")]
+    monitor: Option<SocketAddr>,
+
+    #[command(flatten)]
+    log: LogArgs,
 }
 
 impl ServeArgs {
@@ -88,6 +100,7 @@ impl ServeArgs {
         }
         Config {
             bind: self.bind,
+            monitor: self.monitor,
             db: self.db,
             origins,
             connections: connections.fit_descriptors(raise_descriptors()),
@@ -105,12 +118,16 @@ fn raise_descriptors() -> u64 {
 
 /// Runs the hub until it is told to stop. Exit status: 0 after a drain, 1 where it could not start.
 pub(crate) fn run(args: ServeArgs) -> ExitCode {
-    start_log(&args.log_level);
+    let log_args = args.log.clone();
+    let log = match log::start(&log_args) {
+        Ok(log) => log,
+        Err(why) => return refuse(&why),
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(why) => return refuse(&format!("the async runtime cannot start: {why}")),
     };
-    let ended = runtime.block_on(serve(args.into_config()));
+    let ended = runtime.block_on(serve(args.into_config(), &log_args, log));
     // Reads that hang on a broken disk must not keep the process.
     runtime.shutdown_background();
     match ended {
@@ -120,48 +137,45 @@ pub(crate) fn run(args: ServeArgs) -> ExitCode {
 }
 
 fn refuse(why: &str) -> ExitCode {
-    say(&format!("coordhub: {}", why.replace('\n', " ")));
+    say(&format!("coordhub: {}\n", why.replace('\n', " ")));
     ExitCode::FAILURE
 }
 
-/// Writes a line to stderr. Whoever started the hub may have closed it since, which is no reason to
-/// panic, as `eprintln!` does.
-fn say(line: &str) {
-    let _written = writeln!(std::io::stderr(), "{line}");
+/// Writes to stderr. Whoever started the hub may have closed it since, which is no reason to panic,
+/// as `eprintln!` does.
+fn say(text: &str) {
+    let _written = std::io::stderr().write_all(text.as_bytes());
 }
 
-async fn serve(config: Config) -> Result<(), String> {
+async fn serve(config: Config, log_args: &LogArgs, log: Log) -> Result<(), String> {
     let signals = Signals::install().map_err(|why| format!("signals cannot be caught: {why}"))?;
+    log.reopen_on_hangup().map_err(|why| format!("signals cannot be caught: {why}"))?;
     let drain = Drain::new();
     let db = config.db.clone();
     let running =
         coordhub_server::start(config, drain.clone()).await.map_err(|why| why.to_string())?;
-    let addresses = running.local_addresses();
-    for address in addresses {
-        say(&format!("listening on http://{address}"));
-    }
-    let port = addresses.first().map_or(0, SocketAddr::port);
-    say(&format!(
-        "coordhub {}: file {}, open mode (callers name themselves); open http://localhost:{port}",
-        env!("CARGO_PKG_VERSION"),
-        db.display()
-    ));
+    greet(&running, &db, log_args);
     tokio::spawn(signals.drive(drain));
     // Settled or not, what was acknowledged is on disk, and the drain is over.
     let _drained = running.run().await;
     Ok(())
 }
 
-fn start_log(level: &str) {
-    let filter = tracing_subscriber::EnvFilter::try_new(level)
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    // A second subscriber in one process is a program that embeds the command: it keeps its own.
-    let _set = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        // It would report a log line that cannot be written with `eprintln!`, whose panic ends the
-        // task or thread that logs: a hub whose log nobody reads any more could not be stopped.
-        .log_internal_errors(false)
-        .try_init();
+/// Says on stderr, where people look, what has started; where stderr is a log for programs, in its form.
+fn greet(running: &Running, db: &Path, log: &LogArgs) {
+    let absolute = std::path::absolute(db).unwrap_or_else(|_| db.to_owned());
+    let welcome = Welcome {
+        addresses: running.local_addresses(),
+        db: &absolute,
+        monitor: running.monitor_address(),
+        log_file: log.log_file.as_deref(),
+    };
+    match (log.log_format, &log.log_file) {
+        (LogFormat::Json, None) => say(&welcome.to_json(running.app().started_at())),
+        _ => say(&welcome.to_text()),
+    }
+    if log.log_file.is_some() {
+        let version = env!("CARGO_PKG_VERSION");
+        tracing::info!(version, addresses = ?welcome.addresses, file = %absolute.display(), "started");
+    }
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use bytes::Bytes;
 use coordhub_core::{
     event::Event,
-    ids::ChannelName,
+    ids::{ChannelName, EntityId},
     limits::ROWS_MAX,
     subscribe::{Channels, Filter, Gap, Item, Next, Show, Start},
 };
@@ -20,6 +20,13 @@ use crate::{
 /// The longest that a caller may ask to wait.
 const WAIT_SECONDS_MAX: u64 = 60;
 
+const KINDS: Field = optional("kinds", Kind::Text, "Only these kinds, parted by commas.");
+const CHANNELS: Field = optional(
+    "channels",
+    Kind::Text,
+    "Of channel messages only those on these channels, parted by commas.",
+);
+
 /// Fields of `GET /events`.
 pub const LIST: &[Field] = &[
     optional(
@@ -28,13 +35,21 @@ pub const LIST: &[Field] = &[
         "Only what follows this `seq`, or `<epoch>:<seq>`; 0 where not given.",
     ),
     optional("wait", Kind::Integer, "How many seconds to wait where there is nothing, 0 to 60."),
-    optional("kinds", Kind::Text, "Only these kinds, parted by commas."),
-    optional(
-        "channels",
-        Kind::Text,
-        "Of channel messages only those on these channels, parted by commas.",
-    ),
+    KINDS,
+    CHANNELS,
     LIMIT,
+    ENTITY_ID,
+];
+
+/// Fields of `GET /events/stream`.
+pub const STREAM: &[Field] = &[
+    optional(
+        "since",
+        Kind::Text,
+        "Begin after this `seq`, or `<epoch>:<seq>`; with what comes next where not given. The header `Last-Event-ID` goes before it.",
+    ),
+    KINDS,
+    CHANNELS,
     ENTITY_ID,
 ];
 
@@ -54,7 +69,32 @@ pub const SOCKET: &[Field] = &[
     optional("events", Kind::Flag, "Also the events that no message and no notice shows."),
 ];
 
-/// What a caller wants of the log.
+/// What a caller wants of the log, page by page or as a stream.
+#[derive(Debug)]
+pub struct WantedLog {
+    /// Who reads.
+    pub reader: Option<EntityId>,
+    channels: Channels,
+    kinds: Option<BTreeSet<String>>,
+}
+
+impl WantedLog {
+    /// As a subscription takes it.
+    pub fn into_filter(self) -> Filter {
+        let Self { reader, channels, kinds } = self;
+        Filter { reader, channels, show: Show::Log { kinds } }
+    }
+}
+
+/// Reads what a caller wants of the log.
+pub fn wanted_log(call: &Call<'_>) -> Result<WantedLog, Problem> {
+    let reader = call.reader()?.id;
+    let kinds = call.fields.comma_texts("kinds")?.map(known_kinds).transpose()?;
+    let channels = channels(call)?.map_or(Channels::All, Channels::Named);
+    Ok(WantedLog { reader, channels, kinds })
+}
+
+/// What a caller wants of a page.
 #[derive(Debug)]
 pub struct Wanted {
     filter: Filter,
@@ -65,16 +105,11 @@ pub struct Wanted {
 
 /// Reads what a caller wants.
 pub fn wanted(call: &Call<'_>) -> Result<Wanted, Problem> {
-    let reader = call.reader()?;
-    let kinds = call.fields.comma_texts("kinds")?.map(known_kinds).transpose()?;
+    let log = wanted_log(call)?;
     let limit = call.fields.integer_in("limit", 1..=ROWS_MAX as u64)?;
     let wait = call.fields.integer_in("wait", 0..=WAIT_SECONDS_MAX)?.unwrap_or(0);
     Ok(Wanted {
-        filter: Filter {
-            reader: reader.id,
-            channels: channels(call)?.map_or(Channels::All, Channels::Named),
-            show: Show::Log { kinds },
-        },
+        filter: log.into_filter(),
         start: since(call)?.unwrap_or(Start::After(0)),
         wait: Duration::from_secs(wait),
         limit: limit.map_or(ROWS_MAX, |limit| limit as usize),
@@ -93,15 +128,19 @@ pub fn channels(call: &Call<'_>) -> Result<Option<BTreeSet<ChannelName>>, Proble
 /// The position that the parameter `since` names: `<seq>`, or `<epoch>:<seq>`.
 pub fn since(call: &Call<'_>) -> Result<Option<Start>, Problem> {
     let Some(text) = call.fields.text("since")? else { return Ok(None) };
-    let wrong = || Problem::field("since", "since must be a seq, or <epoch>:<seq>");
-    let start = match text.rsplit_once(':') {
+    position("since", &text).map(Some)
+}
+
+/// A position in the log, as the field `name` has it.
+pub fn position(name: &str, text: &str) -> Result<Start, Problem> {
+    let wrong = || Problem::field(name, format!("{name} must be a seq, or <epoch>:<seq>"));
+    match text.rsplit_once(':') {
         Some((epoch, seq)) if !epoch.is_empty() => {
-            Start::AfterIn(epoch.to_owned(), seq.parse().map_err(|_| wrong())?)
+            Ok(Start::AfterIn(epoch.to_owned(), seq.parse().map_err(|_| wrong())?))
         }
-        Some(_) => return Err(wrong()),
-        None => Start::After(text.parse().map_err(|_| wrong())?),
-    };
-    Ok(Some(start))
+        Some(_) => Err(wrong()),
+        None => Ok(Start::After(text.parse().map_err(|_| wrong())?)),
+    }
 }
 
 fn known_kinds(kinds: Vec<String>) -> Result<BTreeSet<String>, Problem> {

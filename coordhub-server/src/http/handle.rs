@@ -8,8 +8,9 @@ use bytes::Bytes;
 
 use super::{
     call::{Blocking, Call, Change, Read},
-    events, openapi, page,
+    docs, events, openapi, page,
     router::{self, Action, Route},
+    stream,
 };
 use crate::{
     access::caller::{CALLER_HEADER, Named},
@@ -20,17 +21,25 @@ use crate::{
     ws,
 };
 
-/// Answers one request, whatever it is.
-pub async fn handle(app: &App, request: Request<Body>) -> Response<Body> {
-    match answer(app, request).await {
+/// Answers one request, whatever it is, by its route.
+pub async fn handle(
+    app: &App,
+    route: Option<&'static Route>,
+    request: Request<Body>,
+) -> Response<Body> {
+    match answer(app, route, request).await {
         Ok(response) => response,
         Err(problem) => problem.into_response(),
     }
 }
 
-async fn answer(app: &App, request: Request<Body>) -> Result<Response<Body>, Problem> {
+async fn answer(
+    app: &App,
+    route: Option<&'static Route>,
+    request: Request<Body>,
+) -> Result<Response<Body>, Problem> {
     let (mut parts, body) = request.into_parts();
-    let Some(route) = router::find(&parts.method, parts.uri.path()) else {
+    let Some(route) = route else {
         return Err(no_route(&parts));
     };
     match route.action {
@@ -38,10 +47,15 @@ async fn answer(app: &App, request: Request<Body>) -> Result<Response<Body>, Pro
             return page::asset(parts.uri.path(), &parts.headers).ok_or_else(unknown_path);
         }
         Action::OpenApi => return Ok(json(Bytes::from_static(openapi::document()))),
+        Action::Docs => return docs::file(parts.uri.path()),
         Action::Socket => return ws::upgrade(app, route, &mut parts).await,
         Action::Events => {
             let wanted = events::wanted(&call_of(app, route, &parts, &[])?)?;
             return events::answer(app, wanted).await.map(json);
+        }
+        Action::Stream => {
+            let wanted = stream::wanted(&call_of(app, route, &parts, &[])?, &parts.headers)?;
+            return Ok(stream::answer(app, wanted));
         }
         _ => {}
     }

@@ -6,17 +6,28 @@ use std::{
     panic::AssertUnwindSafe,
     pin::Pin,
     task::{Context, Poll},
+    time::Instant,
 };
 
 use axum::{
     body::Body,
-    http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header},
+    http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header},
 };
+use coordhub_core::HubError;
 use futures_util::FutureExt;
 use tower_service::Service;
+use tracing::{debug, error, warn};
 
-use super::handle::handle;
-use crate::{access::origin::Verdict, app::App, wire::Problem};
+use super::{
+    handle::handle,
+    request_id::REQUEST_ID,
+    router::{self, ROUTES},
+};
+use crate::{
+    access::origin::Verdict,
+    app::App,
+    wire::{Problem, error::Code},
+};
 
 /// The whole HTTP face as one service: judges where a request comes from, answers it, counts it.
 #[derive(Clone, Debug)]
@@ -50,49 +61,88 @@ where
     }
 }
 
+/// What is remembered of a request while it is answered.
+struct Asked {
+    id: HeaderValue,
+    method: Method,
+    uri: Uri,
+    /// The position of its route.
+    route: Option<usize>,
+    began: Instant,
+}
+
+impl Asked {
+    /// Its name, for the log.
+    fn name(&self) -> &str {
+        self.id.to_str().unwrap_or_default()
+    }
+}
+
 async fn respond(app: &App, request: Request<Body>) -> Response<Body> {
-    let judged = app.origins().judge(request.method(), request.uri(), request.headers());
-    let response = match judged {
+    let asked = Asked {
+        id: app.request_ids().of(request.headers()),
+        method: request.method().clone(),
+        uri: request.uri().clone(),
+        route: router::find(request.method(), request.uri().path()),
+        began: Instant::now(),
+    };
+    let judged = app.origins().judge(&asked.method, &asked.uri, request.headers());
+    let mut response = match judged {
         Err(problem) => problem.into_response(),
-        Ok(Verdict::Own) => guarded(app, request).await,
+        Ok(Verdict::Own) => guarded(app, &asked, request).await,
         Ok(Verdict::Allowed(origin)) => {
             let mut response = match preflight(&request) {
                 Some(response) => response,
-                None => guarded(app, request).await,
+                None => guarded(app, &asked, request).await,
             };
             allow_origin(&mut response, origin);
             response
         }
     };
-    app.counters().answered(response.status().as_u16());
+    count(app, &asked, &response);
+    response.headers_mut().insert(REQUEST_ID, asked.id);
     response
 }
 
 /// A handler that panics costs its request an answer, not the connection its life.
-async fn guarded(app: &App, request: Request<Body>) -> Response<Body> {
-    let path = request.uri().path().to_owned();
-    match AssertUnwindSafe(handle(app, request)).catch_unwind().await {
+async fn guarded(app: &App, asked: &Asked, request: Request<Body>) -> Response<Body> {
+    let route = asked.route.map(|position| &ROUTES[position]);
+    match AssertUnwindSafe(handle(app, route, request)).catch_unwind().await {
         Ok(response) => response,
         Err(_) => {
-            tracing::error!(path, "a handler panicked");
-            coordhub_core::HubError::Internal.into_response()
+            tracing::error!(
+                request_id = asked.name(),
+                path = asked.uri.path(),
+                "a handler panicked"
+            );
+            Problem::from(HubError::Internal).into_response()
         }
     }
 }
 
-trait IntoResponse {
-    fn into_response(self) -> Response<Body>;
-}
-
-impl IntoResponse for coordhub_core::HubError {
-    fn into_response(self) -> Response<Body> {
-        Problem::from(self).into_response()
+/// Counts what was answered, and logs it where it failed or everything is logged. Paths go without their query, in
+/// which there may be what is nobody else's business.
+fn count(app: &App, asked: &Asked, response: &Response<Body>) {
+    let (metrics, status) = (app.metrics(), response.status().as_u16());
+    let took = metrics.answered(asked.route, status, asked.began);
+    let code = response.extensions().get().map(|Code(code)| *code);
+    if let Some(code) = code {
+        metrics.refused(status, code);
+    }
+    let (method, path) = (&asked.method, asked.uri.path());
+    let micros = took.as_micros() as u64;
+    if status == 503 && metrics.is_first_this_second() {
+        warn!(request_id = asked.name(), %method, path, status, code, micros, "refused; more may follow");
+    } else if status >= 500 && status != 503 {
+        error!(request_id = asked.name(), %method, path, status, code, micros, "failed");
+    } else {
+        debug!(request_id = asked.name(), %method, path, status, code, micros, "answered");
     }
 }
 
 const ALLOWED_METHODS: &str = "GET, POST, DELETE";
 const ALLOWED_HEADERS: &str =
-    "authorization, content-type, idempotency-key, last-event-id, x-entity-id";
+    "authorization, content-type, idempotency-key, last-event-id, x-entity-id, x-request-id";
 
 /// The answer to a browser that asks an allowed page's permission first.
 fn preflight(request: &Request<Body>) -> Option<Response<Body>> {
@@ -115,6 +165,6 @@ fn allow_origin(response: &mut Response<Body>, origin: HeaderValue) {
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
-    let exposed = HeaderValue::from_static("retry-after");
+    let exposed = HeaderValue::from_static("retry-after, x-request-id");
     headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
 }

@@ -79,7 +79,7 @@ fn operation(route: &Route) -> Operation {
         "entities" | "messages" | "tasks" | "proposals" => first,
         "channels" => "messages",
         "events" | "ws" => "real time",
-        "" | "openapi.json" => "documents",
+        "" | "docs" | "openapi.json" => "documents",
         _ => "udc",
     };
     let mut operation = OperationBuilder::new()
@@ -244,6 +244,12 @@ fn success(reply: ReplyKind) -> ResponseBuilder {
             .required("next")
             .into(),
         ReplyKind::Object => ObjectBuilder::new().into(),
+        ReplyKind::Stream => {
+            let events = content(of_type(Type::String));
+            return ResponseBuilder::new()
+                .description("Events, until the hub stops.")
+                .content("text/event-stream", events);
+        }
         ReplyKind::Page | ReplyKind::Socket => {
             let html = content(of_type(Type::String));
             return ResponseBuilder::new().description("The page.").content("text/html", html);

@@ -36,6 +36,7 @@ const IMAGE: &str = "image/svg+xml";
 assets! {
     "/" = HTML "index.html",
     "/assets/style.css" = STYLE "style.css",
+    "/assets/views.css" = STYLE "views.css",
     "/assets/icon.svg" = IMAGE "icon.svg",
     "/assets/main.js" = SCRIPT "js/main.js",
     "/assets/dom.js" = SCRIPT "js/dom.js",

@@ -72,12 +72,16 @@ pub enum Action {
     Read(fn(&Call<'_>) -> Result<Read, Problem>),
     /// Waits for events.
     Events,
+    /// Sends events as they happen.
+    Stream,
     /// Becomes a socket.
     Socket,
     /// Sends a file of the page.
     Page,
     /// Shows the OpenAPI document.
     OpenApi,
+    /// Shows the API documents to a person.
+    Docs,
 }
 
 /// What a route answers with.
@@ -103,6 +107,8 @@ pub enum ReplyKind {
     Page,
     /// A socket.
     Socket,
+    /// Server-sent events.
+    Stream,
 }
 
 use Action::{Change as C, Read as R, Soft};
@@ -152,6 +158,7 @@ pub const ROUTES: &[Route] = &[
     route(Post, "/proposals/{proposal_id}/withdraw", "Take a proposal back", ReplyKind::Proposal, ByEntityId, proposals::BY_CALLER, C(proposals::withdraw)),
 
     route(Get, "/events", "What happened since a position; waits for it where asked", ReplyKind::Object, ByEntityId, events::LIST, Action::Events),
+    route(Get, "/events/stream", "Everything as it happens, as server-sent events", ReplyKind::Stream, ByEntityId, events::STREAM, Action::Stream),
     route(Get, "/ws/{entity_id}", "Everything as it happens, over a WebSocket", ReplyKind::Socket, ByPath, events::SOCKET, Action::Socket),
 
     route(Get, "/health", "Whether the hub works", ReplyKind::Object, ByEntityId, &[], R(udc::health)),
@@ -164,6 +171,8 @@ pub const ROUTES: &[Route] = &[
     route(Get, "/", "The hub's page", ReplyKind::Page, ByEntityId, &[], Action::Page),
     route(Get, "/assets/{file}", "A file of the page", ReplyKind::Page, ByEntityId, &[], Action::Page),
     route(Get, "/assets/views/{file}", "A file of the page", ReplyKind::Page, ByEntityId, &[], Action::Page),
+    route(Get, "/docs", "These documents, for a browser", ReplyKind::Page, ByEntityId, &[], Action::Docs),
+    route(Get, "/docs/{file}", "A file of the documents", ReplyKind::Page, ByEntityId, &[], Action::Docs),
     route(Get, "/openapi.json", "This document", ReplyKind::Object, ByEntityId, &[], Action::OpenApi),
 ];
 
@@ -216,12 +225,12 @@ pub fn methods_of(path: &str) -> Vec<&'static str> {
     methods
 }
 
-/// The route that a request is of.
-pub fn find(method: &Method, path: &str) -> Option<&'static Route> {
+/// The position in [`ROUTES`] of the route that a request is of.
+pub fn find(method: &Method, path: &str) -> Option<usize> {
     // Most busy paths are literal; looking for those first also makes a word of the routes no id.
-    let literal = ROUTES.iter().find(|route| route.path == path && route.method.takes(method));
+    let literal = ROUTES.iter().position(|route| route.path == path && route.method.takes(method));
     literal.or_else(|| {
-        ROUTES.iter().find(|route| route.method.takes(method) && most_specific(route, path))
+        ROUTES.iter().position(|route| route.method.takes(method) && most_specific(route, path))
     })
 }
 
@@ -255,7 +264,7 @@ mod tests {
             ("GET", "//tasks/list", None),
         ] {
             let found = find(&method.parse().expect("a method"), path);
-            assert_eq!(found.map(|route| route.path), expected, "{method} {path}");
+            assert_eq!(found.map(|route| ROUTES[route].path), expected, "{method} {path}");
         }
         assert_eq!(methods_of("/tasks/create"), ["POST"]);
         assert_eq!(methods_of("/entities/x"), ["GET", "HEAD", "DELETE"]);

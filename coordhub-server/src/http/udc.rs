@@ -70,13 +70,13 @@ pub fn capabilities(call: &Call<'_>) -> Result<Read, Problem> {
 pub fn state(call: &Call<'_>) -> Result<Read, Problem> {
     let (app, hub) = (call.app, call.app.hub());
     let (totals, head) = hub.with_state(|state| (state.totals().clone(), state.head()));
-    let (requests, uptime) = (app.counters().requests(), app.uptime_seconds());
+    let (requests, uptime) = (app.metrics().requests(), app.uptime_seconds());
     ready(&json!({
         "status": status(app),
         "uptime_seconds": rounded(uptime),
         "requests_total": requests,
-        "requests_per_minute": app.counters().requests_last_minute(),
-        "errors_last_hour": app.counters().errors_last_hour(),
+        "requests_per_minute": app.metrics().requests_last_minute(),
+        "errors_last_hour": app.metrics().errors_last_hour(),
         "last_restart": app.started_at(),
         "resource_usage": {
             "memory_bytes": process::resident_bytes(),

@@ -15,7 +15,7 @@ use tokio::time::{sleep, timeout};
 use tower_service::Service;
 use tracing::{debug, warn};
 
-use super::connection::{Seat, serve_connection};
+use super::connection::{Connections, Seat, serve_connection};
 use super::drain::Drain;
 use super::limits::ConnectionLimits;
 use super::listener::Listeners;
@@ -118,7 +118,7 @@ impl Door {
             match listeners.accept().await {
                 Ok(accepted) => {
                     accepting = Accepting::Well;
-                    self.admit(accepted, &service);
+                    self.admit(accepted, &service, listeners.connections());
                 }
                 Err(error) if concerns_one_client(&error) => debug!(%error, "client left early"),
                 Err(error) => {
@@ -132,8 +132,12 @@ impl Door {
         }
     }
 
-    fn admit<S, B>(&self, (stream, peer): (TcpStream, SocketAddr), service: &S)
-    where
+    fn admit<S, B>(
+        &self,
+        (stream, peer): (TcpStream, SocketAddr),
+        service: &S,
+        connections: &Arc<Connections>,
+    ) where
         S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
         S::Future: Send,
         S::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -143,13 +147,14 @@ impl Door {
     {
         let Ok(permit) = Arc::clone(&self.seats).try_acquire_owned() else {
             debug!(%peer, "no seat left");
+            connections.turn_away();
             turn_away(stream, &self.lingering);
             return;
         };
         // Small answers must not wait for the client's acknowledgement of the one before. A socket
         // that refuses is dead already, and will say so when it is read.
         let _ = stream.set_nodelay(true);
-        let seat = Seat { _permit: permit, _guard: self.drain.guard() };
+        let seat = Seat::new(permit, self.drain.guard(), connections.clone());
         let (limits, drain) = (self.limits, self.drain.clone());
         tokio::spawn(serve_connection((stream, peer), seat, service.clone(), limits, drain));
     }

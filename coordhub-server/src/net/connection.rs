@@ -4,6 +4,7 @@ use std::error::Error;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1::{self, UpgradeableConnection};
@@ -26,12 +27,56 @@ use super::watch::{Deadline, Expired, Phase, Watch};
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Peer(pub SocketAddr);
 
+/// What is counted of connections. Clones of the handle count the same.
+#[derive(Debug, Default)]
+pub struct Connections {
+    open: AtomicU64,
+    turned_away: AtomicU64,
+}
+
+impl Connections {
+    /// How many are open.
+    #[must_use]
+    pub fn open(&self) -> u64 {
+        self.open.load(Relaxed)
+    }
+
+    /// How many were refused because all seats were taken.
+    #[must_use]
+    pub fn turned_away(&self) -> u64 {
+        self.turned_away.load(Relaxed)
+    }
+
+    pub(super) fn turn_away(&self) {
+        self.turned_away.fetch_add(1, Relaxed);
+    }
+}
+
 /// A connection's place among the bounded number of them. It lives in the socket, so it is given
 /// back when the socket closes, whoever owns it by then.
 #[derive(Debug)]
 pub(super) struct Seat {
-    pub(super) _permit: OwnedSemaphorePermit,
-    pub(super) _guard: DrainGuard,
+    _permit: OwnedSemaphorePermit,
+    _guard: DrainGuard,
+    connections: Arc<Connections>,
+}
+
+impl Seat {
+    /// Takes a seat.
+    pub(super) fn new(
+        permit: OwnedSemaphorePermit,
+        guard: DrainGuard,
+        connections: Arc<Connections>,
+    ) -> Self {
+        connections.open.fetch_add(1, Relaxed);
+        Self { _permit: permit, _guard: guard, connections }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.connections.open.fetch_sub(1, Relaxed);
+    }
 }
 
 /// How a connection came to its end, seen from the loop that drives it.

@@ -3,10 +3,13 @@
 use std::future::poll_fn;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::task::Poll;
 
 use tokio::net::{TcpListener, TcpStream};
 use tracing::debug;
+
+use super::connection::Connections;
 
 /// How often a pair of loopback ports is tried when the system chooses the number: the one that is
 /// free for IPv4 may be taken for IPv6.
@@ -30,6 +33,7 @@ const PAIR_ATTEMPTS_MAX: u32 = 16;
 pub struct Listeners {
     sockets: Vec<TcpListener>,
     addresses: Vec<SocketAddr>,
+    connections: Arc<Connections>,
 }
 
 /// A listening socket and the address that it really has.
@@ -80,7 +84,7 @@ impl Listeners {
             return Err(BindError::Nothing);
         }
         let (sockets, addresses) = bound.into_iter().unzip();
-        Ok(Self { sockets, addresses })
+        Ok(Self { sockets, addresses, connections: Arc::default() })
     }
 
     /// The addresses that were bound, with their real ports, in the order in which they were asked
@@ -88,6 +92,12 @@ impl Listeners {
     #[must_use]
     pub fn local_addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// What is counted of the connections that come in here.
+    #[must_use]
+    pub fn connections(&self) -> &Arc<Connections> {
+        &self.connections
     }
 
     /// The next connection on any of the sockets. Cancel safe.

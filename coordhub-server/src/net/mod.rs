@@ -48,7 +48,7 @@ mod tests;
 
 pub use self::accept::{Drained, serve};
 pub use self::body::{BodyError, read_body};
-pub use self::connection::Peer;
+pub use self::connection::{Connections, Peer};
 pub use self::drain::{Drain, DrainGuard};
 pub use self::limits::{ConnectionLimits, HEAD_BYTES_MAX, HEADERS_MAX};
 pub use self::listener::{BindError, Listeners};

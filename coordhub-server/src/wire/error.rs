@@ -97,9 +97,10 @@ impl Problem {
         Value::Object(object)
     }
 
-    /// As a response.
+    /// As a response, which carries its [`Code`] along for whoever counts.
     pub fn into_response(self) -> Response<Body> {
         let mut response = Response::new(Body::from(self.to_json().to_string()));
+        response.extensions_mut().insert(Code(self.inner.code));
         *response.status_mut() = self.inner.status;
         let headers = response.headers_mut();
         let problem = HeaderValue::from_static("application/problem+json");
@@ -113,6 +114,10 @@ impl Problem {
         response
     }
 }
+
+/// The code of the refusal that a response is, as its extension.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Code(pub &'static str);
 
 impl From<Rejection> for Problem {
     fn from(rejection: Rejection) -> Self {

@@ -30,6 +30,7 @@ use crate::{
         handle::{missing_first, perform},
         router::{self, Action},
     },
+    places::Place,
     sockets::Closing,
     wire::{Fields, Problem},
 };
@@ -84,6 +85,8 @@ struct Session {
     heard_at: Instant,
     /// Frames that came while a write waited, to be looked at when it is done.
     unread: VecDeque<Result<Message, axum::Error>>,
+    /// How far it has come, for the monitor.
+    place: Place,
 }
 
 /// Serves a socket until it ends.
@@ -93,10 +96,13 @@ pub(super) async fn serve(app: App, socket: WebSocket, opened: Opened) {
     let hub = app.hub().clone();
     let connection = hub.connect(&entity);
     let sockets_app = app.clone();
+    // The subscription is taken before `hello`, so that what is published in between follows it.
+    let subscription = hub.subscribe(filter, start);
+    let place = app.places().take(subscription.position());
     let mut session = Session {
         app,
         socket,
-        subscription: None,
+        subscription: Some(subscription),
         catching_up: None,
         opening,
         calls: FuturesUnordered::new(),
@@ -104,9 +110,8 @@ pub(super) async fn serve(app: App, socket: WebSocket, opened: Opened) {
         heard_at: Instant::now(),
         unread: VecDeque::new(),
         entity: entity.clone(),
+        place,
     };
-    // The subscription is taken before `hello`, so that what is published in between follows it.
-    session.subscription = Some(hub.subscribe(filter, start));
     let end = tokio::select! {
         end = session.run(&hub) => end,
         why = closed(&mut closing) => match why {
@@ -177,6 +182,9 @@ impl Session {
                 Opening::Waiting => 0,
             };
             self.flush().await?;
+            if let Some(subscription) = &self.subscription {
+                self.place.move_to(subscription.position());
+            }
             if fed < JOINED_FRAMES_MAX {
                 return Ok(());
             }
@@ -227,7 +235,7 @@ impl Session {
             Some(Ok(Message::Binary(_))) => {
                 self.opening = self.opening.after(None);
                 let problem = Problem::field("frame", "frames are JSON text, not binary");
-                self.feed(text(session::error(&problem, None))).await
+                self.feed(text(error(&self.app, &problem, None))).await
             }
             // Pongs are sent by the library; a close is answered by it before `None` comes.
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Close(_))) => Ok(()),
@@ -239,7 +247,7 @@ impl Session {
             Ok(frame) => frame,
             Err(Misframe { problem, mark }) => {
                 self.opening = self.opening.after(None);
-                return self.feed(text(session::error(&problem, mark))).await;
+                return self.feed(text(error(&self.app, &problem, mark))).await;
             }
         };
         self.opening = self.opening.after(Some(&ask));
@@ -252,13 +260,13 @@ impl Session {
                     Ok(()) => {
                         let subscription = self.wait_for_subscription().await?;
                         if subscription.channels() >= CHANNELS_MAX {
-                            session::error(&too_many_channels(), mark)
+                            error(&self.app, &too_many_channels(), mark)
                         } else {
                             subscription.add_channel(channel.clone());
                             session::subscribed(&channel)
                         }
                     }
-                    Err(rejection) => session::error(&rejection.into(), mark),
+                    Err(rejection) => error(&self.app, &rejection.into(), mark),
                 })
             }
             Ask::Unsubscribe(channel) => {
@@ -271,8 +279,8 @@ impl Session {
                     None
                 }
                 Ok(Do::Done(_)) => None,
-                Ok(Do::Refused(problem)) => Some(session::error(&problem.await, mark)),
-                Err(problem) => Some(session::error(&problem, mark)),
+                Ok(Do::Refused(problem)) => Some(error(&self.app, &problem.await, mark)),
+                Err(problem) => Some(error(&self.app, &problem, mark)),
             },
             Ask::Call { op, args } => match self.change(&op, args) {
                 Ok(Do::Change(change)) => {
@@ -280,8 +288,8 @@ impl Session {
                     None
                 }
                 Ok(Do::Done(body)) => Some(session::reply(200, &body, mark)),
-                Ok(Do::Refused(problem)) => Some(refused(&problem.await, mark)),
-                Err(problem) => Some(refused(&problem, mark)),
+                Ok(Do::Refused(problem)) => Some(refused(&self.app, &problem.await, mark)),
+                Err(problem) => Some(refused(&self.app, &problem, mark)),
             },
         };
         match answer {
@@ -440,8 +448,8 @@ fn send(app: App, change: Change, mark: Option<&str>) -> BoxFuture<'static, Stri
                 let message = &sent.message;
                 session::sent(message.message_id.as_str(), message.seq, mark.as_deref())
             }
-            Ok(_) => session::error(&coordhub_core::HubError::Internal.into(), mark.as_deref()),
-            Err(error) => session::error(&Problem::from(error), mark.as_deref()),
+            Ok(_) => error(&app, &coordhub_core::HubError::Internal.into(), mark.as_deref()),
+            Err(why) => error(&app, &Problem::from(why), mark.as_deref()),
         }
     }
     .boxed()
@@ -453,13 +461,21 @@ fn call(app: App, change: Change, mark: Option<&str>) -> BoxFuture<'static, Stri
     async move {
         match performed.await {
             Ok(body) => session::reply(200, &body, mark.as_deref()),
-            Err(problem) => refused(&problem, mark.as_deref()),
+            Err(problem) => refused(&app, &problem, mark.as_deref()),
         }
     }
     .boxed()
 }
 
-fn refused(problem: &Problem, mark: Option<&str>) -> String {
+/// The frame for what was refused, which is counted.
+fn error(app: &App, problem: &Problem, mark: Option<&str>) -> String {
+    app.metrics().refused(problem.status().as_u16(), problem.code());
+    session::error(problem, mark)
+}
+
+/// The reply to a call that was refused, which is counted.
+fn refused(app: &App, problem: &Problem, mark: Option<&str>) -> String {
+    app.metrics().refused(problem.status().as_u16(), problem.code());
     session::reply(problem.status().as_u16(), problem.to_json().to_string().as_bytes(), mark)
 }
 

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::http::{Client, Request, Response};
-use crate::{RawSocket, Socket, WAIT_MAX};
+use crate::{Metrics, RawSocket, Socket, Stream, WAIT_MAX};
 
 /// What the log line that names the port begins with.
 const LISTENING: &str = "listening on http://127.0.0.1:";
@@ -237,6 +237,34 @@ impl Hub {
     /// Opens a socket and takes its `hello`.
     pub async fn socket(&self, path: &str) -> Socket {
         Socket::open(self.addr(), path).await
+    }
+
+    /// Opens a stream of server-sent events.
+    pub async fn stream(&self, path: &str) -> Stream {
+        Stream::open(self.addr(), path, &[]).await
+    }
+
+    /// Where the monitor of a hub with `--monitor` listens.
+    pub fn monitor(&self) -> SocketAddr {
+        const MARK: &str = "monitor  http://";
+        loop {
+            // The lines after the first are on their way.
+            let log = self.log();
+            let said = log.split_once(MARK).and_then(|(_, rest)| rest.split_once('/'));
+            match said {
+                Some((address, _)) => return address.parse().expect("an address"),
+                None => std::thread::yield_now(),
+            }
+        }
+    }
+
+    /// What the monitor has counted, which must be in good form.
+    pub async fn metrics(&self) -> Metrics {
+        let response = Client::connect(self.monitor()).await.send(Request::get("/metrics")).await;
+        assert_eq!(response.status, 200, "{}", response.text());
+        let kind = response.header("content-type").unwrap_or_default();
+        assert!(kind.starts_with("text/plain; version=0.0.4"), "{kind}");
+        Metrics::parse(&response.text())
     }
 
     /// Opens a socket on which a test writes the bytes itself.

@@ -10,11 +10,15 @@ pub mod http;
 pub mod hub;
 pub mod raw_socket;
 pub mod socket;
+pub mod stream;
+pub mod prometheus;
 
 pub use http::{Client, Request, Response, encode};
 pub use hub::{Hub, HubOptions, Refused};
+pub use prometheus::Metrics;
 pub use raw_socket::RawSocket;
 pub use socket::Socket;
+pub use stream::{Stream, StreamEvent};
 
 use std::time::Duration;
 

@@ -1,0 +1,97 @@
+//! What a start says: where the hub listens, which file it has, in which mode, and what to open.
+
+use std::{net::SocketAddr, path::Path};
+
+use coordhub_core::Timestamp;
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What there is to say.
+#[derive(Debug)]
+pub(super) struct Welcome<'a> {
+    pub(super) addresses: &'a [SocketAddr],
+    pub(super) db: &'a Path,
+    pub(super) monitor: Option<SocketAddr>,
+    pub(super) log_file: Option<&'a Path>,
+}
+
+impl Welcome<'_> {
+    /// As lines for people. The first is for programs, too: they wait for it.
+    pub(super) fn to_text(&self) -> String {
+        let mut text = format!("{}\n", self.first());
+        let mut line = |what: &str, it: &str| text += &format!("  {what:<9}{it}\n");
+        line("coordhub", VERSION);
+        for address in self.addresses.iter().skip(1) {
+            line("also on", &format!("http://{address}"));
+        }
+        line("mode", "open: on this machine only, and callers name themselves");
+        line("file", &self.db.display().to_string());
+        line("open", &self.page());
+        line("API", &format!("{}/docs", self.page()));
+        if let Some(monitor) = self.monitor {
+            line("monitor", &format!("http://{monitor}/health and /metrics"));
+        }
+        if let Some(log) = self.log_file {
+            line("log", &log.display().to_string());
+        }
+        line("stop", "Ctrl-C");
+        text
+    }
+
+    /// As one object, in the form of the log's lines.
+    pub(super) fn to_json(&self, at: Timestamp) -> String {
+        let addresses: Vec<String> =
+            self.addresses.iter().map(|at| format!("http://{at}")).collect();
+        let line = serde_json::json!({
+            "timestamp": at,
+            "level": "INFO",
+            "message": self.first(),
+            "version": VERSION,
+            "addresses": addresses,
+            "mode": "open",
+            "file": self.db.display().to_string(),
+            "open": self.page(),
+            "monitor": self.monitor.map(|address| format!("http://{address}")),
+        });
+        format!("{line}\n")
+    }
+
+    fn first(&self) -> String {
+        self.addresses.first().map_or_else(String::new, |it| format!("listening on http://{it}"))
+    }
+
+    fn page(&self) -> String {
+        match self.addresses.first() {
+            Some(address) => format!("http://localhost:{}", address.port()),
+            None => String::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_is_one_screen() {
+        let addresses = ["127.0.0.1:8550", "[::1]:8550"].map(|at| at.parse().expect("an address"));
+        let welcome = Welcome {
+            addresses: &addresses,
+            db: Path::new("/var/lib/coordhub/hub.db"),
+            monitor: Some("127.0.0.1:8551".parse().expect("an address")),
+            log_file: Some(Path::new("/var/log/coordhub.log")),
+        };
+        let text = welcome.to_text();
+        assert!(text.starts_with("listening on http://127.0.0.1:8550\n"), "{text}");
+        assert_eq!(text.matches("listening on").count(), 1, "{text}");
+        for said in
+            ["[::1]:8550", "hub.db", "open:", "localhost:8550/docs", ":8551/health", "coordhub.log"]
+        {
+            assert!(text.contains(said), "{said}: {text}");
+        }
+        assert!(text.lines().count() <= 12 && text.lines().all(|line| line.len() < 80), "{text}");
+        let json = welcome.to_json(Timestamp::from_millis(0));
+        assert_eq!(json.lines().count(), 1);
+        assert!(json.contains("\"message\":\"listening on http://127.0.0.1:8550\""), "{json}");
+    }
+}
