@@ -348,6 +348,8 @@ fn launch(options: &HubOptions, home: &Path, db: &Path) -> Result<Running, Refus
     command.args(["serve", "--bind", "127.0.0.1:0", "--db"]).arg(db).args(&options.args);
     command
         .env("HOME", home)
+        // What a killed hub leaves in the temporary folder goes with the test.
+        .env("TMPDIR", home)
         .env("NO_COLOR", "1")
         .envs(options.env.iter().cloned())
         .current_dir(home);
