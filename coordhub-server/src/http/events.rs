@@ -6,7 +6,7 @@ use bytes::Bytes;
 use coordhub_core::{
     event::Event,
     ids::{ChannelName, EntityId},
-    limits::ROWS_MAX,
+    limits::{ANSWER_BYTES, ROWS_MAX},
     subscribe::{Channels, Filter, Gap, Item, Next, Show, Start},
 };
 
@@ -166,7 +166,8 @@ pub async fn answer(app: &App, wanted: Wanted) -> Result<Bytes, Problem> {
     let stopping = drain.wait();
     tokio::pin!(stopping);
     let (mut found, mut gap): (Vec<Bytes>, Option<Gap>) = (Vec::new(), None);
-    while found.len() < limit {
+    let mut bytes = 0;
+    while found.len() < limit && bytes < ANSWER_BYTES {
         let next = match subscription.try_next() {
             Next::Idle if !found.is_empty() || wait.is_zero() || gap.is_some() => break,
             Next::Idle => tokio::select! {
@@ -177,7 +178,11 @@ pub async fn answer(app: &App, wanted: Wanted) -> Result<Bytes, Problem> {
             next => next,
         };
         match next {
-            Next::Item(Item::Shown(entry, _)) => found.push(entry.event_json()),
+            Next::Item(Item::Shown(entry, _)) => {
+                let event = entry.event_json();
+                bytes += event.len();
+                found.push(event);
+            }
             Next::Item(Item::Gap(met)) => gap = Some(met),
             Next::Item(Item::Cursor(_)) => {}
             Next::Behind => subscription = bridge::catch_up(subscription).await?,
