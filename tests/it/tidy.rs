@@ -27,7 +27,10 @@ fn files() -> Vec<(String, PathBuf)> {
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             let kind = fs::symlink_metadata(&path).unwrap().file_type();
             if kind.is_dir() {
-                let ours = !matches!(name.as_str(), ".git" | "target" | ".venv" | "__pycache__");
+                let ours = !matches!(
+                    name.as_str(),
+                    ".git" | "target" | ".venv" | "__pycache__" | "node_modules"
+                );
                 folders.extend(ours.then_some(path));
             } else if kind.is_file() {
                 let short = path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
