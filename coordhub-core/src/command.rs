@@ -8,7 +8,8 @@ use ulid::Ulid;
 use crate::{
     ids::{ChannelName, EntityId, MessageId, ProposalId, Seq, TaskId},
     json::JsonText,
-    model::{Choice, EntityType, Priority, Threshold},
+    limits::LEASE_SECONDS_DEFAULT,
+    model::{Choice, EntityType, OnBlockerFailed, Priority, Question, Threshold},
     time::Timestamp,
 };
 
@@ -21,6 +22,19 @@ pub struct Envelope {
     pub fresh: Ulid,
     /// What is asked.
     pub command: Command,
+    /// Under which key it is to be done at most once.
+    pub key: Option<Key>,
+}
+
+/// An idempotency key: the same key from the same caller on the same route means the same change.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Key {
+    /// On which route.
+    pub route: String,
+    /// What the caller calls it.
+    pub key: String,
+    /// Stands for the arguments: two calls with other arguments have other ones.
+    pub fingerprint: u64,
 }
 
 /// Who asks, as far as the edge could tell.
@@ -80,20 +94,42 @@ pub enum Command {
     Remove(Remove),
     /// Send a message.
     Send(Send),
+    /// Send several messages, all or none.
+    SendBatch(Vec<Send>),
+    /// Remove what a message says.
+    RedactMessage(MessageId),
+    /// Acknowledge a message.
+    AckMessage(MessageId),
+    /// End a roll-call.
+    ResolveRollCall(MessageId),
     /// Mark messages read.
     MoveCursor(MoveCursor),
     /// Create a task.
     CreateTask(CreateTask),
+    /// Create several tasks, all or none. A later one may depend on an earlier one.
+    CreateTasks(Vec<CreateTask>),
     /// Change what a task says.
     UpdateTask(UpdateTask),
     /// Claim a task.
     ClaimTask(ClaimTask),
+    /// Claim whatever is most urgent of what one can do.
+    ClaimNext(ClaimNext),
+    /// Say that one is still at work on a task.
+    RenewLease(RenewLease),
+    /// The same for every leased claim of the caller that has less than two thirds of its lease left.
+    RenewLeases,
     /// Complete a claimed task.
     CompleteTask(CompleteTask),
     /// Give a claimed task up as failed.
     FailTask(FailTask),
     /// Give a claimed task back.
     ReleaseTask(ReleaseTask),
+    /// Give back a claim whose holder never heard of it.
+    ReturnClaim(ReturnClaim),
+    /// Take a task from its holder.
+    ReassignTask(TaskId),
+    /// Answer a question, or a task that needs a human.
+    AnswerTask(AnswerTask),
     /// Withdraw a task.
     CancelTask(TaskId),
     /// Open a failed or cancelled task again.
@@ -106,8 +142,10 @@ pub enum Command {
     CloseProposal(ProposalId),
     /// Take a proposal back.
     WithdrawProposal(ProposalId),
-    /// Decide whatever is due. The writer's own; it leaves no trace where nothing is.
+    /// Decide what is due first. The writer's own; it leaves no trace where nothing is.
     Tick,
+    /// Give leases more time. The writer's own.
+    MoveLeases(MoveLeases),
 }
 
 impl Command {
@@ -115,28 +153,26 @@ impl Command {
     pub fn weight(&self) -> usize {
         const BASE: usize = 256;
         let text = match self {
-            Self::Send(send) => {
-                send.content.len() + send.metadata.as_str().len() + of_option(&send.message_type)
-            }
+            Self::Send(send) => of_send(send),
+            Self::SendBatch(sends) => sends.iter().map(|send| BASE + of_send(send)).sum(),
             Self::Register(register) => {
                 register.metadata.as_str().len()
                     + of_option(&register.name)
                     + of_texts(&register.capabilities)
             }
-            Self::CreateTask(task) => {
-                task.title.len()
-                    + task.description.len()
-                    + task.metadata.as_str().len()
-                    + of_texts(&task.tags)
-                    + of_texts(&task.capabilities)
-                    + task.depends_on.len() * ID
-            }
+            Self::CreateTask(task) => of_task(task),
+            Self::CreateTasks(tasks) => tasks.iter().map(|task| BASE + of_task(task)).sum(),
             Self::UpdateTask(update) => {
                 of_option(&update.title)
                     + of_option(&update.description)
                     + update.tags.as_deref().map_or(0, of_texts)
                     + update.metadata.as_ref().map_or(0, |m| m.as_str().len())
+                    + of_option(&update.note)
             }
+            Self::ClaimNext(next) => {
+                next.capabilities.as_deref().map_or(0, of_texts) + of_texts(&next.tags)
+            }
+            Self::AnswerTask(answer) => answer.answer.len(),
             Self::CompleteTask(complete) => {
                 complete.result.as_ref().map_or(0, |result| result.as_str().len())
             }
@@ -155,6 +191,23 @@ impl Command {
 
 /// About what an id takes in a list.
 const ID: usize = 160;
+
+fn of_send(send: &Send) -> usize {
+    send.content.len()
+        + send.metadata.as_str().len()
+        + of_option(&send.message_type)
+        + send.task.as_ref().map_or(0, |task| of_task(task))
+}
+
+fn of_task(task: &CreateTask) -> usize {
+    task.title.len()
+        + task.description.len()
+        + task.metadata.as_str().len()
+        + of_texts(&task.tags)
+        + of_texts(&task.capabilities)
+        + task.depends_on.len() * ID
+        + task.question.as_ref().map_or(0, |question| of_texts(&question.options))
+}
 
 fn of_option(text: &Option<String>) -> usize {
     text.as_ref().map_or(0, String::len)
@@ -201,6 +254,22 @@ pub struct Send {
     pub metadata: JsonText,
     /// The message it answers.
     pub reply_to: Option<MessageId>,
+    /// Whether its recipients are asked to acknowledge it.
+    pub ack: Ack,
+    /// A task that is created with it, in the same commit.
+    pub task: Option<Box<CreateTask>>,
+}
+
+/// Whether the recipients of a message are asked to acknowledge it.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Ack {
+    /// They are not.
+    #[default]
+    NotAsked,
+    /// They are.
+    Asked,
+    /// They are, until an instant, which must be to come.
+    AskedUntil(Timestamp),
 }
 
 impl Send {
@@ -213,6 +282,8 @@ impl Send {
             message_type: None,
             metadata: JsonText::empty_object(),
             reply_to: None,
+            ack: Ack::NotAsked,
+            task: None,
         }
     }
 }
@@ -271,6 +342,16 @@ pub struct CreateTask {
     pub depends_on: Vec<TaskId>,
     /// Whatever is attached; must be an object.
     pub metadata: JsonText,
+    /// After how many failed attempts it is given up.
+    pub max_attempts: Option<u32>,
+    /// How long it rests after an attempt that was reported as failed.
+    pub retry_delay_seconds: Option<u32>,
+    /// Before when it cannot be claimed.
+    pub not_before: Option<Timestamp>,
+    /// What becomes of it when a task that it depends on fails or is cancelled.
+    pub on_blocker_failed: OnBlockerFailed,
+    /// What it asks a human, where it is a question.
+    pub question: Option<Question>,
 }
 
 impl CreateTask {
@@ -287,6 +368,11 @@ impl CreateTask {
             capabilities: Vec::new(),
             depends_on: Vec::new(),
             metadata: JsonText::empty_object(),
+            max_attempts: None,
+            retry_delay_seconds: None,
+            not_before: None,
+            on_blocker_failed: OnBlockerFailed::Hold,
+            question: None,
         }
     }
 }
@@ -306,6 +392,23 @@ pub struct UpdateTask {
     pub tags: Option<Vec<String>>,
     /// The new metadata, in place of all of the old.
     pub metadata: Option<JsonText>,
+    /// A remark on how it is going, kept with those before it.
+    pub note: Option<String>,
+}
+
+impl UpdateTask {
+    /// An update that changes nothing yet.
+    pub fn of(task_id: TaskId) -> Self {
+        Self {
+            task_id,
+            title: None,
+            description: None,
+            priority: None,
+            tags: None,
+            metadata: None,
+            note: None,
+        }
+    }
 }
 
 /// See [`Command::ClaimTask`]. The claimer is the caller.
@@ -313,6 +416,73 @@ pub struct UpdateTask {
 pub struct ClaimTask {
     /// Which task.
     pub task_id: TaskId,
+    /// For how long, unless it is renewed; without end where not given.
+    pub lease_seconds: Option<u32>,
+    /// The token of the claim, where the caller holds the task under a lease already.
+    pub claim_token: Option<u64>,
+}
+
+impl ClaimTask {
+    /// A claim without a lease.
+    pub fn of(task_id: TaskId) -> Self {
+        Self { task_id, lease_seconds: None, claim_token: None }
+    }
+}
+
+/// See [`Command::ClaimNext`]. The claimer is the caller.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClaimNext {
+    /// Of its registered capabilities those to be used; all where not given.
+    pub capabilities: Option<Vec<String>>,
+    /// What the task must carry, all of them.
+    pub tags: Vec<String>,
+    /// For how long, unless it is renewed.
+    pub lease_seconds: u32,
+}
+
+impl Default for ClaimNext {
+    fn default() -> Self {
+        Self { capabilities: None, tags: Vec::new(), lease_seconds: LEASE_SECONDS_DEFAULT }
+    }
+}
+
+/// See [`Command::RenewLease`]. Where the caller is named, it must be the holder.
+#[derive(Clone, Debug)]
+pub struct RenewLease {
+    /// Which task.
+    pub task_id: TaskId,
+    /// The token of the claim.
+    pub claim_token: Option<u64>,
+}
+
+/// See [`Command::ReturnClaim`]. Changes nothing where the claim has ended already.
+#[derive(Clone, Debug)]
+pub struct ReturnClaim {
+    /// Which task.
+    pub task_id: TaskId,
+    /// The token of the claim.
+    pub claim_token: u64,
+}
+
+/// See [`Command::AnswerTask`]. The caller must be a human.
+#[derive(Clone, Debug)]
+pub struct AnswerTask {
+    /// Which task.
+    pub task_id: TaskId,
+    /// The answer: one of the options, where there are some.
+    pub answer: String,
+}
+
+/// Why leases are given more time.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum MoveLeases {
+    /// The clock jumped ahead, and nobody could work meanwhile.
+    ClockJumped {
+        /// By how much.
+        by_millis: i64,
+    },
+    /// The hub was down: holders are given time to come back.
+    Started,
 }
 
 /// See [`Command::CompleteTask`]. Where the caller is named, it must be the holder.

@@ -24,6 +24,6 @@ pub mod store;
 pub mod engine;
 pub mod subscribe;
 
-pub use engine::{Hub, HubError, Outcome, Reply, Sent, Ticket};
+pub use engine::{Claim, Hub, HubError, Made, Outcome, Reply, Request, Sent, Ticket};
 pub use json::JsonText;
 pub use time::Timestamp;

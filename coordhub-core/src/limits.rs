@@ -35,7 +35,33 @@ pub const MESSAGE_ROWS_DEFAULT: usize = 50;
 pub const ROWS_MAX: usize = 1_000;
 /// Where the count of unread messages of a channel stops: "1000 or more".
 pub const UNREAD_COUNT_MAX: u64 = 1_000;
+/// How many messages or tasks one batch takes.
+pub const BATCH_ITEMS_MAX: usize = 1_000;
+/// The shortest lease.
+pub const LEASE_SECONDS_MIN: u32 = 5;
+/// The longest lease.
+pub const LEASE_SECONDS_MAX: u32 = 86_400;
+/// The lease of `claim-next` where the caller names none.
+pub const LEASE_SECONDS_DEFAULT: u32 = 300;
+/// How long a caller may ask to wait.
+pub const WAIT_SECONDS_MAX: u64 = 60;
+/// After a start no lease lapses before its own length or this, whichever is less.
+pub const START_GRACE_SECONDS: u32 = 60;
+/// For how long an idempotency key is kept.
+pub const KEY_HOURS: i64 = 24;
+/// The longest idempotency key, in characters.
+pub const KEY_CHARS_MAX: usize = 255;
+/// How many attempts a task may be given.
+pub const ATTEMPTS_MAX: u32 = 1_000;
+/// How long a task may rest after a failed attempt: 30 days.
+pub const RETRY_DELAY_SECONDS_MAX: u32 = 30 * 86_400;
+/// How many answers a question may offer.
+pub const OPTIONS_MAX: usize = 64;
+/// How many roll-calls may be open; a message that would open one more is refused.
+pub const ROLL_CALLS_MAX: usize = 10_000;
 
+const _: () =
+    assert!(LEASE_SECONDS_MIN <= START_GRACE_SECONDS && START_GRACE_SECONDS <= LEASE_SECONDS_MAX);
 const _: () = assert!(BATCH_COMMANDS_MAX <= QUEUE_COMMANDS_MAX);
 const _: () = assert!(BATCH_BYTES_MAX <= QUEUE_BYTES_MAX);
 const _: () = assert!(MESSAGE_ROWS_DEFAULT <= ROWS_MAX && LIST_ROWS_DEFAULT <= ROWS_MAX);

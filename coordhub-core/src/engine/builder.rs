@@ -90,6 +90,8 @@ impl Builder {
             hour,
             degraded: AtomicBool::new(false),
             commits: AtomicU64::new(0),
+            waiters: AtomicU64::new(0),
+            ends_waits: AtomicBool::new(false),
             counts: Counts::default(),
         });
         let writer = Writer::new(shared.clone(), Box::new(store), loaded.state);

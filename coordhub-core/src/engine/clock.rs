@@ -65,6 +65,8 @@ struct Inner {
     doubted: Option<(Duration, i64)>,
     /// Whether the wall clock is behind, and that has been logged.
     is_behind: bool,
+    /// By how much hub time has jumped ahead since that was last asked for.
+    jumped_millis: i64,
 }
 
 impl fmt::Debug for HubClock {
@@ -81,6 +83,7 @@ impl HubClock {
             monotonic: clock.monotonic(),
             doubted: None,
             is_behind: false,
+            jumped_millis: 0,
         };
         Self { clock, inner: Mutex::new(inner) }
     }
@@ -88,6 +91,11 @@ impl HubClock {
     /// How long the clock has run, for measuring: nothing that is decided depends on it.
     pub fn monotonic(&self) -> Duration {
         self.clock.monotonic()
+    }
+
+    /// By how much hub time has jumped ahead since this was last asked: nobody could work meanwhile.
+    pub(crate) fn take_jump(&self) -> i64 {
+        std::mem::take(&mut self.inner.lock().jumped_millis)
     }
 
     /// The hub's time.
@@ -99,6 +107,9 @@ impl HubClock {
         let ahead = wall.millis() - advanced.millis();
         inner.note(ahead, monotonic);
         if ahead > 0 && inner.doubted.is_none() {
+            if ahead > JUMP_MILLIS {
+                inner.jumped_millis += ahead;
+            }
             inner.hub = wall;
             inner.monotonic = monotonic;
         } else if elapsed >= 1 {

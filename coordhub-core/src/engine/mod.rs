@@ -6,7 +6,9 @@ mod presence;
 mod queue;
 mod ticket;
 mod builder;
+mod waiters;
 mod writer;
+mod batch;
 mod prefetch;
 mod hour;
 mod reply;
@@ -18,6 +20,7 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::JoinHandle,
+    time::Duration,
 };
 
 use parking_lot::Mutex;
@@ -31,12 +34,12 @@ pub use query::{
     EntityFilter, InboxQuery, List, MessageList, NoticesAmong, OnlyDirect, Order, RecentQuery,
     Unread, Window as ListWindow,
 };
-pub use reply::{HubError, Outcome, Reply, Sent};
+pub use reply::{Claim, HubError, Made, Outcome, Reply, Sent};
 pub use ticket::Ticket;
 
 use crate::{
-    command::{Caller, Command, Envelope},
-    hub::{Rejection, SoftFacts, State},
+    command::{Caller, Command, Envelope, Key, ReturnClaim},
+    hub::{self, Rejection, SoftFacts, State},
     ids::{EntityId, Seq},
     store::StoreError,
     subscribe::{Filter, Published, Start, Subscription},
@@ -82,12 +85,57 @@ struct Shared {
     hour: HourCount,
     degraded: AtomicBool,
     commits: AtomicU64,
+    /// How many wait for something to claim.
+    waiters: AtomicU64,
+    /// Whether nobody is to wait any more.
+    ends_waits: AtomicBool,
     counts: Counts,
+}
+
+impl Shared {
+    fn ends_waits(&self) -> bool {
+        self.ends_waits.load(Ordering::Acquire)
+    }
+
+    /// Gives a claim back that nobody waits for any more.
+    fn take_back(&self, caller: &Caller, untaken: Reply) {
+        let Outcome::Claimed(claim) = untaken.outcome else { return };
+        if untaken.made == Made::Before || claim.already {
+            return;
+        }
+        let task_id = claim.task.task_id.clone();
+        let command = Command::ReturnClaim(ReturnClaim { task_id, claim_token: claim.claim_token });
+        let envelope = Envelope { caller: caller.clone(), fresh: Ulid::nil(), command, key: None };
+        let (job, ticket) = Job::new(envelope, Duration::ZERO);
+        // Where the queue takes nothing more the lease lapses instead.
+        let _full = self.queue.push(job);
+        drop(ticket);
+    }
 }
 
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Hub").field("epoch", &self.published.epoch).finish_non_exhaustive()
+    }
+}
+
+/// A command, and how it is to be done.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Who asks.
+    pub caller: Caller,
+    /// For what.
+    pub command: Command,
+    /// Under which key it is to be done at most once.
+    pub key: Option<Key>,
+    /// How long to wait, where it is [`Command::ClaimNext`] and there is nothing to claim.
+    pub wait: Duration,
+}
+
+impl Request {
+    /// A command without a key, and without waiting.
+    pub fn new(caller: Caller, command: Command) -> Self {
+        Self { caller, command, key: None, wait: Duration::ZERO }
     }
 }
 
@@ -134,7 +182,16 @@ impl Hub {
     /// Hands a command to the writer. The ticket is answered after the commit that decided it was
     /// synced. A caller may have many under way; they are decided in the order of these calls.
     pub fn submit(&self, caller: Caller, command: Command) -> Result<Ticket, HubError> {
-        if matches!(command, Command::Tick) {
+        self.submit_request(Request::new(caller, command))
+    }
+
+    /// The same, under an idempotency key, or with time to wait for something to claim.
+    ///
+    /// A claim whose ticket is dropped before its answer was taken goes back without counting as an
+    /// attempt.
+    pub fn submit_request(&self, request: Request) -> Result<Ticket, HubError> {
+        let Request { caller, command, key, wait } = request;
+        if matches!(command, Command::Tick | Command::MoveLeases(_)) {
             let detail = "the hub decides by itself what is due";
             return Err(Rejection::NotAllowed(detail.to_owned()).into());
         }
@@ -144,10 +201,39 @@ impl Hub {
         // Its time is the hub's, like every other.
         let millis = u64::try_from(self.now().millis()).unwrap_or(0);
         let fresh = Ulid::from_parts(millis, Ulid::generate().random());
-        let envelope = Envelope { caller, fresh, command };
-        let (job, ticket) = Job::new(envelope);
+        let untaken = matches!(command, Command::ClaimNext(_)).then(|| {
+            let (home, caller) = (Arc::downgrade(&self.shared), caller.clone());
+            Box::new(move |reply| {
+                if let Some(home) = home.upgrade() {
+                    home.take_back(&caller, reply);
+                }
+            })
+        });
+        let (job, ticket) = Job::new(Envelope { caller, fresh, command, key }, wait);
         self.shared.queue.push(job)?;
-        Ok(ticket)
+        Ok(match untaken {
+            Some(then) => ticket.if_untaken(then),
+            None => ticket,
+        })
+    }
+
+    /// Tells everyone who waits for something to claim that there is nothing, now and from now on: the
+    /// hub is about to stop.
+    pub fn end_waits(&self) {
+        self.shared.ends_waits.store(true, Ordering::Release);
+        self.shared.queue.ring();
+    }
+
+    /// How many wait for something to claim.
+    pub fn waiters(&self) -> u64 {
+        self.shared.waiters.load(Ordering::Relaxed)
+    }
+
+    /// Whether a sign of life of this entity must be written, because a lease of its needs it: see
+    /// [`Command::RenewLeases`].
+    pub fn needs_renewal(&self, id: &EntityId) -> bool {
+        let now = self.now();
+        self.with_state(|state| hub::needs_renewal(state, id, now))
     }
 
     /// Hands a command to the writer, and waits for the answer.

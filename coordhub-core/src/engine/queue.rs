@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     mem,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use parking_lot::{Condvar, Mutex};
@@ -23,14 +23,21 @@ use crate::{
 pub(crate) struct Job {
     pub(crate) envelope: Envelope,
     pub(crate) answerer: Answerer,
+    /// For how long it may wait for something to claim.
+    pub(crate) wait: Duration,
     weight: usize,
 }
 
 impl Job {
-    pub(crate) fn new(envelope: Envelope) -> (Self, Ticket) {
+    pub(crate) fn new(envelope: Envelope, wait: Duration) -> (Self, Ticket) {
         let weight = envelope.command.weight();
         let (answerer, ticket) = ticket();
-        (Self { envelope, answerer, weight }, ticket)
+        (Self { envelope, answerer, wait, weight }, ticket)
+    }
+
+    /// A command that is decided once more; it waits for nothing.
+    pub(crate) fn again(envelope: Envelope, answerer: Answerer) -> Self {
+        Self { envelope, answerer, wait: Duration::ZERO, weight: 0 }
     }
 }
 
@@ -47,6 +54,8 @@ struct Inner {
     jobs: VecDeque<Job>,
     bytes: usize,
     is_closed: bool,
+    /// Whether the writer is to look up although nothing waits.
+    is_rung: bool,
 }
 
 /// What draining the queue came to.
@@ -89,7 +98,8 @@ impl Queue {
             if inner.is_closed {
                 return Drained::Closed;
             }
-            if self.pushed.wait_until(&mut inner, deadline).timed_out() {
+            let is_rung = mem::take(&mut inner.is_rung);
+            if is_rung || self.pushed.wait_until(&mut inner, deadline).timed_out() {
                 return Drained::Open;
             }
         }
@@ -102,6 +112,12 @@ impl Queue {
         }
         self.depth.store(inner.jobs.len() as u64, Relaxed);
         Drained::Open
+    }
+
+    /// Has the writer look up, although nothing waits.
+    pub(crate) fn ring(&self) {
+        self.inner.lock().is_rung = true;
+        self.pushed.notify_one();
     }
 
     /// How many jobs wait.

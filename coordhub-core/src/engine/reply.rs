@@ -6,9 +6,10 @@ use bytes::Bytes;
 
 use crate::{
     hub::Rejection,
-    ids::Seq,
+    ids::{MessageId, Seq, TaskId},
     model::{Entity, Message, Proposal, Recipients, Task},
     store::StoreError,
+    time::Timestamp,
 };
 
 /// The answer to a command that was accepted. What it says is on disk.
@@ -18,6 +19,18 @@ pub struct Reply {
     pub seq: Seq,
     /// What came of it.
     pub outcome: Outcome,
+    /// Whether the change was made now, or before under the same idempotency key.
+    pub made: Made,
+}
+
+/// When the change was made that a reply tells of.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Made {
+    /// Now.
+    #[default]
+    Now,
+    /// Before, under the same idempotency key: this call changed nothing.
+    Before,
 }
 
 /// What came of a command.
@@ -29,16 +42,42 @@ pub enum Outcome {
     Entity(Arc<Entity>),
     /// Where the read cursor stands.
     CursorAt(Seq),
-    /// The message, and who was there to see it.
-    Message(Sent),
-    /// The task as it is now.
-    Task(Arc<Task>),
-    /// The task, which was so already: nothing changed.
-    TaskUnchanged(Arc<Task>),
-    /// The proposal as it is now.
-    Proposal(Arc<Proposal>),
-    /// The proposal, which was so already: nothing changed.
-    ProposalUnchanged(Arc<Proposal>),
+    /// The messages, in the order in which they were given, and who was there to see each.
+    Sent(Vec<Sent>),
+    /// A message was acknowledged, redacted, or its roll-call ended; `already` where it had been.
+    Message {
+        /// Which.
+        message_id: MessageId,
+        /// Whether nothing changed.
+        already: bool,
+    },
+    /// The task as it is now; `already` where nothing changed.
+    Task {
+        /// The task.
+        task: Arc<Task>,
+        /// Whether nothing changed.
+        already: bool,
+    },
+    /// The tasks as they are now, in the order in which they were given.
+    Tasks(Vec<Arc<Task>>),
+    /// The claim of a task.
+    Claimed(Claim),
+    /// There is nothing that the caller could claim.
+    NoTask,
+    /// When a claim lapses now.
+    Lease {
+        /// The task that is claimed.
+        task_id: TaskId,
+        /// When it lapses, where it has a lease.
+        lease_expires_at: Option<Timestamp>,
+    },
+    /// The proposal as it is now; `already` where nothing changed.
+    Proposal {
+        /// The proposal.
+        proposal: Arc<Proposal>,
+        /// Whether nothing changed.
+        already: bool,
+    },
 }
 
 /// A message that was sent.
@@ -50,6 +89,21 @@ pub struct Sent {
     pub json: Bytes,
     /// Who was there to see it.
     pub recipients: Recipients,
+    /// The task that was made with it.
+    pub task_id: Option<TaskId>,
+}
+
+/// The claim of a task.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Claim {
+    /// The task as it is now.
+    pub task: Arc<Task>,
+    /// The token of the claim: whoever completes, fails, releases or renews it shows it.
+    pub claim_token: u64,
+    /// When it lapses, where it has a lease.
+    pub lease_expires_at: Option<Timestamp>,
+    /// Whether the caller held the task already.
+    pub already: bool,
 }
 
 /// Why a call has no answer of the kind that was asked for.

@@ -1,6 +1,7 @@
 //! The answer that is to come: waited for by a thread, or awaited by a task.
 
 use std::{
+    fmt,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -11,10 +12,20 @@ use parking_lot::{Condvar, Mutex};
 use super::{HubError, Reply};
 
 /// The answer to a submitted command. Dropping it does not undo the command.
-#[derive(Debug)]
 #[must_use = "the command is under way; whether it was accepted stands in the answer"]
 pub struct Ticket {
     slot: Arc<Slot>,
+    /// What becomes of an answer that nobody takes.
+    untaken: Option<Untaken>,
+}
+
+/// What becomes of an answer that nobody takes.
+pub(crate) type Untaken = Box<dyn FnOnce(Reply) + Send>;
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ticket").field("slot", &self.slot).finish_non_exhaustive()
+    }
 }
 
 /// The other end: answers once. Dropped without an answer, it says that something went wrong.
@@ -33,14 +44,22 @@ struct Slot {
 struct Inner {
     answer: Option<Result<Reply, HubError>>,
     waker: Option<Waker>,
+    /// Whether nobody waits for the answer any more.
+    is_abandoned: bool,
 }
 
 pub(crate) fn ticket() -> (Answerer, Ticket) {
     let slot = Arc::new(Slot::default());
-    (Answerer { slot: Some(slot.clone()) }, Ticket { slot })
+    (Answerer { slot: Some(slot.clone()) }, Ticket { slot, untaken: None })
 }
 
 impl Ticket {
+    /// Says what is to be done with the answer, should nobody take it.
+    pub(crate) fn if_untaken(mut self, then: Untaken) -> Self {
+        self.untaken = Some(then);
+        self
+    }
+
     /// Blocks until the answer is there.
     pub fn wait(self) -> Result<Reply, HubError> {
         let mut inner = self.slot.inner.lock();
@@ -68,15 +87,37 @@ impl Future for Ticket {
     }
 }
 
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let left = {
+            let mut inner = self.slot.inner.lock();
+            inner.is_abandoned = true;
+            inner.answer.take()
+        };
+        if let (Some(Ok(reply)), Some(then)) = (left, self.untaken.take()) {
+            then(reply);
+        }
+    }
+}
+
 impl Answerer {
-    pub(crate) fn answer(mut self, answer: Result<Reply, HubError>) {
-        self.give(answer);
+    /// Gives the answer. It comes back where nobody waits for it any more.
+    pub(crate) fn answer(mut self, answer: Result<Reply, HubError>) -> Option<Reply> {
+        self.give(answer)
     }
 
-    fn give(&mut self, answer: Result<Reply, HubError>) {
-        let Some(slot) = self.slot.take() else { return };
+    /// Whether nobody waits for the answer any more.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.slot.as_ref().is_none_or(|slot| slot.inner.lock().is_abandoned)
+    }
+
+    fn give(&mut self, answer: Result<Reply, HubError>) -> Option<Reply> {
+        let slot = self.slot.take()?;
         let waker = {
             let mut inner = slot.inner.lock();
+            if inner.is_abandoned {
+                return answer.ok();
+            }
             inner.answer = Some(answer);
             inner.waker.take()
         };
@@ -85,11 +126,12 @@ impl Answerer {
         if let Some(waker) = waker {
             waker.wake();
         }
+        None
     }
 }
 
 impl Drop for Answerer {
     fn drop(&mut self) {
-        self.give(Err(HubError::Internal));
+        let _nobody = self.give(Err(HubError::Internal));
     }
 }

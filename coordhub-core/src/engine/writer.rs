@@ -8,20 +8,17 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
-use ulid::Ulid;
-
 use super::{
-    HubError, Outcome, Reply, Sent, Shared,
-    prefetch::prefetch,
+    HubError, Made, Outcome, Reply, Shared,
+    batch::{Decided, Moves, Pending},
     queue::{Drained, Job},
-    ticket::Answerer,
+    waiters::Waiters,
 };
 use crate::{
-    command::{Caller, Command, Envelope},
-    event::{Event, Stamped},
-    hub::{Answer, Decision, Prefetched, State, decide},
-    ids::EntityId,
+    command::{Command, MoveLeases},
+    event::Event,
+    hub::State,
+    limits::KEY_HOURS,
     store::{Batch, CommitError, Store},
     subscribe::Entry,
     time::{Timestamp, deadline_in},
@@ -32,29 +29,40 @@ use crate::{
 const IDLE: Duration = Duration::from_secs(1);
 /// How often `last_seen` reaches the disk.
 const SAVE_PRESENCE_MILLIS: i64 = 30_000;
+/// How often idempotency keys that are too old to count are forgotten, some at a time.
+const FORGET_KEYS_MILLIS: i64 = 10_000;
 
 pub(super) struct Writer {
-    shared: Arc<Shared>,
-    store: Box<dyn Store>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) store: Box<dyn Store>,
     /// The durable state, and what this batch has decided on top of it.
-    ahead: State,
+    pub(super) ahead: State,
+    /// Those who wait for something to claim.
+    pub(super) waiters: Waiters,
+    /// What gives leases more time and is not on disk yet.
+    pub(super) moves: Moves,
+    forgot_at: Timestamp,
     swept_at: Timestamp,
     saved_at: Timestamp,
     /// Until when what is due is not tried again, after a commit that failed.
     rests_until: Option<Timestamp>,
 }
 
-/// A batch between deciding and answering.
-#[derive(Default)]
-struct Decided {
-    events: Vec<Stamped>,
-    answers: Vec<(Answerer, Result<Reply, HubError>)>,
-}
-
 impl Writer {
     pub(super) fn new(shared: Arc<Shared>, store: Box<dyn Store>, ahead: State) -> Self {
         let now = shared.clock.now();
-        Self { shared, store, ahead, swept_at: now, saved_at: now, rests_until: None }
+        Self {
+            shared,
+            store,
+            ahead,
+            waiters: Waiters::default(),
+            // Nobody could renew a lease while the hub was down.
+            moves: vec![MoveLeases::Started],
+            forgot_at: now,
+            swept_at: now,
+            saved_at: now,
+            rests_until: None,
+        }
     }
 
     /// Runs until the queue is closed and empty.
@@ -68,6 +76,8 @@ impl Writer {
                 break;
             }
         }
+        let waiting = self.waiters.all();
+        self.tell_nothing(waiting);
         self.save_presence();
     }
 
@@ -77,7 +87,12 @@ impl Writer {
     fn turn(&mut self, jobs: Vec<Job>) {
         let ended = catch_unwind(AssertUnwindSafe(|| {
             let now = self.shared.clock.now();
+            let by_millis = self.shared.clock.take_jump();
+            if by_millis > 0 {
+                self.moves.push(MoveLeases::ClockJumped { by_millis });
+            }
             self.batch(jobs, now);
+            self.end_waits();
             self.housekeeping(now);
         }));
         if ended.is_err() {
@@ -88,19 +103,25 @@ impl Writer {
         }
     }
 
-    /// How long to wait for a command: until something is due, or a look round is.
+    /// How long to wait for a command: until something is due, a waiter's time is up, or a look round
+    /// is due.
     fn patience(&self) -> Duration {
         let due = self.ahead.next_deadline().filter(|_| self.rests_until.is_none());
-        let Some(due) = due else { return IDLE };
-        let millis = due.millis() - self.shared.clock.now().millis();
-        Duration::from_millis(u64::try_from(millis).unwrap_or(0)).min(IDLE)
+        let now = self.shared.clock.now();
+        let until_due = due.map_or(IDLE, |due| {
+            Duration::from_millis(u64::try_from(due.millis() - now.millis()).unwrap_or(0))
+        });
+        let end = self.waiters.next_end();
+        let until_end = end.map_or(IDLE, |end| end.saturating_sub(self.shared.clock.monotonic()));
+        until_due.min(until_end).min(IDLE)
     }
 
     fn batch(&mut self, jobs: Vec<Job>, now: Timestamp) {
         // What is due waits a moment after a commit that failed; a disk that stays full must not have
         // the same decision tried without pause.
         self.rests_until = self.rests_until.filter(|until| now < *until);
-        let is_due = self.ahead.next_deadline().is_some_and(|due| due <= now);
+        let is_due =
+            !self.moves.is_empty() || self.ahead.next_deadline().is_some_and(|due| due <= now);
         if !jobs.is_empty() || (is_due && self.rests_until.is_none()) {
             if !jobs.is_empty() {
                 self.shared.counts.batches.record(jobs.len() as u64);
@@ -111,106 +132,45 @@ impl Writer {
 
     fn decide_and_commit(&mut self, jobs: Vec<Job>, now: Timestamp) {
         let mut decided = self.decide_due(now);
-        let mut envelopes = Vec::with_capacity(jobs.len());
-        for Job { envelope, answerer, .. } in jobs {
-            let answer = self.decide_one(&envelope, now, &mut decided.events);
-            decided.answers.push((answerer, answer));
-            envelopes.push(envelope);
+        for job in jobs {
+            self.decide_job(job, now, &mut decided);
         }
         if decided.events.is_empty() {
             // What these were decided on has been committed before them.
-            return give(decided.answers);
+            self.moves.clear();
+            return self.give(decided.answers);
         }
-        match self.commit(&decided.events) {
+        match self.commit(&decided) {
             Ok(()) => self.publish(decided),
-            Err(CommitError::Disk(why)) => {
-                self.degrade(&why);
-                self.step_back();
-                fail(decided.answers, HubError::Unavailable(why));
-            }
-            Err(CommitError::Unknown(why)) => {
-                self.degrade(&why);
-                fail(decided.answers, HubError::OutcomeUnknown(why));
-                self.recover();
-            }
             Err(CommitError::Refused(why)) => {
                 tracing::error!(why, "the store refused a batch; replaying it one by one");
                 self.step_back();
-                let answerers = decided.answers.into_iter().map(|(answerer, _)| answerer);
-                self.replay(envelopes.into_iter().zip(answerers), now);
+                self.replay(decided.answers, now);
+            }
+            Err(failure) => self.fail(decided.answers, failure),
+        }
+    }
+
+    /// The commit failed for the disk's sake.
+    fn fail(&mut self, answers: Vec<Pending>, failure: CommitError) {
+        match failure {
+            CommitError::Unknown(why) => {
+                self.degrade(&why);
+                fail(answers, HubError::OutcomeUnknown(why));
+                self.recover();
+            }
+            CommitError::Disk(why) | CommitError::Refused(why) => {
+                self.degrade(&why);
+                self.step_back();
+                fail(answers, HubError::Unavailable(why));
             }
         }
-    }
-
-    /// Everything due at or before now is decided before any command of now.
-    fn decide_due(&mut self, now: Timestamp) -> Decided {
-        let mut decided = Decided::default();
-        if self.ahead.next_deadline().is_some_and(|due| due <= now) {
-            let tick = Envelope {
-                caller: Caller::named(EntityId::system()),
-                fresh: Ulid::nil(),
-                command: Command::Tick,
-            };
-            // A tick has nobody to answer, and nothing refuses it.
-            let _told = self.decide_one(&tick, now, &mut decided.events);
-        }
-        decided
-    }
-
-    /// Decides one command on the state ahead, and makes its events true there.
-    fn decide_one(
-        &mut self,
-        envelope: &Envelope,
-        now: Timestamp,
-        events: &mut Vec<Stamped>,
-    ) -> Result<Reply, HubError> {
-        let soft = &self.shared.presence;
-        let known: Prefetched<'_> =
-            prefetch(&self.ahead, &mut *self.store, soft, &envelope.command)?;
-        let decision = decide(&self.ahead, &known, envelope, now)?;
-        drop(known);
-        let first = events.len();
-        let Decision { events: happened, answer } = decision;
-        for event in happened {
-            let stamped = Stamped {
-                seq: self.ahead.head() + 1,
-                at: now,
-                actor: envelope.caller.id.clone(),
-                auth: envelope.caller.auth,
-                event,
-            };
-            self.ahead.evolve(&stamped);
-            events.push(stamped);
-        }
-        let outcome = self.outcome(answer, events.get(first));
-        Ok(Reply { seq: self.ahead.head(), outcome: outcome.ok_or(HubError::Internal)? })
-    }
-
-    /// What the answer names, as it is now that the events are true.
-    fn outcome(&self, answer: Answer, first: Option<&Stamped>) -> Option<Outcome> {
-        Some(match answer {
-            Answer::Done => Outcome::Done,
-            Answer::CursorAt(seq) => Outcome::CursorAt(seq),
-            Answer::Entity(id) => Outcome::Entity(self.ahead.entity(&id)?.clone()),
-            Answer::Message(recipients) => match &first?.event {
-                Event::MessageSent(message) => Outcome::Message(Sent {
-                    message: message.clone(),
-                    // Filled in when the message has been encoded.
-                    json: Bytes::new(),
-                    recipients,
-                }),
-                _ => return None,
-            },
-            Answer::Task(id) => Outcome::Task(self.ahead.task(&id)?.clone()),
-            Answer::TaskUnchanged(task) => Outcome::TaskUnchanged(task),
-            Answer::Proposal(id) => Outcome::Proposal(self.ahead.proposal(&id)?.clone()),
-            Answer::ProposalUnchanged(proposal) => Outcome::ProposalUnchanged(proposal),
-        })
     }
 
     /// The batch is on disk: readers and subscribers see it, then callers are told, in this order.
     fn publish(&mut self, decided: Decided) {
         self.ahead.settle();
+        self.moves.clear();
         let now = self.ahead.now();
         let mut messages = 0;
         {
@@ -239,31 +199,35 @@ impl Writer {
         let entries: Vec<Arc<Entry>> = fresh.map(|stamped| Arc::new(Entry::new(stamped))).collect();
         self.shared.published.rings.extend(&entries);
         self.shared.published.window.extend(&entries);
+        for entry in &entries {
+            if let Some(Event::MessageRedacted(redacted)) = entry.event() {
+                self.shared.published.redact(redacted);
+            }
+        }
         self.shared.commits.fetch_add(1, Ordering::Relaxed);
         self.shared.degraded.store(false, Ordering::Release);
         let mut answers = decided.answers;
-        answers.iter_mut().for_each(|(_, answer)| attach_json(answer, &entries));
+        answers.iter_mut().for_each(|pending| attach_json(pending, &entries));
         // From here on whoever looks sees it. The bell only wakes those who wait, and there may be
         // thousands: the caller, who may have more to say, is not made to stand behind them.
-        give(answers);
+        self.give(answers);
         self.shared.published.signal.ring();
     }
 
     /// The store refused a batch for what is in it: each command alone, so that the culprit alone
     /// fails.
-    fn replay(&mut self, jobs: impl Iterator<Item = (Envelope, Answerer)>, now: Timestamp) {
+    fn replay(&mut self, answers: Vec<Pending>, now: Timestamp) {
         let due = self.decide_due(now);
         self.commit_alone(due);
-        for (envelope, answerer) in jobs {
+        for Pending { envelope, answerer, .. } in answers {
             let mut alone = Decided::default();
-            let answer = self.decide_one(&envelope, now, &mut alone.events);
-            alone.answers.push((answerer, answer));
+            self.decide_job(Job::again(envelope, answerer), now, &mut alone);
             self.commit_alone(alone);
         }
     }
 
     /// One transaction, counted and timed.
-    fn commit(&mut self, events: &[Stamped]) -> Result<(), CommitError> {
+    fn commit(&mut self, Decided { events, .. }: &Decided) -> Result<(), CommitError> {
         let started = self.shared.clock.monotonic();
         let committed = self.store.commit(&Batch { events, state: &self.ahead });
         let took = self.shared.clock.monotonic().saturating_sub(started);
@@ -277,25 +241,49 @@ impl Writer {
 
     fn commit_alone(&mut self, alone: Decided) {
         if alone.events.is_empty() {
-            return give(alone.answers);
+            return self.give(alone.answers);
         }
-        match self.commit(&alone.events) {
+        match self.commit(&alone) {
             Ok(()) => self.publish(alone),
             Err(CommitError::Refused(why)) => {
                 tracing::error!(why, "the store refused a command");
                 self.step_back();
                 fail(alone.answers, HubError::Internal);
             }
-            Err(CommitError::Disk(why)) => {
-                self.degrade(&why);
-                self.step_back();
-                fail(alone.answers, HubError::Unavailable(why));
+            Err(failure) => self.fail(alone.answers, failure),
+        }
+    }
+
+    /// Tells everyone what came of their commands. A claim that nobody waits for any more goes back:
+    /// its holder would never know of it.
+    fn give(&self, answers: Vec<Pending>) {
+        for Pending { envelope, answerer, answer } in answers {
+            let Some(untaken) = answerer.answer(answer) else { continue };
+            if matches!(envelope.command, Command::ClaimNext(_)) {
+                self.shared.take_back(&envelope.caller, untaken);
             }
-            Err(CommitError::Unknown(why)) => {
-                self.degrade(&why);
-                fail(alone.answers, HubError::OutcomeUnknown(why));
-                self.recover();
-            }
+        }
+    }
+
+    /// Tells those whose time is up that there was nothing; everybody, where waits are to end.
+    fn end_waits(&mut self) {
+        if self.waiters.is_empty() {
+            return;
+        }
+        let ended = if self.shared.ends_waits() {
+            self.waiters.all()
+        } else {
+            self.waiters.ended(self.shared.clock.monotonic())
+        };
+        self.tell_nothing(ended);
+        self.shared.waiters.store(self.waiters.len() as u64, Ordering::Relaxed);
+    }
+
+    fn tell_nothing(&self, jobs: Vec<Job>) {
+        let seq = self.ahead.head();
+        for Job { answerer, .. } in jobs {
+            let nothing = Reply { seq, outcome: Outcome::NoTask, made: Made::Now };
+            let _nobody = answerer.answer(Ok(nothing));
         }
     }
 
@@ -327,7 +315,7 @@ impl Writer {
             let drained = self.shared.queue.drain(&mut jobs, deadline_in(IDLE));
             let why = "the file is being opened again after a failed sync";
             for job in jobs {
-                job.answerer.answer(Err(HubError::Unavailable(why.to_owned())));
+                let _nobody = job.answerer.answer(Err(HubError::Unavailable(why.to_owned())));
             }
             if drained == Drained::Closed {
                 return;
@@ -376,9 +364,22 @@ impl Writer {
                 Err(_) => {}
             }
         }
+        if now.millis() - self.forgot_at.millis() >= FORGET_KEYS_MILLIS {
+            self.forgot_at = now;
+            self.forget_keys(now);
+        }
         if now.millis() - self.saved_at.millis() >= SAVE_PRESENCE_MILLIS {
             self.saved_at = now;
             self.save_presence();
+        }
+    }
+
+    fn forget_keys(&mut self, now: Timestamp) {
+        let past = now.plus_millis(-KEY_HOURS * 60 * 60 * 1_000);
+        let Err(why) = self.store.forget_keys(past) else { return };
+        tracing::warn!(%why, "old idempotency keys were not forgotten; it will be tried again");
+        if matches!(why, CommitError::Unknown(_)) {
+            self.recover();
         }
     }
 
@@ -407,22 +408,23 @@ impl Drop for ClosesWhenDropped {
     }
 }
 
-/// Gives the reply to a send the bytes of the message.
-fn attach_json(answer: &mut Result<Reply, HubError>, entries: &[Arc<Entry>]) {
-    let (Ok(Reply { outcome: Outcome::Message(sent), .. }), Some(first)) =
-        (answer, entries.first())
+/// Gives the reply to a send the bytes of the messages.
+fn attach_json(pending: &mut Pending, entries: &[Arc<Entry>]) {
+    let (Ok(Reply { outcome: Outcome::Sent(sent), .. }), Some(first)) =
+        (&mut pending.answer, entries.first())
     else {
         return;
     };
-    let entry = entries.get((sent.message.seq - first.seq()) as usize);
-    sent.json = entry.and_then(|entry| entry.message_json()).unwrap_or_default();
-}
-
-fn give(answers: Vec<(Answerer, Result<Reply, HubError>)>) {
-    answers.into_iter().for_each(|(answerer, answer)| answerer.answer(answer));
+    for sent in sent.iter_mut().filter(|sent| sent.json.is_empty()) {
+        let place = sent.message.seq.checked_sub(first.seq());
+        let entry = place.and_then(|place| entries.get(place as usize));
+        sent.json = entry.and_then(|entry| entry.message_json()).unwrap_or_default();
+    }
 }
 
 /// Tells everyone in the batch that it failed: refusals too, for they were decided on what is not.
-fn fail(answers: Vec<(Answerer, Result<Reply, HubError>)>, error: HubError) {
-    answers.into_iter().for_each(|(answerer, _)| answerer.answer(Err(error.clone())));
+fn fail(answers: Vec<Pending>, error: HubError) {
+    for Pending { answerer, .. } in answers {
+        let _nobody = answerer.answer(Err(error.clone()));
+    }
 }

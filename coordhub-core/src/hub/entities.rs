@@ -1,9 +1,9 @@
 //! Deciding who takes part.
 
-use super::{Answer, Decision, Desk, Rejection, policy, proposals};
+use super::{Answer, Decision, Desk, Rejection, claims, policy, proposals};
 use crate::{
     command::{Register, Remove, Role},
-    event::{EntityRegistered, EntityRemoved, EntityUpdated, Event, ReleaseReason, TaskReleased},
+    event::{EntityRegistered, EntityRemoved, EntityUpdated, Event, ReleaseReason},
     model::{Entity, ProposalStatus},
 };
 
@@ -74,15 +74,7 @@ impl Desk<'_> {
         let mut events: Vec<Event> = self
             .state
             .claims(id)
-            .map(|task| {
-                Event::TaskReleased(TaskReleased {
-                    task_id: task.task_id.clone(),
-                    title: task.title.clone(),
-                    created_by: task.created_by.clone(),
-                    claimed_by: id.clone(),
-                    reason: ReleaseReason::HolderRemoved,
-                })
-            })
+            .map(|task| claims::released(task, id, ReleaseReason::HolderRemoved))
             .collect();
         events.push(Event::EntityRemoved(EntityRemoved {
             entity_id: id.clone(),
@@ -101,7 +93,7 @@ impl Desk<'_> {
             })
             .collect();
         events.append(&mut decided);
-        Ok(Decision { events, answer: Answer::Done })
+        Ok(Decision::of(events, Answer::Done))
     }
 
     fn not_oneself(&self, verb: &str) -> Rejection {

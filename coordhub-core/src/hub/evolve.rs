@@ -7,15 +7,16 @@ use std::{
 
 use super::{
     proposals,
-    state::{Cursors, State},
+    state::{Cursors, Due, State},
 };
 use crate::{
     event::{
-        EntityRegistered, EntityRemoved, EntityUpdated, Event, ReadCursorMoved, Stamped,
+        EntityRegistered, EntityRemoved, EntityUpdated, Event, FailCause, MessageAcked, MovedLease,
+        ReadCursorMoved, ReleaseReason, RollCallOpened, Stamped, TaskFailed, TaskReleased,
         TaskReopened, TaskUpdated, VoteCast,
     },
-    ids::{ProposalId, Seq, TaskId},
-    model::{Channel, Entity, Message, Proposal, ProposalStatus, Task, TaskStatus},
+    ids::{EntityId, MessageId, ProposalId, Seq, TaskId},
+    model::{Channel, Entity, Message, Proposal, ProposalStatus, RollCall, Task, TaskStatus},
     time::Timestamp,
 };
 
@@ -25,11 +26,29 @@ impl State {
         debug_assert_eq!(stamped.seq, self.head + 1, "events are counted without holes");
         self.head = stamped.seq;
         self.now = self.now.max(stamped.at);
+        if let Some(key) = &stamped.key {
+            self.fresh.keys.insert(key.id.clone(), key.clone());
+        }
         match &stamped.event {
             Event::EntityRegistered(event) => self.entity_registered(stamped, event),
             Event::EntityUpdated(event) => self.entity_updated(event),
             Event::EntityRemoved(event) => self.entity_removed(event),
             Event::MessageSent(message) => self.message_sent(message),
+            Event::MessageRedacted(event) => {
+                self.fresh.redacted.insert(event.of.message_id.clone());
+            }
+            Event::RollCallOpened(event) => self.roll_call_opened(event),
+            Event::MessageAcked(event) => self.message_acked(stamped.at, event),
+            Event::RollCallOverdue(event) => {
+                self.change_roll_call(&event.of.message_id, |call| call.is_overdue = true);
+            }
+            Event::RollCallResolved(event) => {
+                self.change_roll_call(&event.of.message_id, |call| {
+                    call.resolved_at = Some(stamped.at);
+                    call.resolved_by = Some(event.resolved_by.clone());
+                });
+            }
+            Event::KeyKept(_) => {}
             Event::ReadCursorMoved(event) => self.cursor_moved(event),
             Event::TaskCreated(event) => self.task_created(stamped.seq, &event.task),
             Event::TaskUpdated(event) => self.task_updated(stamped.at, event),
@@ -39,27 +58,41 @@ impl State {
                 task.claimed_by = Some(event.claimed_by.clone());
                 task.claimed_at = Some(stamped.at);
                 task.claim_token = event.claim_token;
+                task.lease_seconds = event.lease_seconds;
+                task.lease_expires_at = event.lease_expires_at;
+                task.lapsed_holder = None;
             }),
-            Event::TaskReleased(event) => self.change_task(&event.task_id, stamped.at, |task| {
-                task.status = TaskStatus::Open;
-                task.claimed_by = None;
-                task.claimed_at = None;
+            Event::LeaseRenewed(event) => self.change_task(&event.task_id, stamped.at, |task| {
+                task.lease_expires_at = Some(event.lease_expires_at);
             }),
+            Event::LeasesMoved(event) => {
+                for MovedLease { task_id, lease_expires_at } in &event.leases {
+                    self.change_task(task_id, stamped.at, |task| {
+                        task.lease_expires_at = Some(*lease_expires_at);
+                    });
+                }
+            }
+            Event::TaskReleased(event) => self.task_released(stamped.at, event),
             Event::TaskCompleted(event) => {
                 self.change_task(&event.task_id, stamped.at, |task| {
+                    end_claim(task);
                     task.status = TaskStatus::Completed;
+                    // The hub itself holds nothing: it takes a default, or knows no better.
+                    let by = Some(&event.claimed_by).filter(|id| **id != EntityId::system());
+                    task.claimed_by = by.cloned();
                     task.result = event.result.clone();
                     task.completed_at = Some(stamped.at);
                 });
                 self.unblock_dependents(&event.task_id, stamped.at);
             }
-            Event::TaskFailed(event) => self.change_task(&event.task_id, stamped.at, |task| {
-                task.status = TaskStatus::Failed;
-                task.attempts = event.attempts;
-            }),
+            Event::TaskFailed(event) => self.task_failed(stamped.at, event),
             Event::TaskCancelled(event) => self.change_task(&event.task_id, stamped.at, |task| {
+                end_claim(task);
                 task.status = TaskStatus::Cancelled;
             }),
+            Event::LateResultKept(event) => {
+                self.fresh.late_results.insert((event.task_id.clone(), event.claim_token));
+            }
             Event::TaskReady(event) => self.change_task(&event.task_id, stamped.at, |task| {
                 task.status = TaskStatus::Open;
             }),
@@ -175,8 +208,40 @@ impl State {
         let mut task = event.task.clone();
         task.claim_token = event.claim_token;
         task.created_seq = event.created_seq;
+        task.lapsed_holder.clone_from(&event.lapsed_holder);
         self.touched.tasks.insert(task.task_id.clone());
         self.insert_task(Arc::new(task));
+    }
+
+    fn task_released(&mut self, at: Timestamp, event: &TaskReleased) {
+        self.change_task(&event.task_id, at, |task| {
+            end_claim(task);
+            task.status = TaskStatus::Open;
+            task.claimed_by = None;
+            task.claimed_at = None;
+            if let Some(attempts) = event.attempts {
+                task.attempts = attempts;
+            }
+            if event.reason == ReleaseReason::Lapsed {
+                task.lapsed_holder = Some(event.claimed_by.clone());
+            }
+        });
+    }
+
+    fn task_failed(&mut self, at: Timestamp, event: &TaskFailed) {
+        self.change_task(&event.task_id, at, |task| {
+            end_claim(task);
+            task.status = event.status;
+            task.attempts = event.attempts;
+            if !event.status.is_finished() {
+                task.claimed_by = None;
+                task.claimed_at = None;
+                task.not_before = event.not_before;
+            }
+            if event.cause == FailCause::Lapsed {
+                task.lapsed_holder.clone_from(&event.claimed_by);
+            }
+        });
     }
 
     fn task_updated(&mut self, at: Timestamp, event: &TaskUpdated) {
@@ -208,11 +273,53 @@ impl State {
         self.insert_task(shared);
     }
 
-    /// A task is completed: those that waited for it wait for one less.
+    /// A task is completed: those that waited for it wait for one less. One that waits for nothing
+    /// any more is opened by an event of its own, unless its time has not come.
     fn unblock_dependents(&mut self, completed: &TaskId, at: Timestamp) {
         for id in self.dependents.get(completed).cloned().unwrap_or_default() {
-            self.change_task(&id, at, |task| task.blocked_by.retain(|other| other != completed));
+            self.change_task(&id, at, |task| {
+                task.blocked_by.retain(|other| other != completed);
+                if task.blocked_by.is_empty() && task.not_before.is_some_and(|time| time > at) {
+                    task.status = TaskStatus::Scheduled;
+                }
+            });
         }
+    }
+
+    fn roll_call_opened(&mut self, event: &RollCallOpened) {
+        let of = &event.of;
+        let roll_call = RollCall {
+            message_id: of.message_id.clone(),
+            seq: of.message_seq,
+            from_entity: of.from_entity.clone(),
+            to_entity: of.to_entity.clone(),
+            channel: of.channel.clone(),
+            recipients: event.recipients.iter().map(|id| (id.clone(), None)).collect(),
+            deadline: event.deadline,
+            is_overdue: false,
+            resolved_at: None,
+            resolved_by: None,
+        };
+        self.touched.roll_calls.insert(of.message_id.clone());
+        self.insert_roll_call(Arc::new(roll_call));
+    }
+
+    fn message_acked(&mut self, at: Timestamp, event: &MessageAcked) {
+        let (message, entity) = (&event.of.message_id, &event.entity_id);
+        self.fresh.acked.insert((message.clone(), entity.clone()));
+        self.change_roll_call(message, |call| {
+            if let Some(acked) = call.recipients.get_mut(entity) {
+                *acked = Some(at);
+            }
+        });
+    }
+
+    fn change_roll_call(&mut self, id: &MessageId, change: impl FnOnce(&mut RollCall)) {
+        let Some(mut shared) = self.roll_calls.remove(id) else { return };
+        self.unindex_roll_call(&shared);
+        change(Arc::make_mut(&mut shared));
+        self.touched.roll_calls.insert(id.clone());
+        self.insert_roll_call(shared);
     }
 
     fn vote_cast(&mut self, event: &VoteCast) {
@@ -230,7 +337,7 @@ impl State {
 
     fn change_proposal(&mut self, id: &ProposalId, change: impl FnOnce(&mut Proposal)) {
         let Some(mut shared) = self.proposals.remove(id) else { return };
-        self.deadlines.remove(&(shared.deadline, id.clone()));
+        self.deadlines.remove(&(shared.deadline, Due::Proposal(id.clone())));
         change(Arc::make_mut(&mut shared));
         self.touched.proposals.insert(id.clone());
         self.insert_proposal(shared);
@@ -252,6 +359,8 @@ impl State {
             if let Some(holder) = &task.claimed_by {
                 self.claims.entry(holder.clone()).or_default().insert(task.task_id.clone());
             }
+            self.ready.insert(&task);
+            self.deadlines.extend(dues(&task));
         }
         self.tasks.insert(task.task_id.clone(), task);
     }
@@ -264,14 +373,63 @@ impl State {
         if let Some(holder) = &task.claimed_by {
             remove_from(&mut self.claims, holder, &task.task_id);
         }
+        self.ready.remove(task);
+        for due in dues(task) {
+            self.deadlines.remove(&due);
+        }
+    }
+
+    pub(super) fn insert_roll_call(&mut self, roll_call: Arc<RollCall>) {
+        if roll_call.is_open() {
+            for id in roll_call.missing() {
+                let owed = self.acks_owed.entry(id.clone()).or_default();
+                owed.insert(roll_call.message_id.clone());
+            }
+            self.deadlines.extend(due_of(&roll_call));
+        }
+        self.roll_calls.insert(roll_call.message_id.clone(), roll_call);
+    }
+
+    fn unindex_roll_call(&mut self, roll_call: &RollCall) {
+        for id in roll_call.missing() {
+            remove_from(&mut self.acks_owed, id, &roll_call.message_id);
+        }
+        if let Some(due) = due_of(roll_call) {
+            self.deadlines.remove(&due);
+        }
     }
 
     pub(super) fn insert_proposal(&mut self, proposal: Arc<Proposal>) {
         if proposal.status == ProposalStatus::Open {
-            self.deadlines.insert((proposal.deadline, proposal.proposal_id.clone()));
+            let due = Due::Proposal(proposal.proposal_id.clone());
+            self.deadlines.insert((proposal.deadline, due));
         }
         self.proposals.insert(proposal.proposal_id.clone(), proposal);
     }
+}
+
+/// A claim is over, however it ended.
+fn end_claim(task: &mut Task) {
+    task.lease_seconds = None;
+    task.lease_expires_at = None;
+    task.lapsed_holder = None;
+}
+
+/// What time will decide about an unfinished task.
+fn dues(task: &Task) -> impl Iterator<Item = (Timestamp, Due)> {
+    let id = || task.task_id.clone();
+    let lease = task.lease_expires_at.map(|at| (at, Due::Lease(id())));
+    let scheduled = task.not_before.filter(|_| task.status == TaskStatus::Scheduled);
+    let question = task.question.as_ref().and_then(|question| question.deadline);
+    lease
+        .into_iter()
+        .chain(scheduled.map(|at| (at, Due::Task(id()))))
+        .chain(question.map(|at| (at, Due::Question(id()))))
+}
+
+fn due_of(roll_call: &RollCall) -> Option<(Timestamp, Due)> {
+    let deadline = roll_call.deadline.filter(|_| !roll_call.is_overdue)?;
+    Some((deadline, Due::RollCall(roll_call.message_id.clone())))
 }
 
 /// Takes `value` out of the set under `key`, and the set out of the map where that empties it.

@@ -1,54 +1,111 @@
 //! Deciding what is sent, and what is read.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
-use super::{Answer, Decision, Desk, Rejection, policy, prefetched};
+use super::{
+    Answer, Decision, Desk, Rejection, SentAnswer, policy, prefetched,
+    tasks::{Drafts, Made},
+};
 use crate::{
-    command::{CursorScope, Destination, MoveCursor, Send},
+    command::{Ack, CreateTask, CursorScope, Destination, MoveCursor, Send},
     event::{Event, ReadCursorMoved},
-    ids::{ChannelName, EntityId, MessageId},
+    ids::{ChannelName, EntityId, MessageId, TaskId},
     json::JsonText,
     model::{Message, MessageHead, Recipients},
 };
 
 impl Desk<'_> {
-    pub(super) fn send(&self, command: &Send) -> Result<Decision, Rejection> {
+    /// Sends messages, all or none.
+    pub(super) fn send(&self, commands: &[Send]) -> Result<Decision, Rejection> {
+        let (mut events, mut sent) = (Vec::new(), Vec::with_capacity(commands.len()));
+        let mut made = Drafted::default();
+        for (nth, command) in commands.iter().enumerate() {
+            let answer = self.send_one(command, nth, &mut made, &mut events);
+            sent.push(answer.map_err(|why| {
+                if nth == 0 && commands.len() == 1 { why } else { why.in_item(nth) }
+            })?);
+        }
+        Ok(Decision::of(events, Answer::Sent(sent)))
+    }
+
+    /// Sends one message: adds its events, and says who was there to see it. `nth` counts the messages
+    /// of the command, and `drafted` is what those before it brought.
+    fn send_one(
+        &self,
+        command: &Send,
+        nth: usize,
+        drafted: &mut Drafted,
+        events: &mut Vec<Event>,
+    ) -> Result<SentAnswer, Rejection> {
         let from = &command.from_entity;
         let message_type = command.message_type.as_deref().unwrap_or("text");
         self.check_text("content", &command.content)?;
         let parent = command.reply_to.as_ref().map(|id| self.parent(from, id)).transpose()?;
         self.check_label("message_type", message_type)?;
         self.check_metadata(&command.metadata)?;
+        self.check_ack(command.ack)?;
         let destination = self.destination(command, parent)?;
         if self.envelope.caller.id.as_ref().is_some_and(|caller| caller != from) {
             let detail = "a message is sent in one's own name; from_entity must be the caller";
             return Err(Rejection::NotAllowed(detail.to_owned()));
         }
-        let recipients = self.recipients(from, &destination)?;
+        let recipients = self.recipients(from, &destination, drafted)?;
         check_reserved(message_type, &command.metadata)?;
-        let message_id = MessageId::trusted(&self.fresh_id("msg"));
+        let task =
+            command.task.as_deref().map(|task| self.task_of(task, nth, drafted)).transpose()?;
+        let message_id = MessageId::trusted(&self.fresh_id("msg", nth));
         let (to_entity, channel) = match destination {
             Destination::Entity(id) => (Some(id), None),
             Destination::Channel(name) => (None, Some(name)),
         };
+        let task_id = task.as_ref().map(|made| made.task.task_id.clone());
         let message = Message {
             thread_id: parent.map_or_else(|| message_id.clone(), |p| p.thread_id.clone()),
-            message_id,
-            seq: self.state.head() + 1,
+            message_id: message_id.clone(),
+            seq: self.state.head() + 1 + events.len() as u64,
             from_entity: from.clone(),
             to_entity,
             channel,
             content: command.content.clone(),
             message_type: message_type.to_owned(),
-            metadata: self.with_timestamp(&command.metadata),
+            metadata: self.metadata(&command.metadata, task_id.as_ref()),
             reply_to: command.reply_to.clone(),
-            ack_required: false,
+            ack_required: command.ack != Ack::NotAsked,
             timestamp: self.now,
         };
-        Ok(Decision::new(Event::MessageSent(Arc::new(message)), Answer::Message(recipients)))
+        let roll_call = self.roll_call(command.ack, &message, drafted.roll_calls)?;
+        drafted.roll_calls += usize::from(roll_call.is_some());
+        events.push(Event::MessageSent(Arc::new(message)));
+        events.extend(roll_call);
+        events.extend(task.into_iter().flat_map(Made::into_events));
+        Ok(SentAnswer { message_id, recipients, task_id })
     }
 
-    /// The metadata to keep: as given, with the time where it names none, as the old hub did.
+    /// The task that is made with a message.
+    fn task_of(
+        &self,
+        command: &CreateTask,
+        nth: usize,
+        drafted: &mut Drafted,
+    ) -> Result<Made, Rejection> {
+        let made = self.make_task(command, nth, &drafted.tasks)?;
+        drafted.tasks.insert(made.task.task_id.clone(), made.status());
+        Ok(made)
+    }
+
+    /// The metadata to keep: as given, with the time where it names none, as the old hub did, and the
+    /// task that was made with the message.
+    fn metadata(&self, given: &JsonText, task_id: Option<&TaskId>) -> JsonText {
+        let metadata = self.with_timestamp(given);
+        match task_id {
+            Some(id) => {
+                let id = JsonText::string(id.as_str());
+                metadata.with_field("hub", &format!("{{\"task_id\":{}}}", id.as_str()))
+            }
+            None => metadata,
+        }
+    }
+
     fn with_timestamp(&self, given: &JsonText) -> JsonText {
         // Most messages have none, and need no second look.
         if given.as_str() == "{}" {
@@ -103,12 +160,17 @@ impl Desk<'_> {
     }
 
     /// Checks that the message may go there, and counts who is there to see it.
-    fn recipients(&self, from: &EntityId, to: &Destination) -> Result<Recipients, Rejection> {
+    fn recipients(
+        &self,
+        from: &EntityId,
+        to: &Destination,
+        drafted: &mut Drafted,
+    ) -> Result<Recipients, Rejection> {
         let (state, soft) = (self.state, self.known.soft);
         match to {
             Destination::Channel(channel) => {
                 policy::check_post(state, from, channel)?;
-                self.check_channels_max(channel)?;
+                self.check_channels_max(channel, drafted)?;
                 Ok(prefetched::recipients(state, soft, from, |kind| {
                     policy::may_read_channel(policy::Standing::Registered(kind), channel)
                 }))
@@ -124,13 +186,21 @@ impl Desk<'_> {
         }
     }
 
-    fn check_channels_max(&self, channel: &ChannelName) -> Result<(), Rejection> {
+    fn check_channels_max(
+        &self,
+        channel: &ChannelName,
+        drafted: &mut Drafted,
+    ) -> Result<(), Rejection> {
+        if self.state.channel(channel).is_some() || drafted.channels.contains(channel) {
+            return Ok(());
+        }
         let channels_max = self.state.limits().channels_max;
-        if self.state.channels().len() >= channels_max && self.state.channel(channel).is_none() {
+        if self.state.channels().len() + drafted.channels.len() >= channels_max {
             let detail =
                 format!("this hub has {channels_max} channels already; post to one of them");
             return Err(Rejection::invalid("channel", detail));
         }
+        drafted.channels.insert(channel.clone());
         Ok(())
     }
 
@@ -163,6 +233,14 @@ impl Desk<'_> {
         let event = ReadCursorMoved { entity_id: id.clone(), channel, direct, up_to };
         Ok(Decision::new(Event::ReadCursorMoved(event), Answer::CursorAt(up_to)))
     }
+}
+
+/// What a command that sends several messages has brought so far.
+#[derive(Default)]
+struct Drafted {
+    channels: BTreeSet<ChannelName>,
+    tasks: Drafts,
+    roll_calls: usize,
 }
 
 /// Refuses what only the hub itself says.

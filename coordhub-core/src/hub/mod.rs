@@ -9,25 +9,35 @@ pub mod policy;
 mod prefetched;
 mod state;
 mod evolve;
+mod ready;
+mod keys;
 mod entities;
 mod messages;
+mod roll_calls;
 mod tasks;
+mod claims;
+mod endings;
+mod leases;
 mod proposals;
 mod deadlines;
 pub mod invariants;
 
-pub use prefetched::{NobodyThere, Prefetched, SoftFacts};
+pub use claims::check_able;
+pub use keys::{KeptKey, KeyId, Told};
+pub use leases::needs_renewal;
+pub use prefetched::{KnownReceipt, NobodyThere, Prefetched, SoftFacts};
+pub use ready::Wants;
 pub use rejection::Rejection;
-pub use state::{Cursors, Kept, State, Totals, Touched};
-pub use tasks::check_able;
+pub use state::{Cursors, Due, Kept, State, Totals, Touched};
 
-use std::sync::Arc;
+use serde::{Deserialize, Serialize};
+use ulid::Ulid;
 
 use crate::{
     command::{Command, Envelope},
     event::Event,
-    ids::{EntityId, ProposalId, Seq, TaskId},
-    model::{Proposal, Recipients, Task},
+    ids::{EntityId, MessageId, ProposalId, Seq, TaskId},
+    model::Recipients,
     time::Timestamp,
 };
 
@@ -38,20 +48,31 @@ pub struct Decision {
     pub events: Vec<Event>,
     /// What the caller is told.
     pub answer: Answer,
+    /// What the caller is told instead: a refusal that leaves a trace.
+    pub refusal: Option<Rejection>,
+    /// The key to keep with the last event.
+    pub key: Option<KeptKey>,
+    /// Where this is an answer given again: the `seq` of the change that it tells of.
+    pub again: Option<Seq>,
 }
 
 impl Decision {
     fn new(event: Event, answer: Answer) -> Self {
-        Self { events: vec![event], answer }
+        Self::of(vec![event], answer)
+    }
+
+    fn of(events: Vec<Event>, answer: Answer) -> Self {
+        Self { events, answer, ..Self::default() }
     }
 
     fn nothing(answer: Answer) -> Self {
-        Self { events: Vec::new(), answer }
+        Self::of(Vec::new(), answer)
     }
 }
 
-/// What the caller is told, by name: the engine looks the thing up once the events are true.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// What the caller is told, by ids: the engine looks the things up once the events are true. It is
+/// kept with an idempotency key as it is.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub enum Answer {
     /// Nothing beyond that it was done.
     #[default]
@@ -60,16 +81,62 @@ pub enum Answer {
     Entity(EntityId),
     /// Where the read cursor stands.
     CursorAt(Seq),
-    /// The message in the first event, and who was there to see it.
-    Message(Recipients),
+    /// The messages that were sent, and who was there to see each.
+    Sent(Vec<SentAnswer>),
+    /// What was done to a message; `already` where it had been done before.
+    Message {
+        /// Which.
+        message_id: MessageId,
+        /// Whether nothing changed.
+        already: bool,
+    },
     /// The task, as it is now.
-    Task(TaskId),
-    /// The task as it was already; nothing changed.
-    TaskUnchanged(Arc<Task>),
+    Task {
+        /// Which.
+        task_id: TaskId,
+        /// Whether nothing changed.
+        already: bool,
+    },
+    /// The tasks, as they are now.
+    Tasks(Vec<TaskId>),
+    /// The claim of a task.
+    Claimed {
+        /// Which task.
+        task_id: TaskId,
+        /// Its token.
+        claim_token: u64,
+        /// When it lapses, where it has a lease.
+        lease_expires_at: Option<Timestamp>,
+        /// Whether the caller held it already.
+        already: bool,
+    },
+    /// There is nothing that the caller could claim now.
+    NoTask,
+    /// When a claim lapses now.
+    Lease {
+        /// Which task.
+        task_id: TaskId,
+        /// When, where it has a lease.
+        lease_expires_at: Option<Timestamp>,
+    },
     /// The proposal, as it is now.
-    Proposal(ProposalId),
-    /// The proposal as it was already; nothing changed.
-    ProposalUnchanged(Arc<Proposal>),
+    Proposal {
+        /// Which.
+        proposal_id: ProposalId,
+        /// Whether nothing changed.
+        already: bool,
+    },
+}
+
+/// One message of [`Answer::Sent`].
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct SentAnswer {
+    /// Which.
+    pub message_id: MessageId,
+    /// Who was there to see it.
+    pub recipients: Recipients,
+    /// The task that was made with it.
+    pub task_id: Option<TaskId>,
 }
 
 /// Judges a command: either events, or a refusal. Changes nothing.
@@ -82,28 +149,16 @@ pub fn decide(
     now: Timestamp,
 ) -> Result<Decision, Rejection> {
     let desk = Desk { state, known, envelope, now };
-    match &envelope.command {
-        Command::Register(command) => desk.register(command),
-        Command::Remove(command) => desk.remove(command),
-        Command::Send(command) => desk.send(command),
-        Command::MoveCursor(command) => desk.move_cursor(command),
-        Command::CreateTask(command) => desk.create_task(command),
-        Command::UpdateTask(command) => desk.update_task(command),
-        Command::ClaimTask(command) => desk.claim_task(command),
-        Command::CompleteTask(command) => desk.complete_task(command),
-        Command::FailTask(command) => desk.fail_task(command),
-        Command::ReleaseTask(command) => desk.release_task(command),
-        Command::CancelTask(task_id) => desk.cancel_task(task_id),
-        Command::ReopenTask(task_id) => desk.reopen_task(task_id),
-        Command::CreateProposal(command) => desk.create_proposal(command),
-        Command::CastVote(command) => desk.cast_vote(command),
-        Command::CloseProposal(proposal_id) => desk.close_proposal(proposal_id),
-        Command::WithdrawProposal(proposal_id) => desk.withdraw_proposal(proposal_id),
-        Command::Tick => Ok(desk.tick()),
+    let Some(key) = desk.key_id()? else { return desk.decide() };
+    if let Some(first) = desk.first_success(&key)? {
+        return Ok(first);
     }
+    let mut decision = desk.decide()?;
+    desk.keep_key(key, &mut decision);
+    Ok(decision)
 }
 
-/// Everything a decision may look at. The `decide_*` methods stand in one file an area.
+/// Everything a decision may look at. The methods that decide stand in one file an area.
 #[derive(Clone, Copy)]
 struct Desk<'a> {
     state: &'a State,
@@ -113,6 +168,42 @@ struct Desk<'a> {
 }
 
 impl<'a> Desk<'a> {
+    #[rustfmt::skip]
+    fn decide(self) -> Result<Decision, Rejection> {
+        let desk = self;
+        match &desk.envelope.command {
+            Command::Register(command) => desk.register(command),
+            Command::Remove(command) => desk.remove(command),
+            Command::Send(command) => desk.send(std::slice::from_ref(command)),
+            Command::SendBatch(commands) => desk.send(commands),
+            Command::RedactMessage(message_id) => desk.redact_message(message_id),
+            Command::AckMessage(message_id) => desk.ack_message(message_id),
+            Command::ResolveRollCall(message_id) => desk.resolve_roll_call(message_id),
+            Command::MoveCursor(command) => desk.move_cursor(command),
+            Command::CreateTask(command) => desk.create_task(command),
+            Command::CreateTasks(commands) => desk.create_tasks(commands),
+            Command::UpdateTask(command) => desk.update_task(command),
+            Command::ClaimTask(command) => desk.claim_task(command),
+            Command::ClaimNext(command) => desk.claim_next(command),
+            Command::RenewLease(command) => desk.renew_lease(command),
+            Command::RenewLeases => desk.renew_leases(),
+            Command::CompleteTask(command) => desk.complete_task(command),
+            Command::FailTask(command) => desk.fail_task(command),
+            Command::ReleaseTask(command) => desk.release_task(command),
+            Command::ReturnClaim(command) => Ok(desk.return_claim(command)),
+            Command::ReassignTask(task_id) => desk.reassign_task(task_id),
+            Command::AnswerTask(command) => desk.answer_task(command),
+            Command::CancelTask(task_id) => desk.cancel_task(task_id),
+            Command::ReopenTask(task_id) => desk.reopen_task(task_id),
+            Command::CreateProposal(command) => desk.create_proposal(command),
+            Command::CastVote(command) => desk.cast_vote(command),
+            Command::CloseProposal(proposal_id) => desk.close_proposal(proposal_id),
+            Command::WithdrawProposal(proposal_id) => desk.withdraw_proposal(proposal_id),
+            Command::Tick => Ok(desk.tick()),
+            Command::MoveLeases(why) => Ok(desk.move_leases(*why)),
+        }
+    }
+
     /// Who calls, where the command needs somebody.
     fn caller(&self) -> Result<&'a EntityId, Rejection> {
         self.envelope.caller.id.as_ref().ok_or(Rejection::CallerNeeded)
@@ -122,9 +213,11 @@ impl<'a> Desk<'a> {
         policy::standing(self.state, self.envelope.caller.id.as_ref())
     }
 
-    /// A fresh id with the prefix of its kind: sorts by the time it was made.
-    fn fresh_id(&self, prefix: &str) -> String {
-        format!("{prefix}-{}", self.envelope.fresh.to_string().to_ascii_lowercase())
+    /// A fresh id with the prefix of its kind: sorts by the time it was made. `nth` counts what one
+    /// command makes of a kind.
+    fn fresh_id(&self, prefix: &str, nth: usize) -> String {
+        let fresh = Ulid(self.envelope.fresh.0.wrapping_add(nth as u128));
+        format!("{prefix}-{}", fresh.to_string().to_ascii_lowercase())
     }
 
     fn check_text(&self, field: &'static str, text: &str) -> Result<(), Rejection> {

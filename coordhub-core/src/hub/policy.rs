@@ -3,14 +3,16 @@
 //! Policy goes by the type that a reader has now. What one may not read looks as if it were not there.
 
 use crate::{
-    event::Event,
+    event::{
+        Event, MessageAcked, MessageRedacted, RollCallOpened, RollCallOverdue, RollCallResolved,
+    },
     hub::{Rejection, State},
     ids::{ChannelName, EntityId},
     model::{EntityType, MessageHead},
 };
 
 /// What somebody is to the hub.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Standing {
     /// Named or not, but never registered: has no type, and may do only what every type may.
     Unregistered,
@@ -119,6 +121,15 @@ fn is_ai_or_service(standing: Standing) -> bool {
     matches!(standing, Standing::Registered(kind) if kind != EntityType::Human)
 }
 
+/// Whether somebody of this standing is of the kind that a task needs.
+///
+/// The old create script sets `requires_ai` always, so a name that never registered passes, and a
+/// task that needs both needs the human.
+pub fn is_of_the_kind(standing: Standing, requires_human: bool, requires_ai: bool) -> bool {
+    let no_ai = matches!(standing, Standing::Registered(kind) if !kind.is_ai());
+    if requires_human { standing.is_human() } else { !(requires_ai && no_ai) }
+}
+
 /// Whether `reader` may read the message.
 pub fn may_read_message(reader: &Reader, message: &MessageHead) -> bool {
     audience_of_message(&message.from_entity, message.to_entity.as_ref(), message.channel.as_ref())
@@ -173,6 +184,14 @@ pub fn audience(event: &Event) -> Audience<'_> {
             message.channel.as_ref(),
         ),
         Event::ReadCursorMoved(moved) => Audience::Only(&moved.entity_id),
+        Event::KeyKept(kept) => Audience::Only(&kept.entity_id),
+        Event::MessageRedacted(MessageRedacted { of, .. })
+        | Event::RollCallOpened(RollCallOpened { of, .. })
+        | Event::MessageAcked(MessageAcked { of, .. })
+        | Event::RollCallOverdue(RollCallOverdue { of, .. })
+        | Event::RollCallResolved(RollCallResolved { of, .. }) => {
+            audience_of_message(&of.from_entity, of.to_entity.as_ref(), of.channel.as_ref())
+        }
         _ => Audience::Everyone,
     }
 }

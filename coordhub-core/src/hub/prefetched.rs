@@ -1,9 +1,12 @@
 //! What a decision may know beyond the state: cold rows, and soft facts.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use crate::{
-    hub::State,
+    hub::{KeptKey, KeyId, State},
     ids::{EntityId, MessageId, ProposalId, TaskId},
     model::{EntityType, MessageHead, Proposal, Recipients, Task},
     time::Timestamp,
@@ -32,6 +35,14 @@ pub struct Prefetched<'a> {
     pub proposals: BTreeMap<ProposalId, Option<Arc<Proposal>>>,
     /// Messages that were asked for.
     pub messages: BTreeMap<MessageId, Option<MessageHead>>,
+    /// What is known of acknowledgements that are not hot.
+    pub receipts: BTreeMap<(MessageId, EntityId), KnownReceipt>,
+    /// Messages that were redacted already.
+    pub redacted: BTreeSet<MessageId>,
+    /// Idempotency keys that are not hot.
+    pub keys: BTreeMap<KeyId, Option<Arc<KeptKey>>>,
+    /// Claims whose late result was kept already.
+    pub late_results: BTreeSet<(TaskId, u64)>,
     /// Presence.
     pub soft: &'a dyn SoftFacts,
 }
@@ -39,7 +50,45 @@ pub struct Prefetched<'a> {
 impl<'a> Prefetched<'a> {
     /// Nothing but soft facts.
     pub fn new(soft: &'a dyn SoftFacts) -> Self {
-        Self { tasks: BTreeMap::new(), proposals: BTreeMap::new(), messages: BTreeMap::new(), soft }
+        Self {
+            tasks: BTreeMap::new(),
+            proposals: BTreeMap::new(),
+            messages: BTreeMap::new(),
+            receipts: BTreeMap::new(),
+            redacted: BTreeSet::new(),
+            keys: BTreeMap::new(),
+            late_results: BTreeSet::new(),
+            soft,
+        }
+    }
+
+    pub(super) fn key<'b>(&'b self, state: &'b State, id: &KeyId) -> Option<&'b KeptKey> {
+        state.key(id).or_else(|| {
+            debug_assert!(self.keys.contains_key(id), "key {id:?} was not prefetched");
+            self.keys.get(id)?.as_deref()
+        })
+    }
+
+    pub(super) fn is_redacted(&self, state: &State, id: &MessageId) -> bool {
+        state.was_redacted(id) || self.redacted.contains(id)
+    }
+
+    pub(super) fn has_late_result(&self, state: &State, id: &TaskId, token: u64) -> bool {
+        let claim = (id.clone(), token);
+        state.has_late_result(&claim) || self.late_results.contains(&claim)
+    }
+
+    pub(super) fn receipt(
+        &self,
+        state: &State,
+        message: &MessageId,
+        recipient: &EntityId,
+    ) -> KnownReceipt {
+        let key = (message.clone(), recipient.clone());
+        if state.has_acked(&key) {
+            return KnownReceipt::Acked;
+        }
+        self.receipts.get(&key).copied().unwrap_or_default()
     }
 
     pub(super) fn task<'b>(&'b self, state: &'b State, id: &TaskId) -> Option<&'b Arc<Task>> {
@@ -64,6 +113,18 @@ impl<'a> Prefetched<'a> {
         debug_assert!(self.messages.contains_key(id), "message {id} was not prefetched");
         self.messages.get(id)?.as_ref()
     }
+}
+
+/// What the store knows of one recipient's acknowledgement.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum KnownReceipt {
+    /// It was never asked.
+    #[default]
+    NotAsked,
+    /// It was asked, and has not answered.
+    Asked,
+    /// It has.
+    Acked,
 }
 
 /// No one is there: for tests, and for replaying a log.

@@ -32,7 +32,7 @@ impl<'a> Desk<'a> {
                 return Err(Rejection::ProposalExists(id.clone()));
             }
             Some(id) => id.clone(),
-            None => ProposalId::trusted(&self.fresh_id("prop")),
+            None => ProposalId::trusted(&self.fresh_id("prop", 0)),
         };
         let human_electors = electorate.iter().filter(|id| self.is_human(id)).cloned().collect();
         let proposal = Proposal {
@@ -64,7 +64,10 @@ impl<'a> Desk<'a> {
             default_quorum: command.quorum.is_none(),
             human_electors,
         };
-        Ok(Decision::new(Event::ProposalCreated(event), Answer::Proposal(proposal_id)))
+        Ok(Decision::new(
+            Event::ProposalCreated(event),
+            Answer::Proposal { proposal_id, already: false },
+        ))
     }
 
     fn deadline(&self, asked: Deadline) -> Result<Timestamp, Rejection> {
@@ -158,10 +161,12 @@ impl<'a> Desk<'a> {
             });
         }
         check_open(proposal)?;
-        let answer = Answer::Proposal(proposal.proposal_id.clone());
+        let (proposal_id, already) = (proposal.proposal_id.clone(), false);
+        let answer = Answer::Proposal { proposal_id, already };
         let same = |vote: &&Vote| vote.vote == command.vote && vote.comment == command.comment;
         if vote_of(proposal, voter).filter(same).is_some() {
-            return Ok(Decision::nothing(Answer::ProposalUnchanged(proposal.clone())));
+            let proposal_id = proposal.proposal_id.clone();
+            return Ok(Decision::nothing(Answer::Proposal { proposal_id, already: true }));
         }
         let by_human = self.is_human(voter);
         let vote = Vote {
@@ -181,13 +186,13 @@ impl<'a> Desk<'a> {
             tally: after.tally,
         })];
         events.extend(decided_early(&after));
-        Ok(Decision { events, answer })
+        Ok(Decision::of(events, answer))
     }
 
     pub(super) fn close_proposal(&self, id: &ProposalId) -> Result<Decision, Rejection> {
         let proposal = self.proposal(id)?;
         check_open(proposal)?;
-        let answer = Answer::Proposal(id.clone());
+        let answer = Answer::Proposal { proposal_id: id.clone(), already: false };
         if let Some(status) = certain_outcome(proposal) {
             return Ok(Decision::new(decided(proposal, status, Force::ByRule), answer));
         }
@@ -213,7 +218,8 @@ impl<'a> Desk<'a> {
             title: proposal.title.clone(),
             proposed_by: proposal.proposed_by.clone(),
         };
-        Ok(Decision::new(Event::ProposalWithdrawn(event), Answer::Proposal(id.clone())))
+        let answer = Answer::Proposal { proposal_id: id.clone(), already: false };
+        Ok(Decision::new(Event::ProposalWithdrawn(event), answer))
     }
 
     fn proposal(&self, id: &ProposalId) -> Result<&'a Arc<Proposal>, Rejection> {

@@ -3,6 +3,7 @@
 use crate::{
     ids::{ChannelName, EntityId, MessageId, ProposalId, TaskId},
     model::{EntityType, ProposalStatus, TaskStatus},
+    time::Timestamp,
 };
 
 /// A refusal. Nothing was changed.
@@ -129,13 +130,57 @@ pub enum Rejection {
     },
     /// The claim is not the newest one.
     #[error(
-        "the claim token {shown} of task {task_id:?} is not that of its present claim; the task has been given to another since"
+        "the claim token {shown} of task {task_id:?} is not that of its present claim: its lease lapsed, or the task was given to another"
     )]
     StaleClaim {
         /// Which task.
         task_id: TaskId,
         /// The token that was shown.
         shown: u64,
+    },
+    /// The claim has a lease, and is the business of whoever holds its token.
+    #[error(
+        "the claim of task {0:?} has a lease: give the claim_token that the claim was answered with"
+    )]
+    ClaimTokenRequired(TaskId),
+    /// The task's time has not come.
+    #[error("task {task_id:?} is scheduled: it cannot be claimed before {not_before}")]
+    TaskScheduled {
+        /// Which task.
+        task_id: TaskId,
+        /// Before when not.
+        not_before: Timestamp,
+    },
+    /// The task is none that a human answers.
+    #[error(
+        "task {0:?} does not need a human, so it takes no answer; claim it and complete it instead"
+    )]
+    NotAQuestion(TaskId),
+    /// The message does not ask the caller for an acknowledgement.
+    #[error(
+        "message {message_id:?} does not ask {entity_id:?} for an acknowledgement; mark it read by moving the read cursor"
+    )]
+    AckNotAsked {
+        /// Which message.
+        message_id: MessageId,
+        /// Who.
+        entity_id: EntityId,
+    },
+    /// The message opened no roll-call.
+    #[error("message {0:?} was sent without ack_required, so there is no roll-call to resolve")]
+    NoRollCall(MessageId),
+    /// The key stands for another change already.
+    #[error(
+        "the Idempotency-Key {0:?} was used for a call with other arguments; use a fresh key for each change"
+    )]
+    KeyReused(String),
+    /// One item of a batch is refused, and with it the batch.
+    #[error("item {index}: {why}; nothing of the batch was done")]
+    InBatch {
+        /// Which item, counted from 0.
+        index: usize,
+        /// Why.
+        why: Box<Rejection>,
     },
     /// The task was completed with another result.
     #[error("task {0:?} was completed already, with another result")]
@@ -211,6 +256,13 @@ impl Rejection {
             Self::TaskNotClaimed { .. } => "task_not_claimed",
             Self::NotHolder { .. } => "not_holder",
             Self::StaleClaim { .. } => "stale_claim",
+            Self::ClaimTokenRequired(_) => "claim_token_required",
+            Self::TaskScheduled { .. } => "task_scheduled",
+            Self::NotAQuestion(_) => "not_a_question",
+            Self::AckNotAsked { .. } => "ack_not_asked",
+            Self::NoRollCall(_) => "no_roll_call",
+            Self::KeyReused(_) => "idempotency_key_reused",
+            Self::InBatch { why, .. } => why.code(),
             Self::AlreadyCompleted(_) => "already_completed",
             Self::TaskNotReopenable { .. } => "task_not_reopenable",
             Self::RequiresHuman(_) => "requires_human",
@@ -226,8 +278,15 @@ impl Rejection {
     pub fn field(&self) -> Option<&'static str> {
         match self {
             Self::Invalid { field, .. } | Self::TooLarge { field, .. } => Some(field),
+            Self::KeyReused(_) => Some("Idempotency-Key"),
+            Self::InBatch { why, .. } => why.field(),
             _ => None,
         }
+    }
+
+    /// The same, as the reason why a batch is refused.
+    pub(crate) fn in_item(self, index: usize) -> Self {
+        Self::InBatch { index, why: Box::new(self) }
     }
 
     /// A refusal of one field.

@@ -11,10 +11,14 @@ use std::{
     sync::Arc,
 };
 
+use super::{
+    keys::{KeptKey, KeyId},
+    ready::Ready,
+};
 use crate::{
-    ids::{BUILT_IN_CHANNELS, ChannelName, EntityId, ProposalId, Seq, TaskId},
+    ids::{BUILT_IN_CHANNELS, ChannelName, EntityId, MessageId, ProposalId, Seq, TaskId},
     limits::Limits,
-    model::{Channel, Entity, EntityType, Proposal, ProposalStatus, Task},
+    model::{Channel, Entity, EntityType, Proposal, ProposalStatus, RollCall, Task},
     time::Timestamp,
 };
 
@@ -33,10 +37,41 @@ pub struct State {
     /// Blocked tasks by each task that blocks them, whether that is in memory or not.
     pub(super) dependents: BTreeMap<TaskId, BTreeSet<TaskId>>,
     pub(super) claims: BTreeMap<EntityId, BTreeSet<TaskId>>,
+    pub(super) ready: Ready,
     pub(super) proposals: BTreeMap<ProposalId, Arc<Proposal>>,
-    pub(super) deadlines: BTreeSet<(Timestamp, ProposalId)>,
+    pub(super) roll_calls: BTreeMap<MessageId, Arc<RollCall>>,
+    /// Open roll-calls by who has not answered them.
+    pub(super) acks_owed: BTreeMap<EntityId, BTreeSet<MessageId>>,
+    /// What time alone will decide, in the order in which it does.
+    pub(super) deadlines: BTreeSet<(Timestamp, Due)>,
+    /// What was kept since the last commit; older ones are on disk.
+    pub(super) fresh: Fresh,
     pub(super) totals: Totals,
     pub(super) touched: Touched,
+}
+
+/// What time decides when it comes to it.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Due {
+    /// The lease of a claim lapses.
+    Lease(TaskId),
+    /// A scheduled task can be claimed.
+    Task(TaskId),
+    /// A question is answered by its default, or fails.
+    Question(TaskId),
+    /// A roll-call should have been answered.
+    RollCall(MessageId),
+    /// A proposal is decided.
+    Proposal(ProposalId),
+}
+
+/// What is on disk only, but for what was decided since the last commit.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Fresh {
+    pub(super) keys: BTreeMap<KeyId, Arc<KeptKey>>,
+    pub(super) acked: BTreeSet<(MessageId, EntityId)>,
+    pub(super) redacted: BTreeSet<MessageId>,
+    pub(super) late_results: BTreeSet<(TaskId, u64)>,
 }
 
 /// How much there is of everything, history included.
@@ -95,6 +130,8 @@ pub struct Touched {
     pub tasks: BTreeSet<TaskId>,
     /// Proposals that changed.
     pub proposals: BTreeSet<ProposalId>,
+    /// Roll-calls that changed.
+    pub roll_calls: BTreeSet<MessageId>,
 }
 
 impl State {
@@ -208,12 +245,59 @@ impl State {
         self.proposals.values()
     }
 
-    /// The open proposals that are due at `now`, in order of (deadline, id).
-    pub fn due(&self, now: Timestamp) -> impl Iterator<Item = &Arc<Proposal>> {
-        self.deadlines
-            .iter()
-            .take_while(move |(due, _)| *due <= now)
-            .filter_map(|(_, id)| self.proposals.get(id))
+    /// An open roll-call, or one that was closed since the last commit.
+    pub fn roll_call(&self, id: &MessageId) -> Option<&Arc<RollCall>> {
+        self.roll_calls.get(id)
+    }
+
+    /// Every hot roll-call, by the id of its message.
+    pub fn roll_calls(&self) -> impl Iterator<Item = &Arc<RollCall>> {
+        self.roll_calls.values()
+    }
+
+    /// How many roll-calls are open, or were before the last commit.
+    pub fn open_roll_calls(&self) -> usize {
+        self.roll_calls.len()
+    }
+
+    /// The open roll-calls that an entity has not answered.
+    pub fn acks_owed(&self, id: &EntityId) -> impl Iterator<Item = &Arc<RollCall>> {
+        self.acks_owed.get(id).into_iter().flatten().filter_map(|id| self.roll_calls.get(id))
+    }
+
+    pub(super) fn key(&self, id: &KeyId) -> Option<&KeptKey> {
+        self.fresh.keys.get(id).map(Arc::as_ref)
+    }
+
+    /// Whether a key was kept since the last commit.
+    pub fn has_key(&self, id: &KeyId) -> bool {
+        self.fresh.keys.contains_key(id)
+    }
+
+    pub(super) fn has_acked(&self, receipt: &(MessageId, EntityId)) -> bool {
+        self.fresh.acked.contains(receipt)
+    }
+
+    pub(super) fn was_redacted(&self, id: &MessageId) -> bool {
+        self.fresh.redacted.contains(id)
+    }
+
+    pub(super) fn has_late_result(&self, claim: &(TaskId, u64)) -> bool {
+        self.fresh.late_results.contains(claim)
+    }
+
+    /// What is due first of all that time decides, and when.
+    pub fn first_due(&self) -> Option<&(Timestamp, Due)> {
+        self.deadlines.first()
+    }
+
+    /// Every claim with a lease, the first to lapse first.
+    pub(super) fn leases(&self) -> impl Iterator<Item = &Arc<Task>> {
+        let leased = |(_, due): &(Timestamp, Due)| match due {
+            Due::Lease(id) => self.tasks.get(id),
+            _ => None,
+        };
+        self.deadlines.iter().filter_map(leased)
     }
 
     /// When something is to be decided that nobody asks for.
@@ -231,6 +315,7 @@ impl State {
     /// Forgets what has changed since the last commit, and what that commit made history.
     pub fn settle(&mut self) {
         let touched = mem::take(&mut self.touched);
+        self.fresh = Fresh::default();
         for id in touched.tasks {
             if self.tasks.get(&id).is_some_and(|task| task.status.is_finished()) {
                 self.tasks.remove(&id);
@@ -240,6 +325,11 @@ impl State {
             let closed = |proposal: &Arc<Proposal>| proposal.status != ProposalStatus::Open;
             if self.proposals.get(&id).is_some_and(closed) {
                 self.proposals.remove(&id);
+            }
+        }
+        for id in touched.roll_calls {
+            if self.roll_calls.get(&id).is_some_and(|roll_call| !roll_call.is_open()) {
+                self.roll_calls.remove(&id);
             }
         }
     }
@@ -255,6 +345,7 @@ impl State {
         kept.entities.into_iter().for_each(|entity| state.insert_entity(Arc::new(entity)));
         kept.tasks.into_iter().for_each(|task| state.insert_task(Arc::new(task)));
         kept.proposals.into_iter().for_each(|proposal| state.insert_proposal(Arc::new(proposal)));
+        kept.roll_calls.into_iter().for_each(|call| state.insert_roll_call(Arc::new(call)));
         state
     }
 }
@@ -278,4 +369,6 @@ pub struct Kept {
     pub tasks: Vec<Task>,
     /// Open proposals.
     pub proposals: Vec<Proposal>,
+    /// Open roll-calls.
+    pub roll_calls: Vec<RollCall>,
 }

@@ -1,45 +1,80 @@
-//! Deciding about tasks. [`TaskStatus`] has the table of transitions.
+//! Deciding what tasks there are, and what they say. [`TaskStatus`] has the table of transitions.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Answer, Decision, Desk, Rejection, State,
-    policy::{self, Standing},
+    Answer, Decision, Desk, Rejection,
+    claims::{task_answer, unchanged},
+    endings::cancelled,
 };
 use crate::{
-    command::{ClaimTask, CompleteTask, CreateTask, FailTask, ReleaseTask, UpdateTask},
-    event::{
-        Event, ReleaseReason, TaskCancelled, TaskClaimed, TaskCompleted, TaskCreated, TaskFailed,
-        TaskReady, TaskReleased, TaskReopened, TaskUpdated,
-    },
+    command::{CreateTask, UpdateTask},
+    event::{Event, TaskCreated, TaskReopened, TaskUpdated},
     ids::{EntityId, TaskId},
-    json::JsonText,
-    model::{Task, TaskStatus},
+    limits::{ATTEMPTS_MAX, OPTIONS_MAX, RETRY_DELAY_SECONDS_MAX},
+    model::{OnBlockerFailed, Question, Task, TaskStatus},
+    time::Timestamp,
 };
 
-impl<'a> Desk<'a> {
+impl Desk<'_> {
     pub(super) fn create_task(&self, command: &CreateTask) -> Result<Decision, Rejection> {
+        let made = self.make_task(command, 0, &Drafts::new())?;
+        let answer = task_answer(&made.task);
+        Ok(Decision::of(made.into_events(), answer))
+    }
+
+    /// All of them, or none. A later one may depend on an earlier one.
+    pub(super) fn create_tasks(&self, commands: &[CreateTask]) -> Result<Decision, Rejection> {
+        let (mut drafts, mut ids, mut events) = (Drafts::new(), Vec::new(), Vec::new());
+        for (nth, command) in commands.iter().enumerate() {
+            let made = self.make_task(command, nth, &drafts).map_err(|why| why.in_item(nth))?;
+            ids.push(made.task.task_id.clone());
+            drafts.insert(made.task.task_id.clone(), made.status());
+            events.extend(made.into_events());
+        }
+        Ok(Decision::of(events, Answer::Tasks(ids)))
+    }
+
+    /// The task that a command asks for. `nth` counts the tasks that one command makes, and `drafts`
+    /// are those it has made.
+    pub(super) fn make_task(
+        &self,
+        command: &CreateTask,
+        nth: usize,
+        drafts: &Drafts,
+    ) -> Result<Made, Rejection> {
         self.check_title("title", &command.title)?;
         self.check_text("description", &command.description)?;
         self.check_labels("tags", &command.tags)?;
         self.check_labels("capabilities", &command.capabilities)?;
         self.check_metadata(&command.metadata)?;
-        let fresh = || TaskId::trusted(&self.fresh_id("task"));
+        check_attempts(command)?;
+        self.check_question(command.question.as_ref())?;
+        let fresh = || TaskId::trusted(&self.fresh_id("task", nth));
         let task_id = command.task_id.clone().unwrap_or_else(fresh);
-        let depends_on = self.dependencies(&task_id, &command.depends_on)?;
-        if command.task_id.is_some() && self.known.task(self.state, &task_id).is_some() {
+        let status_of = |id: &TaskId| {
+            let known = || self.known.task(self.state, id).map(|task| task.status);
+            drafts.get(id).copied().or_else(known)
+        };
+        let depends_on = self.dependencies(&task_id, &command.depends_on, status_of)?;
+        if command.task_id.is_some() && status_of(&task_id).is_some() {
             return Err(Rejection::TaskExists(task_id));
         }
-        let blocked_by = self.not_completed(&depends_on);
+        let blocked_by = not_completed(&depends_on, status_of);
+        let fell = |id: &&TaskId| {
+            matches!(status_of(id), Some(TaskStatus::Failed | TaskStatus::Cancelled))
+        };
+        let falls = command.on_blocker_failed == OnBlockerFailed::Cancel;
+        let blocker = blocked_by.iter().find(fell).filter(|_| falls).cloned();
         let task = Task {
-            task_id: task_id.clone(),
+            task_id,
             title: command.title.clone(),
             description: command.description.clone(),
-            status: waiting_status(&blocked_by),
+            status: self.waiting_status(&blocked_by, command.not_before),
             priority: command.priority,
             created_by: self.envelope.caller.id.clone(),
             claimed_by: None,
-            requires_human: command.requires_human,
+            requires_human: command.requires_human || command.question.is_some(),
             requires_ai: command.requires_ai,
             tags: command.tags.clone(),
             capabilities: command.capabilities.clone(),
@@ -48,10 +83,12 @@ impl<'a> Desk<'a> {
             metadata: command.metadata.clone(),
             result: None,
             attempts: 0,
-            max_attempts: None,
-            retry_delay_seconds: None,
-            not_before: None,
+            max_attempts: command.max_attempts,
+            retry_delay_seconds: command.retry_delay_seconds,
+            not_before: command.not_before,
             lease_expires_at: None,
+            on_blocker_failed: command.on_blocker_failed,
+            question: command.question.clone(),
             stale: false,
             created_at: self.now,
             claimed_at: None,
@@ -59,12 +96,47 @@ impl<'a> Desk<'a> {
             updated_at: self.now,
             created_seq: 0,
             claim_token: 0,
+            lease_seconds: None,
+            lapsed_holder: None,
         };
-        Ok(Decision::new(Event::TaskCreated(TaskCreated { task }), Answer::Task(task_id)))
+        Ok(Made { task, blocker })
+    }
+
+    fn check_question(&self, question: Option<&Question>) -> Result<(), Rejection> {
+        let Some(Question { options, deadline, default }) = question else { return Ok(()) };
+        if options.len() > OPTIONS_MAX {
+            let detail = format!("a question offers at most {OPTIONS_MAX} options");
+            return Err(Rejection::invalid("options", detail));
+        }
+        options.iter().try_for_each(|option| self.check_title("options", option))?;
+        if let Some(default) = default {
+            self.check_text("default", default)?;
+            if deadline.is_none() {
+                let detail = "default is taken at the deadline; give a deadline, too";
+                return Err(Rejection::invalid("default", detail));
+            }
+            if !options.is_empty() && !options.contains(default) {
+                let detail = format!("default must be one of {}", options.join(", "));
+                return Err(Rejection::invalid("default", detail));
+            }
+        }
+        match deadline {
+            Some(at) if *at <= self.now => {
+                let detail =
+                    format!("the deadline {at} is past; by the hub's clock it is {}", self.now);
+                Err(Rejection::invalid("deadline", detail))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The tasks to wait for: each exists, none stands twice, none is the task itself.
-    fn dependencies(&self, own: &TaskId, asked: &[TaskId]) -> Result<Vec<TaskId>, Rejection> {
+    fn dependencies(
+        &self,
+        own: &TaskId,
+        asked: &[TaskId],
+        status_of: impl Fn(&TaskId) -> Option<TaskStatus>,
+    ) -> Result<Vec<TaskId>, Rejection> {
         let most = self.state.limits().depends_on_max;
         if asked.len() > most {
             let detail =
@@ -73,7 +145,7 @@ impl<'a> Desk<'a> {
         }
         let mut seen = BTreeSet::new();
         for id in asked {
-            if id == own || self.known.task(self.state, id).is_none() {
+            if id == own || status_of(id).is_none() {
                 let detail = format!("depends_on names {id:?}, and there is no such task yet");
                 return Err(Rejection::invalid("depends_on", detail));
             }
@@ -84,12 +156,13 @@ impl<'a> Desk<'a> {
         Ok(in_order)
     }
 
-    fn not_completed(&self, ids: &[TaskId]) -> Vec<TaskId> {
-        let completed = |id: &TaskId| {
-            let task = self.known.task(self.state, id);
-            task.is_some_and(|task| task.status == TaskStatus::Completed)
-        };
-        ids.iter().filter(|id| !completed(id)).cloned().collect()
+    /// Where a task stands that nobody has claimed.
+    fn waiting_status(&self, blocked_by: &[TaskId], not_before: Option<Timestamp>) -> TaskStatus {
+        match (blocked_by, not_before) {
+            ([_, ..], _) => TaskStatus::Blocked,
+            ([], Some(time)) if time > self.now => TaskStatus::Scheduled,
+            ([], _) => TaskStatus::Open,
+        }
     }
 
     pub(super) fn update_task(&self, command: &UpdateTask) -> Result<Decision, Rejection> {
@@ -106,6 +179,9 @@ impl<'a> Desk<'a> {
         if let Some(metadata) = &command.metadata {
             self.check_metadata(metadata)?;
         }
+        if let Some(note) = &command.note {
+            self.check_text("note", note)?;
+        }
         let caller = self.caller()?;
         if task.claimed_by.as_ref() != Some(caller) && !self.may_act_for(task.created_by.as_ref()) {
             return Err(not_yours("change", task));
@@ -120,124 +196,18 @@ impl<'a> Desk<'a> {
             priority: command.priority.filter(|new| *new != task.priority),
             tags: command.tags.clone().filter(|new| *new != task.tags),
             metadata: command.metadata.clone().filter(|new| *new != task.metadata),
+            note: command.note.clone(),
         };
         let nothing_new = event.title == task.title
             && event.description.is_none()
             && event.priority.is_none()
             && event.tags.is_none()
-            && event.metadata.is_none();
+            && event.metadata.is_none()
+            && event.note.is_none();
         if nothing_new {
-            return Ok(Decision::nothing(Answer::TaskUnchanged(task.clone())));
+            return Ok(unchanged(task));
         }
-        Ok(Decision::new(Event::TaskUpdated(event), Answer::Task(task.task_id.clone())))
-    }
-
-    pub(super) fn claim_task(&self, command: &ClaimTask) -> Result<Decision, Rejection> {
-        let task = self.task(&command.task_id)?;
-        let claimer = self.caller()?;
-        let is_held = task.status == TaskStatus::InProgress;
-        if is_held && task.claimed_by.as_ref() == Some(claimer) {
-            return Ok(Decision::nothing(Answer::TaskUnchanged(task.clone())));
-        }
-        check_able(self.state, task, claimer)?;
-        self.check_unfinished(task)?;
-        if let Some(holder) = &task.claimed_by {
-            return Err(Rejection::TaskAlreadyClaimed {
-                task_id: task.task_id.clone(),
-                claimed_by: holder.clone(),
-            });
-        }
-        if task.status == TaskStatus::Blocked {
-            return Err(Rejection::TaskBlocked {
-                task_id: task.task_id.clone(),
-                blocked_by: task.blocked_by.clone(),
-            });
-        }
-        let event = TaskClaimed {
-            task_id: task.task_id.clone(),
-            title: task.title.clone(),
-            created_by: task.created_by.clone(),
-            claimed_by: claimer.clone(),
-            claim_token: task.claim_token + 1,
-        };
-        Ok(Decision::new(Event::TaskClaimed(event), Answer::Task(task.task_id.clone())))
-    }
-
-    pub(super) fn complete_task(&self, command: &CompleteTask) -> Result<Decision, Rejection> {
-        if let Some(result) = &command.result {
-            self.check_text("result", result.as_str())?;
-        }
-        let task = self.task(&command.task_id)?;
-        if task.status == TaskStatus::Completed {
-            return self.complete_again(task, command.result.as_ref());
-        }
-        let holder = self.holder(task, command.claim_token)?;
-        let mut events = vec![Event::TaskCompleted(TaskCompleted {
-            task_id: task.task_id.clone(),
-            title: task.title.clone(),
-            created_by: task.created_by.clone(),
-            claimed_by: holder.clone(),
-            result: command.result.clone(),
-        })];
-        events.extend(
-            self.state
-                .dependents(&task.task_id)
-                .filter(|waiting| waiting.blocked_by == [task.task_id.clone()])
-                .map(|waiting| {
-                    Event::TaskReady(TaskReady {
-                        task_id: waiting.task_id.clone(),
-                        title: waiting.title.clone(),
-                        created_by: waiting.created_by.clone(),
-                    })
-                }),
-        );
-        Ok(Decision { events, answer: Answer::Task(task.task_id.clone()) })
-    }
-
-    fn complete_again(
-        &self,
-        task: &Arc<Task>,
-        result: Option<&JsonText>,
-    ) -> Result<Decision, Rejection> {
-        if let (Some(named), Some(holder)) = (&self.envelope.caller.id, &task.claimed_by)
-            && named != holder
-        {
-            return Err(not_holder(task, holder, named));
-        }
-        if task.result.as_ref() == result {
-            return Ok(Decision::nothing(Answer::TaskUnchanged(task.clone())));
-        }
-        Err(Rejection::AlreadyCompleted(task.task_id.clone()))
-    }
-
-    pub(super) fn fail_task(&self, command: &FailTask) -> Result<Decision, Rejection> {
-        if let Some(reason) = &command.reason {
-            self.check_text("reason", reason)?;
-        }
-        let task = self.task(&command.task_id)?;
-        let holder = self.holder(task, command.claim_token)?;
-        let event = TaskFailed {
-            task_id: task.task_id.clone(),
-            title: task.title.clone(),
-            created_by: task.created_by.clone(),
-            claimed_by: holder.clone(),
-            reason: command.reason.clone(),
-            attempts: task.attempts + 1,
-        };
-        Ok(Decision::new(Event::TaskFailed(event), Answer::Task(task.task_id.clone())))
-    }
-
-    pub(super) fn release_task(&self, command: &ReleaseTask) -> Result<Decision, Rejection> {
-        let task = self.task(&command.task_id)?;
-        let holder = self.holder(task, command.claim_token)?;
-        let event = TaskReleased {
-            task_id: task.task_id.clone(),
-            title: task.title.clone(),
-            created_by: task.created_by.clone(),
-            claimed_by: holder.clone(),
-            reason: ReleaseReason::Released,
-        };
-        Ok(Decision::new(Event::TaskReleased(event), Answer::Task(task.task_id.clone())))
+        Ok(Decision::new(Event::TaskUpdated(event), task_answer(task)))
     }
 
     pub(super) fn cancel_task(&self, task_id: &TaskId) -> Result<Decision, Rejection> {
@@ -247,16 +217,12 @@ impl<'a> Desk<'a> {
             return Err(not_yours("cancel", task));
         }
         if task.status == TaskStatus::Cancelled {
-            return Ok(Decision::nothing(Answer::TaskUnchanged(task.clone())));
+            return Ok(unchanged(task));
         }
         self.check_unfinished(task)?;
-        let event = TaskCancelled {
-            task_id: task.task_id.clone(),
-            title: task.title.clone(),
-            created_by: task.created_by.clone(),
-            claimed_by: task.claimed_by.clone(),
-        };
-        Ok(Decision::new(Event::TaskCancelled(event), Answer::Task(task.task_id.clone())))
+        let mut events = vec![cancelled(task, None)];
+        events.extend(self.fallen(task_id));
+        Ok(Decision::of(events, task_answer(task)))
     }
 
     pub(super) fn reopen_task(&self, task_id: &TaskId) -> Result<Decision, Rejection> {
@@ -271,91 +237,77 @@ impl<'a> Desk<'a> {
                 status: task.status,
             });
         }
-        let blocked_by = self.not_completed(&task.depends_on);
+        Ok(Decision::new(self.reopened(task), task_answer(task)))
+    }
+
+    /// The task as it is when it is opened again: with all its attempts before it, and no deadline
+    /// that has passed.
+    pub(super) fn reopened(&self, task: &Task) -> Event {
+        let status_of = |id: &TaskId| self.known.task(self.state, id).map(|task| task.status);
+        let blocked_by = not_completed(&task.depends_on, status_of);
+        let question = task.question.clone().map(|question| Question {
+            deadline: question.deadline.filter(|at| *at > self.now),
+            ..question
+        });
         let reopened = Task {
-            status: waiting_status(&blocked_by),
+            status: self.waiting_status(&blocked_by, task.not_before),
             blocked_by,
             claimed_by: None,
             claimed_at: None,
+            attempts: 0,
+            question,
             updated_at: self.now,
-            ..task.as_ref().clone()
+            ..task.clone()
         };
-        let event = TaskReopened {
+        Event::TaskReopened(TaskReopened {
             claim_token: task.claim_token,
             created_seq: task.created_seq,
+            lapsed_holder: task.lapsed_holder.clone(),
             task: reopened,
-        };
-        Ok(Decision::new(Event::TaskReopened(event), Answer::Task(task.task_id.clone())))
-    }
-
-    fn task(&self, id: &TaskId) -> Result<&'a Arc<Task>, Rejection> {
-        self.known.task(self.state, id).ok_or_else(|| Rejection::UnknownTask(id.clone()))
-    }
-
-    fn check_unfinished(&self, task: &Task) -> Result<(), Rejection> {
-        if task.status.is_finished() {
-            let (task_id, status) = (task.task_id.clone(), task.status);
-            return Err(Rejection::TaskNotOpen { task_id, status });
-        }
-        Ok(())
-    }
-
-    /// Who holds the task, where neither the caller nor the token contradicts it.
-    fn holder<'t>(&self, task: &'t Task, token: Option<u64>) -> Result<&'t EntityId, Rejection> {
-        let holder = match (&task.claimed_by, task.status) {
-            (Some(holder), TaskStatus::InProgress) => holder,
-            (_, status) => {
-                return Err(Rejection::TaskNotClaimed { task_id: task.task_id.clone(), status });
-            }
-        };
-        match (token, &self.envelope.caller.id) {
-            (Some(shown), _) if shown != task.claim_token => {
-                Err(Rejection::StaleClaim { task_id: task.task_id.clone(), shown })
-            }
-            (_, Some(named)) if named != holder => Err(not_holder(task, holder, named)),
-            _ => Ok(holder),
-        }
+        })
     }
 }
 
-/// Whether `claimer` is of the kind that the task needs, and can do what it asks for; if not, why.
-pub fn check_able(state: &State, task: &Task, claimer: &EntityId) -> Result<(), Rejection> {
-    let standing = policy::standing(state, Some(claimer));
-    if task.requires_human && !standing.is_human() {
-        return Err(Rejection::RequiresHuman(task.task_id.clone()));
-    }
-    // The old create script sets `requires_ai` always, so a name that never registered passes, and
-    // a task that needs both needs the human.
-    let no_ai = matches!(standing, Standing::Registered(kind) if !kind.is_ai());
-    if task.requires_ai && !task.requires_human && no_ai {
-        return Err(Rejection::RequiresAi(task.task_id.clone()));
-    }
-    let has: &[String] = state.entity(claimer).map_or(&[], |entity| &entity.capabilities);
-    let missing: Vec<String> =
-        task.capabilities.iter().filter(|need| !has.contains(need)).cloned().collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    Err(Rejection::MissingCapabilities {
-        task_id: task.task_id.clone(),
-        entity_id: claimer.clone(),
-        missing,
-    })
+/// Where the tasks stand that a command has made so far.
+pub(super) type Drafts = BTreeMap<TaskId, TaskStatus>;
+
+/// A task that is about to be.
+pub(super) struct Made {
+    pub(super) task: Task,
+    /// The task that failed before this one was made, and makes it fall at once.
+    blocker: Option<TaskId>,
 }
 
-fn waiting_status(blocked_by: &[TaskId]) -> TaskStatus {
-    if blocked_by.is_empty() { TaskStatus::Open } else { TaskStatus::Blocked }
-}
+impl Made {
+    pub(super) fn status(&self) -> TaskStatus {
+        if self.blocker.is_some() { TaskStatus::Cancelled } else { self.task.status }
+    }
 
-fn not_holder(task: &Task, holder: &EntityId, named: &EntityId) -> Rejection {
-    Rejection::NotHolder {
-        task_id: task.task_id.clone(),
-        claimed_by: holder.clone(),
-        named: named.clone(),
+    /// How it comes to be.
+    pub(super) fn into_events(self) -> Vec<Event> {
+        let falls = self.blocker.map(|blocker| cancelled(&self.task, Some(blocker)));
+        let created = Event::TaskCreated(TaskCreated { task: self.task });
+        std::iter::once(created).chain(falls).collect()
     }
 }
 
-fn not_yours(verb: &str, task: &Task) -> Rejection {
+fn not_completed(ids: &[TaskId], status_of: impl Fn(&TaskId) -> Option<TaskStatus>) -> Vec<TaskId> {
+    ids.iter().filter(|id| status_of(id) != Some(TaskStatus::Completed)).cloned().collect()
+}
+
+fn check_attempts(command: &CreateTask) -> Result<(), Rejection> {
+    if command.max_attempts.is_some_and(|most| !(1..=ATTEMPTS_MAX).contains(&most)) {
+        let detail = format!("max_attempts must be from 1 to {ATTEMPTS_MAX}");
+        return Err(Rejection::invalid("max_attempts", detail));
+    }
+    if command.retry_delay_seconds.is_some_and(|seconds| seconds > RETRY_DELAY_SECONDS_MAX) {
+        let detail = format!("retry_delay_seconds must be from 0 to {RETRY_DELAY_SECONDS_MAX}");
+        return Err(Rejection::invalid("retry_delay_seconds", detail));
+    }
+    Ok(())
+}
+
+pub(super) fn not_yours(verb: &str, task: &Task) -> Rejection {
     let owner = task.created_by.as_ref().map_or("nobody", EntityId::as_str);
     Rejection::NotAllowed(format!(
         "task {:?} was created by {owner:?}: its creator or a human may {verb} it",

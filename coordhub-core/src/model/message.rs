@@ -8,7 +8,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// A message. It never changes after it was sent.
+/// A message. It never changes after it was sent, but that its content may be redacted.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Message {
@@ -56,6 +56,9 @@ impl Message {
             to_entity: self.to_entity.clone(),
             channel: self.channel.clone(),
             thread_id: self.thread_id.clone(),
+            seq: self.seq,
+            ack_required: self.ack_required,
+            timestamp: self.timestamp,
         }
     }
 }
@@ -73,6 +76,12 @@ pub struct MessageHead {
     pub channel: Option<ChannelName>,
     /// The first message of its thread.
     pub thread_id: MessageId,
+    /// Its place in the log.
+    pub seq: Seq,
+    /// Whether its recipients are asked to acknowledge it.
+    pub ack_required: bool,
+    /// When the hub took it.
+    pub timestamp: Timestamp,
 }
 
 /// How many of those who may read a message are there to see it now: "sent" is not "seen".

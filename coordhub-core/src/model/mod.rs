@@ -5,6 +5,7 @@
 mod entity;
 mod channel;
 mod message;
+mod roll_call;
 mod task;
 mod proposal;
 
@@ -12,7 +13,8 @@ pub use channel::{Channel, ChannelView};
 pub use entity::{Entity, EntityType, EntityView, Presence, Status};
 pub use message::{Message, MessageHead, Recipients};
 pub use proposal::{Choice, Proposal, ProposalStatus, Tally, Threshold, Vote};
-pub use task::{Priority, Task, TaskStatus};
+pub use roll_call::{Receipt, Receipts, RollCall};
+pub use task::{LateResult, Note, OnBlockerFailed, Priority, Question, Task, TaskStatus};
 
 /// Gives a closed set of words its text, its reading, and its place in JSON.
 macro_rules! words {

@@ -80,11 +80,14 @@ pub(super) fn identify(conn: &Connection, path: &Path) -> Result<Found, StoreErr
         let path = path.display().to_string();
         return Err(StoreError::Newer { path, found: version, known: schema::SCHEMA_VERSION });
     }
-    if let Some(missing) = schema::TABLES.iter().find(|name| !tables.iter().any(|t| t == *name)) {
+    if version < 1 {
+        return Err(damaged(path, "it has no schema"));
+    }
+    let is_missing = |name: &&str| !tables.iter().any(|table| table == name);
+    if let Some(missing) = schema::tables(version).find(is_missing) {
         return Err(damaged(path, &format!("its table {missing:?} is missing")));
     }
-    schema::TABLES
-        .iter()
+    schema::tables(version)
         .try_for_each(|table| read_newest(conn, table))
         .map_err(|error| damage(path, error))?;
     Ok(Found::Hub)
@@ -103,7 +106,8 @@ fn is_old_hub(conn: &Connection, tables: &[String]) -> bool {
 /// from its end all the same: the order is that of its key.
 fn read_newest(conn: &Connection, table: &str) -> rusqlite::Result<()> {
     let key = match table {
-        "channels" | "cursors" | "meta" | "votes" => "1",
+        "channels" | "cursors" | "idempotency_keys" | "late_results" | "meta" | "receipts"
+        | "votes" => "1",
         _ => "rowid",
     };
     let mut select =

@@ -14,16 +14,19 @@ mod sqlite;
 mod reader;
 mod legacy;
 
-use std::{path::Path, sync::Arc, time::SystemTime};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::SystemTime};
 
 pub use sqlite::SqliteStore;
 
 use crate::{
     event::Stamped,
-    hub::State,
+    hub::{KeptKey, KeyId, KnownReceipt, State},
     ids::{ChannelName, EntityId, MessageId, ProposalId, Seq, TaskId},
     limits::Limits,
-    model::{Message, MessageHead, Priority, Proposal, ProposalStatus, Task, TaskStatus},
+    model::{
+        LateResult, Message, MessageHead, Note, Priority, Proposal, ProposalStatus, RollCall, Task,
+        TaskStatus,
+    },
     time::Timestamp,
 };
 
@@ -53,6 +56,25 @@ pub trait Store: Send {
 
     /// Where a message stands and whose it is.
     fn message(&mut self, id: &MessageId) -> Result<Option<MessageHead>, StoreError>;
+
+    /// Whether what a message says was removed.
+    fn is_redacted(&mut self, id: &MessageId) -> Result<bool, StoreError>;
+
+    /// What is known of one recipient's acknowledgement.
+    fn receipt(
+        &mut self,
+        message: &MessageId,
+        entity: &EntityId,
+    ) -> Result<KnownReceipt, StoreError>;
+
+    /// Whether a late result was kept for a claim of a task.
+    fn has_late_result(&mut self, task: &TaskId, claim_token: u64) -> Result<bool, StoreError>;
+
+    /// An idempotency key.
+    fn key(&mut self, id: &KeyId) -> Result<Option<KeptKey>, StoreError>;
+
+    /// Forgets some of the keys that were kept before `past`. Soft: takes no `seq`.
+    fn forget_keys(&mut self, past: Timestamp) -> Result<(), CommitError>;
 
     /// The reading side, to be shared between threads. Stays valid across [`reopen`](Self::reopen).
     fn history(&self) -> Arc<dyn History>;
@@ -122,6 +144,16 @@ pub trait History: Send + Sync {
     /// What happened to a task, oldest first: the newest `limit` events.
     fn task_history(&self, id: &TaskId, limit: usize) -> Result<Vec<Stamped>, StoreError>;
 
+    /// The newest `limit` notes on a task, oldest first.
+    fn notes(&self, id: &TaskId, limit: usize) -> Result<Vec<Note>, StoreError>;
+
+    /// What came too late for a task.
+    fn late_results(&self, id: &TaskId) -> Result<Vec<LateResult>, StoreError>;
+
+    /// The roll-call of a message, where it has one, without its recipients; and who was asked to
+    /// acknowledge it, or has unasked.
+    fn receipts(&self, id: &MessageId) -> Result<StoredReceipts, StoreError>;
+
     /// Proposals, in order of creation.
     fn proposals(
         &self,
@@ -132,6 +164,9 @@ pub trait History: Send + Sync {
     /// One proposal.
     fn proposal(&self, id: &ProposalId) -> Result<Option<Proposal>, StoreError>;
 }
+
+/// What [`History::receipts`] finds.
+pub type StoredReceipts = (Option<RollCall>, BTreeMap<EntityId, Option<Timestamp>>);
 
 /// Which rows of a list, by their `seq`.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]

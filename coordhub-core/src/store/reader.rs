@@ -5,7 +5,7 @@ use std::{borrow::Cow, sync::Arc};
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
 use super::{
-    End, History, MessageSet, Page, StoreError, TaskFilter,
+    End, History, MessageSet, Page, StoreError, StoredReceipts, TaskFilter,
     connections::Readers,
     rows::{
         self,
@@ -19,7 +19,7 @@ use crate::{
     event::Stamped,
     ids::{ChannelName, EntityId, MessageId, ProposalId, Seq, TaskId},
     limits::{ANSWER_BYTES, CATCH_UP_PAGE_BYTES},
-    model::{Message, Proposal, ProposalStatus, Task},
+    model::{LateResult, Message, Note, Proposal, ProposalStatus, Task},
 };
 
 impl History for Readers {
@@ -101,6 +101,18 @@ impl History for Readers {
             found.reverse();
             Ok(found)
         })
+    }
+
+    fn notes(&self, id: &TaskId, limit: usize) -> Result<Vec<Note>, StoreError> {
+        self.read(|conn| rows::remarks::notes(conn, id, count(limit)))
+    }
+
+    fn late_results(&self, id: &TaskId) -> Result<Vec<LateResult>, StoreError> {
+        self.read(|conn| rows::remarks::late_results(conn, id))
+    }
+
+    fn receipts(&self, id: &MessageId) -> Result<StoredReceipts, StoreError> {
+        self.read(|conn| rows::roll_calls::read(conn, id))
     }
 
     fn proposals(

@@ -9,23 +9,32 @@ pub(super) const APPLICATION_ID: i32 = 0x636f_6f72;
 
 /// How to get from schema `n` to schema `n + 1`. Append only: an entry that was released never
 /// changes again, since files exist that went through it.
-const MIGRATIONS: &[&str] = &[SCHEMA_1];
+const MIGRATIONS: &[&str] = &[SCHEMA_1, SCHEMA_2];
 
 /// The newest schema this version knows.
 pub(super) const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
-/// The tables that a file of the newest schema has.
-pub(super) const TABLES: [&str; 9] = [
-    "channels",
-    "cursors",
-    "entities",
-    "events",
-    "messages",
-    "meta",
-    "proposals",
-    "tasks",
-    "votes",
+/// The tables that each schema added to those of the one before it.
+const TABLES: [&[&str]; MIGRATIONS.len()] = [
+    &[
+        "channels",
+        "cursors",
+        "entities",
+        "events",
+        "messages",
+        "meta",
+        "proposals",
+        "tasks",
+        "votes",
+    ],
+    &["idempotency_keys", "late_results", "notes", "receipts", "roll_calls"],
 ];
+
+/// The tables that a file of some schema has.
+pub(super) fn tables(version: i64) -> impl Iterator<Item = &'static str> {
+    let schemas = usize::try_from(version).unwrap_or(0);
+    TABLES.iter().take(schemas).flat_map(|tables| tables.iter().copied())
+}
 
 /// The channel that the index of public messages leaves out, as migration 1 wrote it: what `hub::policy`
 /// restricts.
@@ -177,6 +186,68 @@ CREATE TABLE votes (
     comment TEXT,
     PRIMARY KEY (proposal_id, entity_id)
 ) STRICT, WITHOUT ROWID;
+";
+
+/// Leases that lapse, questions, notes, late results, roll-calls and idempotency keys.
+const SCHEMA_2: &str = "
+ALTER TABLE messages ADD COLUMN redacted_at INTEGER;
+ALTER TABLE tasks ADD COLUMN on_blocker_failed TEXT NOT NULL DEFAULT 'hold';
+ALTER TABLE tasks ADD COLUMN lease_seconds INTEGER;
+ALTER TABLE tasks ADD COLUMN lapsed_holder TEXT;
+ALTER TABLE tasks ADD COLUMN question TEXT;
+
+CREATE TABLE notes (
+    seq INTEGER PRIMARY KEY,
+    task_id TEXT NOT NULL,
+    entity_id TEXT,
+    note TEXT NOT NULL,
+    at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX notes_by_task ON notes (task_id, seq);
+
+CREATE TABLE late_results (
+    task_id TEXT NOT NULL,
+    claim_token INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    entity_id TEXT,
+    result TEXT,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (task_id, claim_token)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE roll_calls (
+    message_seq INTEGER PRIMARY KEY,
+    message_id TEXT NOT NULL UNIQUE,
+    from_entity TEXT NOT NULL,
+    to_entity TEXT,
+    channel TEXT,
+    deadline INTEGER,
+    is_overdue INTEGER NOT NULL,
+    resolved_at INTEGER,
+    resolved_by TEXT,
+    is_open INTEGER NOT NULL
+) STRICT;
+CREATE INDEX roll_calls_open ON roll_calls (message_seq) WHERE is_open;
+
+-- Who was asked to acknowledge a message, and when each did.
+CREATE TABLE receipts (
+    message_id TEXT NOT NULL,
+    entity_id TEXT NOT NULL,
+    acked_at INTEGER,
+    PRIMARY KEY (message_id, entity_id)
+) STRICT, WITHOUT ROWID;
+
+-- `told` is the answer by its ids, as JSON.
+CREATE TABLE idempotency_keys (
+    caller TEXT NOT NULL,
+    route TEXT NOT NULL,
+    key TEXT NOT NULL,
+    fingerprint INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    told TEXT NOT NULL,
+    PRIMARY KEY (caller, route, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX idempotency_keys_by_age ON idempotency_keys (at);
 ";
 
 /// How long a write waits for another program that has the file locked, such as a `sqlite3` shell.

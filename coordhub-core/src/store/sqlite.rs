@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     Timestamp,
-    hub::{Kept, State},
+    hub::{Kept, KeptKey, KeyId, KnownReceipt, State},
     ids::{EntityId, MessageId, ProposalId, TaskId},
     limits::Limits,
     model::{MessageHead, Proposal, Task},
@@ -178,13 +178,35 @@ impl Store for SqliteStore {
 
     fn message(&mut self, id: &MessageId) -> Result<Option<MessageHead>, StoreError> {
         self.read(|conn| {
-            conn.prepare_cached(
-                "SELECT message_id, from_entity, to_entity, channel, thread_id FROM messages
-                 WHERE message_id = ?1",
-            )?
-            .query_row([id.as_str()], rows::events::message_head)
-            .optional()
+            let columns = rows::events::HEAD_COLUMNS;
+            conn.prepare_cached(&format!("SELECT {columns} FROM messages WHERE message_id = ?1"))?
+                .query_row([id.as_str()], rows::events::message_head)
+                .optional()
         })
+    }
+
+    fn is_redacted(&mut self, id: &MessageId) -> Result<bool, StoreError> {
+        self.read(|conn| rows::events::is_redacted(conn, id))
+    }
+
+    fn receipt(
+        &mut self,
+        message: &MessageId,
+        entity: &EntityId,
+    ) -> Result<KnownReceipt, StoreError> {
+        self.read(|conn| rows::roll_calls::receipt(conn, message, entity))
+    }
+
+    fn has_late_result(&mut self, task: &TaskId, claim_token: u64) -> Result<bool, StoreError> {
+        self.read(|conn| rows::remarks::has_late_result(conn, task, claim_token))
+    }
+
+    fn key(&mut self, id: &KeyId) -> Result<Option<KeptKey>, StoreError> {
+        self.read(|conn| rows::keys::read(conn, id))
+    }
+
+    fn forget_keys(&mut self, past: Timestamp) -> Result<(), CommitError> {
+        self.write(|conn| rows::keys::forget(conn, past).map(drop))
     }
 
     fn history(&self) -> Arc<dyn History> {
@@ -282,6 +304,7 @@ fn load(conn: &Connection, limits: &Limits) -> rusqlite::Result<Loaded> {
         channels: rows::entities::read_channels(conn)?,
         tasks: rows::tasks::read_unfinished(conn)?,
         proposals: rows::proposals::read_open(conn)?,
+        roll_calls: rows::roll_calls::read_open(conn)?,
     };
     Ok(Loaded { state: State::restored(limits.clone(), kept), epoch: meta.epoch, last_seen })
 }
@@ -295,6 +318,10 @@ pub(super) fn write_batch(conn: &Connection, batch: &Batch<'_>) -> rusqlite::Res
     rows::tasks::write(conn, batch.state)?;
     rows::proposals::write(conn, batch.state)?;
     rows::proposals::write_votes(conn, batch.events)?;
+    rows::roll_calls::write(conn, batch.state)?;
+    rows::roll_calls::write_receipts(conn, batch.events)?;
+    rows::remarks::write(conn, batch.events)?;
+    rows::keys::write(conn, batch.events)?;
     rows::meta::write(conn, batch.state)
 }
 

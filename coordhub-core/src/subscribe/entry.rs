@@ -10,6 +10,7 @@ use crate::{
     event::{Event, Stamped},
     hub::policy::{self, Audience},
     ids::{EntityId, Seq},
+    json::JsonText,
     model::{Message, MessageHead},
     time::Timestamp,
 };
@@ -55,7 +56,7 @@ pub enum View {
 impl Entry {
     /// Encodes an event as what is shown of it most.
     pub fn new(stamped: Stamped) -> Self {
-        let Stamped { seq, at, actor, auth: _, event } = stamped;
+        let Stamped { seq, at, actor, auth: _, event, key: _ } = stamped;
         let body = match event {
             Event::MessageSent(message) => {
                 let (frame, object) = message_frame(seq, "", &*message);
@@ -69,6 +70,17 @@ impl Entry {
             }
         };
         Self { seq, at, actor, body }
+    }
+
+    /// The same without what the message says. `None` where it is no message.
+    pub(super) fn redacted(&self, metadata: &JsonText) -> Option<Self> {
+        let Body::Message { head, .. } = &self.body else { return None };
+        let message: Message = serde_json::from_slice(&self.message_json()?).ok()?;
+        let blank = Message { content: String::new(), metadata: metadata.clone(), ..message };
+        let (frame, object) = message_frame(self.seq, "", &blank);
+        let (actor, body) =
+            (self.actor.clone(), Body::Message { head: head.clone(), frame, object });
+        Some(Self { seq: self.seq, at: self.at, actor, body })
     }
 
     /// Its place in the log.

@@ -4,8 +4,12 @@
 use serde::Serialize;
 
 use crate::{
-    event::{Event, ReleaseReason},
-    ids::{EntityId, ProposalId, TaskId},
+    event::{
+        Event, FailCause, MessageAcked, MessageRedacted, ReleaseReason, RollCallOpened,
+        RollCallOverdue, RollCallResolved, TaskFailed,
+    },
+    ids::{EntityId, MessageId, ProposalId, TaskId},
+    model::TaskStatus,
 };
 
 /// An event as one line of text. A function of the event alone, so that it reads the same live and
@@ -29,6 +33,9 @@ pub struct NoticeIds {
     /// The proposal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proposal_id: Option<ProposalId>,
+    /// The message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<MessageId>,
     /// The entity that did it, or that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entity_id: Option<EntityId>,
@@ -63,6 +70,11 @@ pub(super) fn notice(event: &Event) -> Option<Notice> {
         ..NoticeIds::default()
     };
     let (kind, content, metadata) = match event {
+        Event::TaskCreated(e) if e.task.question.is_some() => (
+            "question_asked",
+            format!("Question: {}", e.task.title),
+            task(&e.task.task_id, e.task.created_by.as_ref()),
+        ),
         Event::TaskCreated(e) => (
             "task_created",
             format!("New task: {}", e.task.title),
@@ -85,14 +97,30 @@ pub(super) fn notice(event: &Event) -> Option<Notice> {
             let why = match e.reason {
                 ReleaseReason::Released => "given back by",
                 ReleaseReason::HolderRemoved => "its holder was removed:",
+                ReleaseReason::Lapsed => "the lease lapsed of",
+                ReleaseReason::Reassigned => "taken from",
+                ReleaseReason::Undelivered => "its claim never reached",
+                ReleaseReason::HandedOver => "handed over by",
             };
             let content = format!("Task open again: {} ({why} {})", e.title, e.claimed_by);
             ("task_released", content, task(&e.task_id, Some(&e.claimed_by)))
         }
-        Event::TaskFailed(e) => (
-            "task_failed",
-            format!("Task failed: {} (by {})", e.title, e.claimed_by),
-            task(&e.task_id, Some(&e.claimed_by)),
+        Event::TaskFailed(e) => {
+            ("task_failed", failure(e), task(&e.task_id, e.claimed_by.as_ref()))
+        }
+        Event::RollCallOverdue(e) => (
+            "system_event",
+            format!(
+                "{} of {} have not acknowledged a message of {}",
+                e.missing.len(),
+                e.asked,
+                e.of.from_entity
+            ),
+            NoticeIds {
+                message_id: Some(e.of.message_id.clone()),
+                entity_id: Some(e.of.from_entity.clone()),
+                ..NoticeIds::default()
+            },
         ),
         Event::ProposalCreated(e) => (
             "proposal_created",
@@ -119,8 +147,24 @@ pub(super) fn notice(event: &Event) -> Option<Notice> {
     Some(Notice { kind, content: content.replace(['\n', '\r'], " "), metadata })
 }
 
+/// The line that says how a task failed.
+fn failure(event: &TaskFailed) -> String {
+    let TaskFailed { title, claimed_by, attempts, .. } = event;
+    let by = claimed_by.as_ref().map_or("nobody", EntityId::as_str);
+    match (event.cause, event.status) {
+        (FailCause::Unanswered, _) => format!("Nobody answered in time: {title}"),
+        (FailCause::Lapsed, _) => {
+            format!("Task failed: {title} (the lease of {by} lapsed at attempt {attempts})")
+        }
+        (FailCause::Reported, TaskStatus::Failed) => format!("Task failed: {title} (by {by})"),
+        (FailCause::Reported, _) => {
+            format!("Attempt {attempts} failed, to be tried again: {title} (by {by})")
+        }
+    }
+}
+
 /// The kinds of events that are shown as notices.
-pub(crate) const NOTICED_EVENT_KINDS: [&str; 10] = [
+pub(crate) const NOTICED_EVENT_KINDS: [&str; 11] = [
     "task_created",
     "task_claimed",
     "task_completed",
@@ -131,6 +175,7 @@ pub(crate) const NOTICED_EVENT_KINDS: [&str; 10] = [
     "proposal_decided",
     "entity_registered",
     "entity_removed",
+    "roll_call_overdue",
 ];
 
 /// Whether an event is an affair of this entity: its own task, claim, proposal, vote or registration.
@@ -141,13 +186,24 @@ pub(super) fn concerns(event: &Event, id: &EntityId) -> bool {
         Event::EntityUpdated(e) => e.entity_id == *id,
         Event::EntityRemoved(e) => e.entity_id == *id,
         Event::MessageSent(m) => m.from_entity == *id || is(&m.to_entity),
+        Event::MessageRedacted(MessageRedacted { of, .. })
+        | Event::RollCallOpened(RollCallOpened { of, .. })
+        | Event::MessageAcked(MessageAcked { of, .. })
+        | Event::RollCallOverdue(RollCallOverdue { of, .. })
+        | Event::RollCallResolved(RollCallResolved { of, .. }) => {
+            of.from_entity == *id || is(&of.to_entity)
+        }
+        Event::KeyKept(e) => e.entity_id == *id,
         Event::ReadCursorMoved(e) => e.entity_id == *id,
+        Event::LeaseRenewed(e) => is(&e.created_by) || e.claimed_by == *id,
+        Event::LeasesMoved(_) => false,
+        Event::LateResultKept(e) => is(&e.created_by) || is(&e.entity_id),
         Event::TaskCreated(e) => is(&e.task.created_by),
         Event::TaskUpdated(e) => is(&e.created_by) || is(&e.claimed_by),
         Event::TaskClaimed(e) => is(&e.created_by) || e.claimed_by == *id,
         Event::TaskReleased(e) => is(&e.created_by) || e.claimed_by == *id,
         Event::TaskCompleted(e) => is(&e.created_by) || e.claimed_by == *id,
-        Event::TaskFailed(e) => is(&e.created_by) || e.claimed_by == *id,
+        Event::TaskFailed(e) => is(&e.created_by) || is(&e.claimed_by),
         Event::TaskCancelled(e) => is(&e.created_by) || is(&e.claimed_by),
         Event::TaskReopened(e) => is(&e.task.created_by),
         Event::TaskReady(e) => is(&e.created_by),

@@ -12,6 +12,7 @@ use parking_lot::RwLock;
 
 use super::{Entry, Rings, Signal, Window, permits::Permits};
 use crate::{
+    event::MessageRedacted,
     hub::{State, policy::Reader},
     ids::{EntityId, Seq},
     limits::{CATCH_UPS_MAX, Limits},
@@ -75,6 +76,17 @@ impl Published {
     /// A reader as it stands now.
     pub(crate) fn reader(&self, id: Option<EntityId>) -> Reader {
         Reader::new(&self.durable.read(), id)
+    }
+
+    /// Takes what a message says out of memory; on disk it is gone already.
+    pub(crate) fn redact(&self, redacted: &MessageRedacted) {
+        let of = &redacted.of;
+        let in_ring = || self.rings.get(of.channel.as_ref()?, of.message_seq);
+        let Some(entry) = self.window.get(of.message_seq).or_else(in_ring) else { return };
+        if let Some(blank) = entry.redacted(&redacted.metadata).map(Arc::new) {
+            self.window.replace(&blank);
+            self.rings.replace(&blank);
+        }
     }
 
     /// Whether nothing more will be published.

@@ -85,6 +85,25 @@ impl Rings {
         }
     }
 
+    /// Puts a message in the place of the one with the same `seq`, where that is still here.
+    pub(crate) fn replace(&self, entry: &Arc<Entry>) {
+        let Some(channel) = entry.message().and_then(|m| m.channel.as_ref()) else { return };
+        let mut inner = self.inner.write();
+        inner.public.replace(entry);
+        let Some(ring) = inner.by_channel.get_mut(channel) else { return };
+        let before = ring.bytes;
+        ring.replace(entry);
+        let after = ring.bytes;
+        inner.bytes = inner.bytes + after - before;
+    }
+
+    /// The message with this `seq`, where it is still here.
+    pub(crate) fn get(&self, channel: &ChannelName, seq: Seq) -> Option<Arc<Entry>> {
+        let inner = self.inner.read();
+        let own = inner.by_channel.get(channel).and_then(|ring| ring.get(seq));
+        own.or_else(|| inner.public.get(seq)).cloned()
+    }
+
     /// The newest `limit` messages before `before` and after `after`, oldest first, of one channel or
     /// of all public ones. `None` where history might hold some of them.
     pub(crate) fn newest(
@@ -194,6 +213,21 @@ impl Ring {
         while self.entries.len() > ROWS_MAX {
             self.pop();
         }
+    }
+
+    fn place(&self, seq: Seq) -> Option<usize> {
+        self.entries.binary_search_by_key(&seq, |entry| entry.seq()).ok()
+    }
+
+    fn get(&self, seq: Seq) -> Option<&Arc<Entry>> {
+        self.entries.get(self.place(seq)?)
+    }
+
+    fn replace(&mut self, entry: &Arc<Entry>) {
+        let place = self.place(entry.seq()).and_then(|at| self.entries.get_mut(at));
+        let Some(place) = place else { return };
+        let before = std::mem::replace(place, entry.clone()).weight();
+        self.bytes = self.bytes + entry.weight() - before;
     }
 
     fn shrink_to(&mut self, bytes_max: usize) {

@@ -61,6 +61,23 @@ impl Window {
         }
     }
 
+    /// Puts an entry in the place of the one with the same `seq`, where that is still here.
+    pub(crate) fn replace(&self, entry: &Arc<Entry>) {
+        let mut inner = self.inner.write();
+        let first = inner.entries.front().map_or(Seq::MAX, |first| first.seq());
+        let Some(at) = entry.seq().checked_sub(first) else { return };
+        let Some(place) = inner.entries.get_mut(at as usize) else { return };
+        let before = std::mem::replace(place, entry.clone()).weight();
+        inner.bytes = inner.bytes + entry.weight() - before;
+    }
+
+    /// The entry with this `seq`, where it is still here.
+    pub(crate) fn get(&self, seq: Seq) -> Option<Arc<Entry>> {
+        let inner = self.inner.read();
+        let first = inner.entries.front()?.seq();
+        inner.entries.get(seq.checked_sub(first)? as usize).cloned()
+    }
+
     /// The `seq` of the newest event published.
     pub(crate) fn head(&self) -> Seq {
         self.head.load(Acquire)

@@ -191,9 +191,9 @@ fn of_many_claims_in_one_batch_exactly_one_wins() {
     let hub = hub(&levers);
     let (caller, command) = titled("contested");
     let created = hub.call(caller, command).expect("created");
-    let Outcome::Task(task) = created.outcome else { panic!("a task") };
+    let Outcome::Task { task, .. } = created.outcome else { panic!("a task") };
     let claim = |n: usize| {
-        let claim = ClaimTask { task_id: task.task_id.clone() };
+        let claim = ClaimTask::of(task.task_id.clone());
         (Caller::named(id(&format!("worker-{n}"))), Command::ClaimTask(claim))
     };
     let tickets = as_one_batch(&hub, &levers, (0..64).map(claim).collect());
@@ -229,7 +229,7 @@ fn follow(hub: &Hub) -> Subscription {
 }
 
 fn next_content(following: &mut Subscription) -> String {
-    let patience = std::time::Duration::from_secs(30);
+    let patience = Duration::from_secs(30);
     let item = following.next_timeout(patience).expect("readable").expect("something");
     let Item::Shown(entry, _) = item else { panic!("{item:?}") };
     let json = entry.message_json().expect("a message");

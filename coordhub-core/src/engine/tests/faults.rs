@@ -7,6 +7,7 @@ use parking_lot::{Condvar, Mutex};
 use crate::{
     Timestamp,
     event::{Event, Stamped},
+    hub::{KeptKey, KeyId, KnownReceipt},
     ids::{EntityId, MessageId, ProposalId, TaskId},
     limits::Limits,
     model::{MessageHead, Proposal, Task},
@@ -178,6 +179,30 @@ impl Store for Faulty {
 
     fn message(&mut self, id: &MessageId) -> Result<Option<MessageHead>, StoreError> {
         self.store.message(id)
+    }
+
+    fn is_redacted(&mut self, id: &MessageId) -> Result<bool, StoreError> {
+        self.store.is_redacted(id)
+    }
+
+    fn receipt(
+        &mut self,
+        message: &MessageId,
+        entity: &EntityId,
+    ) -> Result<KnownReceipt, StoreError> {
+        self.store.receipt(message, entity)
+    }
+
+    fn has_late_result(&mut self, task: &TaskId, claim_token: u64) -> Result<bool, StoreError> {
+        self.store.has_late_result(task, claim_token)
+    }
+
+    fn key(&mut self, id: &KeyId) -> Result<Option<KeptKey>, StoreError> {
+        self.store.key(id)
+    }
+
+    fn forget_keys(&mut self, past: Timestamp) -> Result<(), CommitError> {
+        self.store.forget_keys(past)
     }
 
     fn history(&self) -> Arc<dyn History> {

@@ -76,9 +76,9 @@ fn what_a_removed_entity_held_goes_back() {
         world.must("ada", Command::CreateTask(create));
     }
     for name in ["t1", "t2"] {
-        world.must("bo", Command::ClaimTask(ClaimTask { task_id: task_id(name) }));
+        world.must("bo", Command::ClaimTask(ClaimTask::of(task_id(name))));
     }
-    world.must("cy", Command::ClaimTask(ClaimTask { task_id: task_id("t3") }));
+    world.must("cy", Command::ClaimTask(ClaimTask::of(task_id("t3"))));
     assert_eq!(
         world.must("bo", remove("bo")),
         ["task_released", "task_released", "entity_removed"]
@@ -89,7 +89,7 @@ fn what_a_removed_entity_held_goes_back() {
         assert_eq!((task.status, &task.claimed_by), (status, &holder), "{name}");
     }
     // Whoever claims it next gets a newer token.
-    world.must("cy", Command::ClaimTask(ClaimTask { task_id: task_id("t1") }));
+    world.must("cy", Command::ClaimTask(ClaimTask::of(task_id("t1"))));
     assert_eq!(world.task("t1").claim_token, 2);
 }
 

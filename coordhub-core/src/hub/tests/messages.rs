@@ -157,7 +157,8 @@ fn recipients_are_counted_without_the_sender() {
     ] {
         let told = format!("{send:?}");
         let decision = world.decide("", Command::Send(send)).expect("is sent");
-        assert_eq!(decision.answer, Answer::Message(Recipients { online, offline }), "{told}");
+        let Answer::Sent(sent) = decision.answer else { panic!("{told}: {decision:?}") };
+        assert_eq!(sent[0].recipients, Recipients { online, offline }, "{told}");
     }
 }
 

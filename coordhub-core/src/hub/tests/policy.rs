@@ -90,6 +90,9 @@ fn who_sees_a_message() {
         to_entity: to.map(id),
         channel: on.map(channel),
         thread_id: MessageId::parse("msg-1").expect("an id"),
+        seq: 1,
+        ack_required: false,
+        timestamp: world.now,
     };
     for (message, readers) in [
         (head(None, Some("general")), "ada bo cy sam stranger nobody"),

@@ -17,14 +17,7 @@ fn create(name: &str, change: impl FnOnce(&mut CreateTask)) -> Command {
 }
 
 fn update(name: &str, change: impl FnOnce(&mut UpdateTask)) -> Command {
-    let mut update = UpdateTask {
-        task_id: task_id(name),
-        title: None,
-        description: None,
-        priority: None,
-        tags: None,
-        metadata: None,
-    };
+    let mut update = UpdateTask::of(task_id(name));
     change(&mut update);
     Command::UpdateTask(update)
 }
@@ -38,7 +31,7 @@ fn complete(name: &str, result: Option<&str>, claim_token: Option<u64>) -> Comma
 fn act(word: &str, name: &str) -> Command {
     let task_id = task_id(name);
     match word {
-        "claim" => Command::ClaimTask(ClaimTask { task_id }),
+        "claim" => Command::ClaimTask(ClaimTask::of(task_id)),
         "complete" => complete(name, None, None),
         "fail" => Command::FailTask(FailTask { task_id, reason: None, claim_token: None }),
         "release" => Command::ReleaseTask(ReleaseTask { task_id, claim_token: None }),

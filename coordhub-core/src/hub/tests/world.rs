@@ -10,9 +10,12 @@ use ulid::Ulid;
 
 use crate::{
     JsonText, Timestamp,
-    command::{Caller, Command, Envelope, Register, Role},
+    command::{Caller, Command, Envelope, Key, Register, Role},
     event::{Event, Stamped},
-    hub::{Decision, Prefetched, Rejection, SoftFacts, State, decide, invariants},
+    hub::{
+        Decision, KeptKey, KeyId, KnownReceipt, Prefetched, Rejection, SoftFacts, State, decide,
+        invariants,
+    },
     ids::{EntityId, MessageId, ProposalId, TaskId},
     limits::Limits,
     model::{EntityType, Message, MessageHead, Proposal, Task},
@@ -46,6 +49,43 @@ pub(super) struct World {
     messages: BTreeMap<MessageId, MessageHead>,
     tasks: BTreeMap<TaskId, Arc<Task>>,
     proposals: BTreeMap<ProposalId, Arc<Proposal>>,
+    kept: OnDisk,
+}
+
+/// What a store keeps and no state remembers after a commit.
+#[derive(Default)]
+struct OnDisk {
+    receipts: BTreeMap<(MessageId, EntityId), KnownReceipt>,
+    redacted: BTreeSet<MessageId>,
+    late_results: BTreeSet<(TaskId, u64)>,
+    keys: BTreeMap<KeyId, Arc<KeptKey>>,
+}
+
+impl OnDisk {
+    fn keep(&mut self, stamped: &Stamped) {
+        if let Some(key) = &stamped.key {
+            self.keys.insert(key.id.clone(), key.clone());
+        }
+        match &stamped.event {
+            Event::RollCallOpened(e) => {
+                for id in &e.recipients {
+                    let receipt = (e.of.message_id.clone(), id.clone());
+                    self.receipts.insert(receipt, KnownReceipt::Asked);
+                }
+            }
+            Event::MessageAcked(e) => {
+                let receipt = (e.of.message_id.clone(), e.entity_id.clone());
+                self.receipts.insert(receipt, KnownReceipt::Acked);
+            }
+            Event::MessageRedacted(e) => {
+                self.redacted.insert(e.of.message_id.clone());
+            }
+            Event::LateResultKept(e) => {
+                self.late_results.insert((e.task_id.clone(), e.claim_token));
+            }
+            _ => {}
+        }
+    }
 }
 
 /// Who is there, as the test says.
@@ -90,6 +130,7 @@ impl World {
             messages: BTreeMap::new(),
             tasks: BTreeMap::new(),
             proposals: BTreeMap::new(),
+            kept: OnDisk::default(),
         }
     }
 
@@ -158,8 +199,19 @@ impl World {
         self.must(name, register(name, entity_type));
     }
 
-    /// What time alone decides.
+    /// All that time alone decides by now.
     pub(super) fn tick(&mut self) -> Vec<&'static str> {
+        let mut kinds = Vec::new();
+        while self.state.next_deadline().is_some_and(|due| due <= self.now) {
+            let decided = self.tick_once();
+            assert!(!decided.is_empty(), "something stays due: {:?}", self.state.first_due());
+            kinds.extend(decided);
+        }
+        kinds
+    }
+
+    /// What time decides first, if that is due.
+    pub(super) fn tick_once(&mut self) -> Vec<&'static str> {
         self.must("", Command::Tick)
     }
 
@@ -174,20 +226,34 @@ impl World {
     }
 
     pub(super) fn decide(&mut self, caller: &str, command: Command) -> Result<Decision, Rejection> {
+        self.decide_under(caller, command, None)
+    }
+
+    /// Asks for something under an idempotency key.
+    pub(super) fn decide_under(
+        &mut self,
+        caller: &str,
+        command: Command,
+        key: Option<Key>,
+    ) -> Result<Decision, Rejection> {
         self.fresh += 1;
         let caller = (!caller.is_empty()).then(|| id(caller));
         let envelope = Envelope {
             caller: Caller { id: caller.clone(), role: self.role, ..Caller::default() },
             fresh: Ulid::from_parts(self.now.millis() as u64, u128::from(self.fresh)),
             command,
+            key,
         };
-        let known = self.known(&envelope.command);
+        let known = self.known(&envelope);
         let decided = decide(&self.state, &known, &envelope, self.now);
         let again = decide(&self.never_settled, &known, &envelope, self.now);
         assert_eq!(decided, again, "it hangs on what was committed: {envelope:?}");
         drop(known);
-        for event in decided.iter().flat_map(|decision| &decision.events) {
-            self.make_true(caller.clone(), event.clone());
+        if let Ok(decision) = &decided {
+            for (nth, event) in (1..).zip(&decision.events) {
+                let key = decision.key.clone().filter(|_| nth == decision.events.len());
+                self.make_true(caller.clone(), event.clone(), key.map(Arc::new));
+            }
         }
         for state in [&self.state, &self.never_settled] {
             invariants::check(state).expect("every invariant holds");
@@ -196,14 +262,16 @@ impl World {
         decided
     }
 
-    fn make_true(&mut self, actor: Option<EntityId>, event: Event) {
+    fn make_true(&mut self, actor: Option<EntityId>, event: Event, key: Option<Arc<KeptKey>>) {
         let auth = crate::command::Auth::Open;
-        let stamped = Stamped { seq: self.state.head() + 1, at: self.now, actor, auth, event };
+        let seq = self.state.head() + 1;
+        let stamped = Stamped { seq, at: self.now, actor, auth, event, key };
         let (kind, data) = (stamped.event.kind(), stamped.event.data());
         assert!(Event::from_stored(kind, &data).is_some(), "cannot be read back: {data}");
         if let Event::MessageSent(message) = &stamped.event {
             self.messages.insert(message.message_id.clone(), message.head());
         }
+        self.kept.keep(&stamped);
         for state in [&mut self.state, &mut self.never_settled] {
             state.evolve(&stamped);
         }
@@ -225,7 +293,8 @@ impl World {
         invariants::check(&self.state).expect("every invariant holds");
     }
 
-    fn known(&self, command: &Command) -> Prefetched<'_> {
+    fn known(&self, envelope: &Envelope) -> Prefetched<'_> {
+        let command = &envelope.command;
         let mut known = Prefetched::new(&self.soft);
         known.tasks =
             self.tasks.iter().map(|(id, task)| (id.clone(), Some(task.clone()))).collect();
@@ -233,7 +302,17 @@ impl World {
             self.proposals.iter().map(|(id, p)| (id.clone(), Some(p.clone()))).collect();
         known.messages =
             self.messages.iter().map(|(id, m)| (id.clone(), Some(m.clone()))).collect();
+        known.receipts.clone_from(&self.kept.receipts);
+        known.redacted.clone_from(&self.kept.redacted);
+        known.late_results.clone_from(&self.kept.late_results);
+        known.keys =
+            self.kept.keys.iter().map(|(id, kept)| (id.clone(), Some(kept.clone()))).collect();
         // What does not exist was looked for, too.
+        if let (Some(key), Some(caller)) = (&envelope.key, &envelope.caller.id) {
+            let (route, key) = (key.route.clone(), key.key.clone());
+            known.keys.entry(KeyId { caller: caller.clone(), route, key }).or_insert(None);
+        }
+        known.messages.entry(MessageId::parse("no-such-message").expect("an id")).or_insert(None);
         match command {
             Command::CreateTask(create) => {
                 for id in create.task_id.iter().chain(&create.depends_on) {

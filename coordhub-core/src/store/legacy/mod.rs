@@ -75,7 +75,7 @@ fn name_of_copy(path: &Path) -> PathBuf {
 /// Gives every table whose name this hub needs another one.
 fn set_aside(conn: &Connection) -> rusqlite::Result<()> {
     let exists = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1)";
-    for table in schema::TABLES {
+    for table in schema::tables(schema::SCHEMA_VERSION) {
         if conn.query_row(exists, [table], |row| row.get(0))? {
             conn.execute_batch(&format!("ALTER TABLE {table} RENAME TO old_hub_{table}"))?;
         }
@@ -143,5 +143,5 @@ fn stamp(happening: Happening, state: &State) -> Stamped {
     let seq = state.head() + 1;
     let at: Timestamp = happening.at.max(state.now());
     let event = old::place(happening.event, seq);
-    Stamped { seq, at, actor: happening.actor, auth: Auth::Open, event }
+    Stamped { seq, at, actor: happening.actor, auth: Auth::Open, event, key: None }
 }

@@ -12,11 +12,12 @@ use super::Report;
 use crate::{
     JsonText,
     event::{
-        EntityRegistered, Event, TaskCancelled, TaskClaimed, TaskCompleted, TaskCreated, TaskFailed,
+        EntityRegistered, Event, FailCause, TaskCancelled, TaskClaimed, TaskCompleted, TaskCreated,
+        TaskFailed,
     },
     ids::{ChannelName, EntityId, MessageId, Seq, TaskId},
     json::{Scanned, decode_string, scan},
-    model::{Entity, EntityType, Message, Priority, Task, TaskStatus},
+    model::{Entity, EntityType, Message, OnBlockerFailed, Priority, Task, TaskStatus},
     time::Timestamp,
 };
 
@@ -155,6 +156,8 @@ impl Old {
                 created_by,
                 claimed_by: holder.clone(),
                 claim_token: 1,
+                lease_seconds: None,
+                lease_expires_at: None,
             };
             self.push(claimed_at, Some(holder), Event::TaskClaimed(event));
         }
@@ -192,6 +195,8 @@ fn created(row: &OldRow<'_>) -> Result<Task, String> {
         retry_delay_seconds: None,
         not_before: None,
         lease_expires_at: None,
+        on_blocker_failed: OnBlockerFailed::Hold,
+        question: None,
         stale: false,
         created_at,
         claimed_at: None,
@@ -199,6 +204,8 @@ fn created(row: &OldRow<'_>) -> Result<Task, String> {
         updated_at: created_at,
         created_seq: 0,
         claim_token: 0,
+        lease_seconds: None,
+        lapsed_holder: None,
     })
 }
 
@@ -215,15 +222,19 @@ fn finished(row: &OldRow<'_>, status: &str, task: Task, holder: Option<EntityId>
             created_by,
         }),
         "failed" => Event::TaskFailed(TaskFailed {
-            claimed_by: by(),
+            claimed_by: Some(by()),
             reason: None,
             attempts: 1,
+            cause: FailCause::Reported,
+            status: TaskStatus::Failed,
+            not_before: None,
             task_id,
             title,
             created_by,
         }),
         "cancelled" | "canceled" => {
-            Event::TaskCancelled(TaskCancelled { task_id, title, created_by, claimed_by: holder })
+            let (claimed_by, blocker) = (holder, None);
+            Event::TaskCancelled(TaskCancelled { task_id, title, created_by, claimed_by, blocker })
         }
         _ => return None,
     })

@@ -21,6 +21,9 @@ const INSERT_MESSAGE: &str = "INSERT INTO messages
      ack_required, content, metadata)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
 
+const REDACT: &str =
+    "UPDATE messages SET content = '', metadata = ?2, redacted_at = ?3 WHERE seq = ?1";
+
 /// The columns that [`stamped`] reads; `e` is the event, `m` its message.
 pub(in crate::store) const EVENT_COLUMNS: &str = "e.seq, e.at, e.kind, e.actor, e.auth, e.data,
     m.seq, m.message_id, m.from_entity, m.to_entity, m.channel, m.at, m.message_type, m.reply_to,
@@ -45,7 +48,7 @@ pub(in crate::store) fn write(conn: &Connection, events: &[Stamped]) -> rusqlite
             Subject::Task(id) => task = Some(id.as_str()),
             Subject::Proposal(id) => proposal = Some(id.as_str()),
             Subject::Entity(id) => entity = Some(id.as_str()),
-            Subject::Message => {}
+            Subject::Message | Subject::Other => {}
         }
         let data = match &stamped.event {
             Event::MessageSent(_) => None,
@@ -82,8 +85,21 @@ pub(in crate::store) fn write(conn: &Connection, events: &[Stamped]) -> rusqlite
                 message.metadata.as_str(),
             ])?;
         }
+        if let Event::MessageRedacted(redacted) = &stamped.event {
+            conn.prepare_cached(REDACT)?.execute(params![
+                int(redacted.of.message_seq),
+                redacted.metadata.as_str(),
+                stamped.at.millis(),
+            ])?;
+        }
     }
     Ok(())
+}
+
+/// Whether what a message says was removed.
+pub(in crate::store) fn is_redacted(conn: &Connection, id: &MessageId) -> rusqlite::Result<bool> {
+    conn.prepare_cached("SELECT 1 FROM messages WHERE message_id = ?1 AND redacted_at IS NOT NULL")?
+        .exists([id.as_str()])
 }
 
 /// Reads [`EVENT_COLUMNS`].
@@ -103,6 +119,8 @@ pub(in crate::store) fn stamped(row: &Row<'_>) -> rusqlite::Result<Stamped> {
         actor: optional_text(row, 3)?.map(EntityId::trusted),
         auth: if text(row, 4)? == Auth::Token.as_str() { Auth::Token } else { Auth::Open },
         event,
+        // Kept beside the log.
+        key: None,
     })
 }
 
@@ -138,7 +156,11 @@ fn message_at(row: &Row<'_>, first: usize) -> rusqlite::Result<Message> {
     })
 }
 
-/// Reads `message_id, from_entity, to_entity, channel, thread_id`.
+/// The columns that [`message_head`] reads.
+pub(in crate::store) const HEAD_COLUMNS: &str =
+    "message_id, from_entity, to_entity, channel, thread_id, seq, ack_required, at";
+
+/// Reads [`HEAD_COLUMNS`].
 pub(in crate::store) fn message_head(row: &Row<'_>) -> rusqlite::Result<MessageHead> {
     let message_id = MessageId::trusted(text(row, 0)?);
     Ok(MessageHead {
@@ -146,6 +168,9 @@ pub(in crate::store) fn message_head(row: &Row<'_>) -> rusqlite::Result<MessageH
         to_entity: optional_text(row, 2)?.map(EntityId::trusted),
         channel: optional_text(row, 3)?.map(ChannelName::trusted),
         thread_id: optional_text(row, 4)?.map_or_else(|| message_id.clone(), MessageId::trusted),
+        seq: seq(row, 5)?,
+        ack_required: row.get(6)?,
+        timestamp: time(row, 7)?,
         message_id,
     })
 }

@@ -2,8 +2,11 @@
 
 pub(super) mod entities;
 pub(super) mod events;
+pub(super) mod keys;
 pub(super) mod meta;
 pub(super) mod proposals;
+pub(super) mod remarks;
+pub(super) mod roll_calls;
 pub(super) mod tasks;
 
 use rusqlite::{Row, types::Type};
@@ -55,6 +58,11 @@ fn json_text(row: &Row<'_>, at: usize) -> rusqlite::Result<JsonText> {
 
 fn json<T: DeserializeOwned>(row: &Row<'_>, at: usize) -> rusqlite::Result<T> {
     serde_json::from_str(text(row, at)?).map_err(|error| unreadable(at, error))
+}
+
+fn optional_json<T: DeserializeOwned>(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<T>> {
+    let Some(text) = optional_text(row, at)? else { return Ok(None) };
+    serde_json::from_str(text).map(Some).map_err(|error| unreadable(at, error))
 }
 
 /// A list or record as JSON text. Most lists are empty, and cost nothing.

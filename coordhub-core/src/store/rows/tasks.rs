@@ -2,34 +2,40 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{int, json, json_text, optional_text, optional_time, seq, text, time, to_json, word};
+use super::{
+    int, json, json_text, optional_json, optional_text, optional_time, seq, text, time, to_json,
+    word,
+};
 use crate::{
     JsonText, Timestamp,
     hub::State,
     ids::{EntityId, TaskId},
-    model::{Priority, Task, TaskStatus},
+    model::{OnBlockerFailed, Priority, Task, TaskStatus},
 };
 
 const UPSERT: &str = "INSERT INTO tasks
     (created_seq, task_id, status, priority, created_by, claimed_by, requires_human, requires_ai,
      claim_token, attempts, max_attempts, retry_delay_seconds, not_before, lease_expires_at,
      created_at, claimed_at, completed_at, updated_at, tags, capabilities, depends_on, blocked_by,
-     title, description, metadata, result)
+     title, description, metadata, result, on_blocker_failed, lease_seconds, lapsed_holder,
+     question)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
-        ?20, ?21, ?22, ?23, ?24, ?25, ?26)
+        ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30)
     ON CONFLICT (created_seq) DO UPDATE SET
         status = ?3, priority = ?4, created_by = ?5, claimed_by = ?6, requires_human = ?7,
         requires_ai = ?8, claim_token = ?9, attempts = ?10, max_attempts = ?11,
         retry_delay_seconds = ?12, not_before = ?13, lease_expires_at = ?14, created_at = ?15,
         claimed_at = ?16, completed_at = ?17, updated_at = ?18, tags = ?19, capabilities = ?20,
         depends_on = ?21, blocked_by = ?22, title = ?23, description = ?24, metadata = ?25,
-        result = ?26";
+        result = ?26, on_blocker_failed = ?27, lease_seconds = ?28, lapsed_holder = ?29,
+        question = ?30";
 
 /// The columns that [`task`] reads.
 pub(in crate::store) const COLUMNS: &str = "created_seq, task_id, status, priority, created_by,
     claimed_by, requires_human, requires_ai, claim_token, attempts, max_attempts,
     retry_delay_seconds, not_before, lease_expires_at, created_at, claimed_at, completed_at,
-    updated_at, tags, capabilities, depends_on, blocked_by, title, description, metadata, result";
+    updated_at, tags, capabilities, depends_on, blocked_by, title, description, metadata, result,
+    on_blocker_failed, lease_seconds, lapsed_holder, question";
 
 /// Writes the tasks that were touched.
 pub(in crate::store) fn write(conn: &Connection, state: &State) -> rusqlite::Result<()> {
@@ -69,6 +75,10 @@ fn write_one(conn: &Connection, task: &Task) -> rusqlite::Result<()> {
         task.description,
         task.metadata.as_str(),
         task.result.as_ref().map(JsonText::as_str),
+        task.on_blocker_failed.as_str(),
+        task.lease_seconds,
+        task.lapsed_holder.as_ref().map(EntityId::as_str),
+        task.question.as_ref().map(to_json).transpose()?,
     ])?;
     Ok(())
 }
@@ -103,6 +113,10 @@ pub(in crate::store) fn task(row: &Row<'_>) -> rusqlite::Result<Task> {
         description: row.get(23)?,
         metadata: json_text(row, 24)?,
         result: row.get::<_, Option<String>>(25)?.map(JsonText::trusted),
+        on_blocker_failed: word(row, 26, OnBlockerFailed::parse)?,
+        lease_seconds: row.get(27)?,
+        lapsed_holder: optional_text(row, 28)?.map(EntityId::trusted),
+        question: optional_json(row, 29)?,
     })
 }
 

@@ -88,7 +88,9 @@ fn what_is_hidden_costs_nothing_to_pass() {
     let fill = |conn: &Connection, count: u32, channel: Option<&str>| {
         conn.execute(
             "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
-             INSERT INTO messages SELECT top + i, 'm' || (top + i), 'ada',
+             INSERT INTO messages (seq, message_id, from_entity, to_entity, channel, at,
+                message_type, reply_to, thread_id, ack_required, content, metadata)
+             SELECT top + i, 'm' || (top + i), 'ada',
                 iif(?2 IS NULL, 'bob', NULL), ?2, 0, 'text', NULL, NULL, 0, 'hello', '{}'
              FROM n, (SELECT coalesce(max(seq), 0) AS top FROM messages)",
             params![count, channel],

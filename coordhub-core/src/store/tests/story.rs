@@ -7,15 +7,16 @@ use ulid::Ulid;
 use crate::{
     JsonText, Timestamp,
     command::{
-        Caller, CastVote, ClaimTask, Closing, Command, CompleteTask, CreateProposal, CreateTask,
-        CursorScope, Deadline, Destination, Elector, Envelope, FailTask, MoveCursor, Register,
-        ReleaseTask, Remove, Role, Send, UpdateTask,
+        Ack, AnswerTask, Caller, CastVote, ClaimNext, ClaimTask, Closing, Command, CompleteTask,
+        CreateProposal, CreateTask, CursorScope, Deadline, Destination, Elector, Envelope,
+        FailTask, Key, MoveCursor, MoveLeases, Register, ReleaseTask, Remove, RenewLease,
+        ReturnClaim, Role, Send, UpdateTask,
     },
-    event::{Event, Stamped},
-    hub::{Prefetched, SoftFacts, State, decide},
+    event::{Event, MessageRedacted, Stamped},
+    hub::{Decision, KeyId, Prefetched, SoftFacts, State, decide},
     ids::{ChannelName, EntityId, MessageId, ProposalId, TaskId},
     limits::Limits,
-    model::{Choice, EntityType, Priority, Threshold},
+    model::{Choice, EntityType, OnBlockerFailed, Priority, Question, Task, Threshold},
     store::{Batch, Store},
 };
 
@@ -140,9 +141,16 @@ impl<S: Store> Story<S> {
     pub(super) fn imagine(&mut self, steps: usize) {
         for _ in 0..steps {
             self.now = self.now.plus_millis(self.dice.below(3) as i64 * 300);
-            self.obey(None, Command::Tick);
+            while self.state.next_deadline().is_some_and(|due| due <= self.now) {
+                self.obey(None, Command::Tick);
+            }
             let (caller, command) = self.command();
-            self.obey(caller, command);
+            let key = self.dice.one_in(8).then(|| Key {
+                route: "POST /anything".to_owned(),
+                key: format!("key-{}", self.dice.below(40)),
+                fingerprint: 7,
+            });
+            self.obey_under(caller, command, key);
         }
     }
 
@@ -155,25 +163,34 @@ impl<S: Store> Story<S> {
 
     /// Decides a command and makes its events true; a refusal changes nothing.
     pub(super) fn obey(&mut self, caller: Option<EntityId>, command: Command) {
+        self.obey_under(caller, command, None);
+    }
+
+    fn obey_under(&mut self, caller: Option<EntityId>, command: Command, key: Option<Key>) {
         self.fresh += 1;
-        let fresh = Ulid::from_parts(self.now.millis() as u64, u128::from(self.fresh));
+        // Room for the ids of a batch.
+        let fresh = Ulid::from_parts(self.now.millis() as u64, u128::from(self.fresh) << 8);
         let role = if self.dice.one_in(3) { Role::Admin } else { Role::Member };
         let caller = Caller { id: caller, role, ..Caller::default() };
-        let envelope = Envelope { caller: caller.clone(), fresh, command };
+        let envelope = Envelope { caller: caller.clone(), fresh, command, key };
         let decision = {
-            let known = prefetch(&mut self.store, &self.log, &self.state, &envelope.command, fresh);
+            let known = prefetch(&mut self.store, &self.log, &self.state, &envelope);
             decide(&self.state, &known, &envelope, self.now)
         };
-        for event in decision.map(|decision| decision.events).unwrap_or_default() {
+        let Decision { events, key, .. } = decision.unwrap_or_default();
+        let (last, mut key) = (events.len(), key.map(Arc::new));
+        for (nth, event) in (1..).zip(events) {
             let stamped = Stamped {
                 seq: self.state.head() + 1,
                 at: self.now,
                 actor: caller.id.clone(),
                 auth: caller.auth,
                 event,
+                key: key.take_if(|_| nth == last),
             };
             match &stamped.event {
                 Event::MessageSent(message) => self.messages.push(message.message_id.clone()),
+                Event::MessageRedacted(redacted) => self.redact(redacted),
                 Event::TaskCreated(created) => self.tasks.push(created.task.task_id.clone()),
                 Event::ProposalCreated(created) => {
                     self.proposals.push(created.proposal.proposal_id.clone());
@@ -182,6 +199,19 @@ impl<S: Store> Story<S> {
             }
             self.state.evolve(&stamped);
             self.log.push(stamped);
+        }
+    }
+
+    /// What was said is gone from the log as well.
+    fn redact(&mut self, redacted: &MessageRedacted) {
+        for stamped in &mut self.log {
+            if let Event::MessageSent(message) = &mut stamped.event
+                && message.message_id == redacted.of.message_id
+            {
+                let message = Arc::make_mut(message);
+                message.content.clear();
+                message.metadata = redacted.metadata.clone();
+            }
         }
     }
 
@@ -203,8 +233,18 @@ impl<S: Store> Story<S> {
                 metadata,
             }),
             12..14 => Command::Remove(Remove { entity_id: who.clone() }),
-            14..45 => Command::Send(self.message(who.clone(), metadata)),
-            45..52 => Command::MoveCursor(self.cursor(who.clone())),
+            14..38 => Command::Send(self.message(who.clone(), metadata)),
+            38..40 => {
+                let sends = (0..3).map(|_| self.message(who.clone(), metadata.clone())).collect();
+                Command::SendBatch(sends)
+            }
+            40..48 => match (dice.recent(&self.messages), dice.below(4)) {
+                (Some(id), 0) => Command::RedactMessage(id),
+                (Some(id), 1) => Command::ResolveRollCall(id),
+                (Some(id), _) => Command::AckMessage(id),
+                (None, _) => Command::Tick,
+            },
+            48..52 => Command::MoveCursor(self.cursor(who.clone())),
             52..82 => return self.about_tasks(who, metadata),
             _ => self.about_proposals(),
         };
@@ -222,7 +262,13 @@ impl<S: Store> Story<S> {
         };
         let content = "word ".repeat(dice.below(9) as usize + 1);
         let message_type = dice.one_in(3).then(|| "alert".to_owned());
-        Send { from_entity: from, to, content, message_type, metadata, reply_to }
+        let ack = match dice.below(6) {
+            0 => Ack::Asked,
+            1 => Ack::AskedUntil(self.now.plus_millis(1 + dice.below(3_000) as i64)),
+            _ => Ack::NotAsked,
+        };
+        let task = dice.one_in(8).then(|| Box::new(CreateTask::titled("a task with it")));
+        Send { from_entity: from, to, content, message_type, metadata, reply_to, ack, task }
     }
 
     fn cursor(&mut self, entity_id: EntityId) -> MoveCursor {
@@ -255,24 +301,44 @@ impl<S: Store> Story<S> {
                 capabilities: if dice.one_in(5) { vec!["rust".into()] } else { Vec::new() },
                 depends_on: self.tasks.iter().rev().take(dice.below(2) as usize).cloned().collect(),
                 metadata,
+                max_attempts: dice.one_in(3).then_some(2),
+                retry_delay_seconds: dice.one_in(3).then_some(1),
+                not_before: dice.one_in(5).then(|| self.now.plus_millis(700)),
+                on_blocker_failed: *dice.pick(OnBlockerFailed::ALL),
+                question: dice.one_in(6).then(|| Question {
+                    options: vec!["yes".to_owned(), "no".to_owned()],
+                    deadline: Some(self.now.plus_millis(900)),
+                    default: dice.one_in(2).then(|| "no".to_owned()),
+                }),
                 ..CreateTask::titled(format!("task {}", dice.below(99)))
             });
             return (Some(who), command);
         };
         let holder = self.state.task(&task_id).and_then(|task| task.claimed_by.clone());
-        let command = match dice.below(13) {
-            0..4 => Command::ClaimTask(ClaimTask { task_id }),
+        let token = self.state.task(&task_id).map(|task| task.claim_token);
+        let claim_token = if dice.one_in(3) { Some(dice.below(3)) } else { token };
+        let command = match dice.below(20) {
+            0..3 => Command::ClaimTask(ClaimTask {
+                task_id,
+                lease_seconds: dice.one_in(2).then_some(5),
+                claim_token,
+            }),
+            3 => Command::ClaimNext(ClaimNext { lease_seconds: 6, ..ClaimNext::default() }),
+            13 => Command::RenewLease(RenewLease { task_id, claim_token }),
+            14 => Command::RenewLeases,
+            15 => Command::ReassignTask(task_id),
+            16 => Command::AnswerTask(AnswerTask { task_id, answer: "yes".to_owned() }),
+            17 => Command::ReturnClaim(ReturnClaim { task_id, claim_token: 1 }),
+            18 => Command::MoveLeases(
+                *dice.pick(&[MoveLeases::Started, MoveLeases::ClockJumped { by_millis: 1_500 }]),
+            ),
             4..6 => Command::CompleteTask(CompleteTask {
                 task_id,
-                result: dice.one_in(2).then(|| JsonText::string("done")),
-                claim_token: None,
+                result: dice.one_in(2).then(|| JsonText::string("yes")),
+                claim_token,
             }),
-            6 => Command::FailTask(FailTask {
-                task_id,
-                reason: Some("no".into()),
-                claim_token: None,
-            }),
-            7 => Command::ReleaseTask(ReleaseTask { task_id, claim_token: None }),
+            6 => Command::FailTask(FailTask { task_id, reason: Some("no".into()), claim_token }),
+            7 => Command::ReleaseTask(ReleaseTask { task_id, claim_token }),
             8 => Command::CancelTask(task_id),
             9 | 10 => Command::ReopenTask(task_id),
             _ => Command::UpdateTask(UpdateTask {
@@ -282,6 +348,7 @@ impl<S: Store> Story<S> {
                 priority: Some(*dice.pick(Priority::ALL)),
                 tags: dice.one_in(2).then(|| vec!["c".into()]),
                 metadata: Some(metadata),
+                note: dice.one_in(2).then(|| "half way".to_owned()),
             }),
         };
         (holder.or(Some(who)), command)
@@ -326,21 +393,37 @@ fn prefetch<S: Store>(
     store: &mut S,
     log: &[Stamped],
     state: &State,
-    command: &Command,
-    fresh: Ulid,
+    envelope: &Envelope,
 ) -> Prefetched<'static> {
     let mut found = Prefetched::new(&AllAbout);
-    let fresh = fresh.to_string().to_ascii_lowercase();
-    let mut tasks = vec![TaskId::trusted(&format!("task-{fresh}"))];
-    let mut proposals = vec![ProposalId::trusted(&format!("prop-{fresh}"))];
-    let mut message = None;
+    let command = &envelope.command;
+    let (mut tasks, mut proposals, mut messages) = (Vec::new(), Vec::new(), Vec::new());
     match command {
-        Command::Send(send) => message = send.reply_to.clone(),
+        Command::Send(send) => messages.extend(send.reply_to.clone()),
+        Command::SendBatch(sends) => {
+            messages.extend(sends.iter().filter_map(|send| send.reply_to.clone()));
+        }
+        Command::RedactMessage(id) => {
+            messages.push(id.clone());
+            if store.is_redacted(id).expect("reads") {
+                found.redacted.insert(id.clone());
+            }
+        }
+        Command::ResolveRollCall(id) => messages.push(id.clone()),
+        Command::AckMessage(id) => {
+            messages.push(id.clone());
+            let who = envelope.caller.id.clone().expect("somebody");
+            let receipt = store.receipt(id, &who).expect("reads");
+            found.receipts.insert((id.clone(), who), receipt);
+        }
         Command::CreateTask(create) => {
             tasks.extend(create.task_id.iter().chain(&create.depends_on).cloned());
         }
         Command::UpdateTask(UpdateTask { task_id, .. })
-        | Command::ClaimTask(ClaimTask { task_id })
+        | Command::ClaimTask(ClaimTask { task_id, .. })
+        | Command::RenewLease(RenewLease { task_id, .. })
+        | Command::AnswerTask(AnswerTask { task_id, .. })
+        | Command::ReassignTask(task_id)
         | Command::CompleteTask(CompleteTask { task_id, .. })
         | Command::FailTask(FailTask { task_id, .. })
         | Command::ReleaseTask(ReleaseTask { task_id, .. })
@@ -351,11 +434,21 @@ fn prefetch<S: Store>(
         | Command::WithdrawProposal(proposal_id) => proposals.push(proposal_id.clone()),
         _ => {}
     }
-    if let Command::ReopenTask(id) = command
-        && let Some(task) = store.task(id).expect("reads")
+    // What a task waits for that may be opened again is looked up as well.
+    for id in tasks.clone() {
+        let known = state.task(&id).map(|task| Task::clone(task));
+        let task = known.or_else(|| store.task(&id).expect("reads"));
+        tasks.extend(task.into_iter().flat_map(|task| task.depends_on));
+    }
+    if let Command::CompleteTask(CompleteTask { task_id, claim_token: Some(token), .. }) = command
+        && store.has_late_result(task_id, *token).expect("reads")
     {
-        // What a reopened task waits for is looked up as well.
-        tasks.extend(task.depends_on);
+        found.late_results.insert((task_id.clone(), *token));
+    }
+    if let (Some(key), Some(caller)) = (&envelope.key, &envelope.caller.id) {
+        let (route, key) = (key.route.clone(), key.key.clone());
+        let id = KeyId { caller: caller.clone(), route, key };
+        found.keys.insert(id.clone(), store.key(&id).expect("reads").map(Arc::new));
     }
     for id in tasks.into_iter().filter(|id| state.task(id).is_none()) {
         let task = store.task(&id).expect("reads").map(Arc::new);
@@ -365,7 +458,7 @@ fn prefetch<S: Store>(
         let proposal = store.proposal(&id).expect("reads").map(Arc::new);
         found.proposals.insert(id, proposal);
     }
-    if let Some(id) = message {
+    for id in messages {
         let own = log.iter().rev().find_map(|stamped| match &stamped.event {
             Event::MessageSent(message) if message.message_id == id => Some(message.head()),
             _ => None,

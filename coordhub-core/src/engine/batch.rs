@@ -1,0 +1,254 @@
+//! What the writer decides between two commits: one batch of commands, and whatever is due.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use ulid::Ulid;
+
+use super::{
+    Claim, HubError, Made, Outcome, Reply, Sent, prefetch::prefetch, queue::Job, ticket::Answerer,
+    writer::Writer,
+};
+use crate::{
+    command::{Caller, Command, Envelope, MoveLeases},
+    event::{Event, Stamped},
+    hub::{Answer, Decision, Rejection, SentAnswer, decide},
+    ids::{EntityId, TaskId},
+    model::{Message, TaskStatus},
+    subscribe::message_object,
+    time::Timestamp,
+};
+
+/// A batch between deciding and answering.
+#[derive(Default)]
+pub(super) struct Decided {
+    pub(super) events: Vec<Stamped>,
+    pub(super) answers: Vec<Pending>,
+}
+
+/// A command that was decided, and waits for the commit to be answered.
+pub(super) struct Pending {
+    pub(super) envelope: Envelope,
+    pub(super) answerer: Answerer,
+    pub(super) answer: Result<Reply, HubError>,
+}
+
+impl Writer {
+    /// Everything due at or before now is decided before any command of now. What gives leases more
+    /// time comes first of all: no lease lapses for a time in which nobody could work.
+    pub(super) fn decide_due(&mut self, now: Timestamp) -> Decided {
+        let mut decided = Decided::default();
+        for why in self.moves.clone() {
+            self.decide_own(Command::MoveLeases(why), now, &mut decided);
+        }
+        while self.ahead.next_deadline().is_some_and(|due| due <= now) {
+            let before = decided.events.len();
+            self.decide_own(Command::Tick, now, &mut decided);
+            if decided.events.len() == before {
+                tracing::error!("something is due and nothing decides it");
+                break;
+            }
+            self.serve(before, now, &mut decided);
+        }
+        decided
+    }
+
+    /// Decides a command of the hub's own, which has nobody to answer, and which nothing refuses.
+    fn decide_own(&mut self, command: Command, now: Timestamp, decided: &mut Decided) {
+        let caller = Caller::named(EntityId::system());
+        let own = Envelope { caller, fresh: Ulid::nil(), command, key: None };
+        if let Err(why) = self.decide_one(&own, now, &mut decided.events) {
+            tracing::error!(%why, "a command of the hub's own was refused");
+        }
+    }
+
+    /// Decides one command, and then serves those who waited for what it opened.
+    pub(super) fn decide_job(&mut self, job: Job, now: Timestamp, decided: &mut Decided) {
+        let before = decided.events.len();
+        let answer = self.decide_one(&job.envelope, now, &mut decided.events);
+        let found_nothing =
+            matches!(&answer, Ok(Reply { outcome: Outcome::NoTask, made: Made::Now, .. }));
+        let job = if found_nothing && !self.shared.ends_waits() {
+            let monotonic = self.shared.clock.monotonic();
+            match self.waiters.park(job, &self.ahead, monotonic) {
+                Ok(()) => return,
+                Err(job) => job,
+            }
+        } else {
+            job
+        };
+        let Job { envelope, answerer, .. } = job;
+        decided.answers.push(Pending { envelope, answerer, answer });
+        self.serve(before, now, decided);
+    }
+
+    /// Serves waiters with what the events from `since` on have opened.
+    fn serve(&mut self, since: usize, now: Timestamp, decided: &mut Decided) {
+        if self.waiters.is_empty() {
+            return;
+        }
+        let mut at = since;
+        // Serving makes events of its own, which open nothing.
+        while let Some(stamped) = decided.events.get(at) {
+            at += 1;
+            match changed(&stamped.event) {
+                Changed::Task(id) => {
+                    let id = id.clone();
+                    self.serve_task(&id, now, decided);
+                }
+                Changed::Entity(id) => {
+                    let id = id.clone();
+                    for job in self.waiters.reconsider(&id, &self.ahead) {
+                        self.serve_job(job, now, decided);
+                    }
+                }
+                Changed::Nothing => {}
+            }
+        }
+    }
+
+    fn serve_task(&mut self, id: &TaskId, now: Timestamp, decided: &mut Decided) {
+        while let Some(task) = self.ahead.task(id).filter(|task| task.status == TaskStatus::Open) {
+            let task = task.clone();
+            let Some(job) = self.waiters.first_for(&task) else { return };
+            self.serve_job(job, now, decided);
+        }
+    }
+
+    fn serve_job(&mut self, job: Job, now: Timestamp, decided: &mut Decided) {
+        let answer = self.decide_one(&job.envelope, now, &mut decided.events);
+        let Job { envelope, answerer, .. } = job;
+        decided.answers.push(Pending { envelope, answerer, answer });
+    }
+
+    /// Decides one command on the state ahead, and makes its events true there.
+    fn decide_one(
+        &mut self,
+        envelope: &Envelope,
+        now: Timestamp,
+        events: &mut Vec<Stamped>,
+    ) -> Result<Reply, HubError> {
+        let soft = &self.shared.presence;
+        let known = prefetch(&self.ahead, &mut *self.store, soft, envelope)?;
+        let decision = decide(&self.ahead, &known, envelope, now)?;
+        drop(known);
+        let Decision { events: happened, answer, refusal, key, again } = decision;
+        let last = happened.len();
+        let mut key = key.map(Arc::new);
+        for (nth, event) in (1..).zip(happened) {
+            let stamped = Stamped {
+                seq: self.ahead.head() + 1,
+                at: now,
+                actor: envelope.caller.id.clone(),
+                auth: envelope.caller.auth,
+                event,
+                key: key.take_if(|_| nth == last),
+            };
+            self.ahead.evolve(&stamped);
+            events.push(stamped);
+        }
+        if let Some(refusal) = refusal {
+            return Err(refusal.into());
+        }
+        let made = if again.is_some() { Made::Before } else { Made::Now };
+        let outcome = self.outcome(answer, events)?;
+        Ok(Reply { seq: again.unwrap_or(self.ahead.head()), outcome, made })
+    }
+
+    /// What the answer names, as it is now that the events are true.
+    fn outcome(&mut self, answer: Answer, events: &[Stamped]) -> Result<Outcome, HubError> {
+        Ok(match answer {
+            Answer::Done => Outcome::Done,
+            Answer::CursorAt(seq) => Outcome::CursorAt(seq),
+            Answer::Entity(id) => {
+                let unknown = || Rejection::UnknownEntity(id.clone());
+                Outcome::Entity(self.ahead.entity(&id).ok_or_else(unknown)?.clone())
+            }
+            Answer::Sent(sent) => {
+                let sent = sent.into_iter().map(|one| self.sent(one, events));
+                Outcome::Sent(sent.collect::<Result<_, _>>()?)
+            }
+            Answer::Message { message_id, already } => Outcome::Message { message_id, already },
+            Answer::Task { task_id, already } => {
+                Outcome::Task { task: self.task_of(&task_id)?, already }
+            }
+            Answer::Tasks(ids) => {
+                let tasks = ids.iter().map(|id| self.task_of(id));
+                Outcome::Tasks(tasks.collect::<Result<_, _>>()?)
+            }
+            Answer::Claimed { task_id, claim_token, lease_expires_at, already } => {
+                let task = self.task_of(&task_id)?;
+                Outcome::Claimed(Claim { task, claim_token, lease_expires_at, already })
+            }
+            Answer::NoTask => Outcome::NoTask,
+            Answer::Lease { task_id, lease_expires_at } => {
+                Outcome::Lease { task_id, lease_expires_at }
+            }
+            Answer::Proposal { proposal_id, already } => {
+                let proposal = match self.ahead.proposal(&proposal_id) {
+                    Some(hot) => hot.clone(),
+                    None => {
+                        let cold = self.store.proposal(&proposal_id)?;
+                        cold.ok_or(Rejection::UnknownProposal(proposal_id))?.into()
+                    }
+                };
+                Outcome::Proposal { proposal, already }
+            }
+        })
+    }
+
+    fn task_of(&mut self, id: &TaskId) -> Result<Arc<crate::model::Task>, HubError> {
+        if let Some(hot) = self.ahead.task(id) {
+            return Ok(hot.clone());
+        }
+        let cold = self.store.task(id)?;
+        Ok(cold.ok_or_else(|| Rejection::UnknownTask(id.clone()))?.into())
+    }
+
+    /// A message that was sent in this batch; under an idempotency key perhaps long ago.
+    fn sent(&self, one: SentAnswer, events: &[Stamped]) -> Result<Sent, HubError> {
+        let SentAnswer { message_id, recipients, task_id } = one;
+        let fresh = events.iter().rev().find_map(|stamped| match &stamped.event {
+            Event::MessageSent(message) if message.message_id == message_id => Some(message),
+            _ => None,
+        });
+        let (message, json): (Arc<Message>, Bytes) = match fresh {
+            // The bytes are filled in when the message has been encoded for everyone.
+            Some(message) => (message.clone(), Bytes::new()),
+            None => {
+                let found = self.shared.published.history.message(&message_id)?;
+                let message = found.ok_or(Rejection::UnknownMessage(message_id))?;
+                let json = message_object(&message);
+                (message, json)
+            }
+        };
+        Ok(Sent { message, json, recipients, task_id })
+    }
+}
+
+/// What an event has changed, as far as those who wait for a task care.
+enum Changed<'a> {
+    /// A task that may be open now.
+    Task(&'a TaskId),
+    /// An entity that may be able to do more now.
+    Entity(&'a EntityId),
+    Nothing,
+}
+
+fn changed(event: &Event) -> Changed<'_> {
+    match event {
+        Event::TaskCreated(e) => Changed::Task(&e.task.task_id),
+        Event::TaskUpdated(e) => Changed::Task(&e.task_id),
+        Event::TaskReleased(e) => Changed::Task(&e.task_id),
+        Event::TaskFailed(e) => Changed::Task(&e.task_id),
+        Event::TaskReopened(e) => Changed::Task(&e.task.task_id),
+        Event::TaskReady(e) => Changed::Task(&e.task_id),
+        Event::EntityRegistered(e) => Changed::Entity(&e.entity.entity_id),
+        Event::EntityUpdated(e) => Changed::Entity(&e.entity_id),
+        Event::EntityRemoved(e) => Changed::Entity(&e.entity_id),
+        _ => Changed::Nothing,
+    }
+}
+
+/// The hub's own reasons to give leases more time, until they are on disk.
+pub(super) type Moves = Vec<MoveLeases>;

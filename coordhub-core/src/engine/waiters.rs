@@ -1,0 +1,148 @@
+//! Those who wait for something to claim: first come, first served, and nobody asks twice.
+//!
+//! A waiter is looked at when a task opens that it might take, when it changes what it can do, and when
+//! its time is up; in between it costs nothing but memory.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use super::queue::Job;
+use crate::{
+    command::{ClaimNext, Command},
+    hub::{State, Wants},
+    ids::EntityId,
+    model::Task,
+};
+
+/// How many may wait; one more is told at once that there is nothing.
+const WAITERS_MAX: usize = 65_536;
+
+#[derive(Debug, Default)]
+pub(super) struct Waiters {
+    arrivals: u64,
+    by_arrival: BTreeMap<u64, Waiter>,
+    by_wants: BTreeMap<Wants, BTreeSet<u64>>,
+    by_entity: BTreeMap<EntityId, BTreeSet<u64>>,
+    by_end: BTreeSet<(Duration, u64)>,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    job: Job,
+    wants: Wants,
+    /// When its time is up, by the monotonic clock.
+    end: Duration,
+}
+
+impl Waiters {
+    /// Takes in somebody for whom there is nothing. It comes back where it does not wait, or there is
+    /// no room.
+    pub(super) fn park(&mut self, job: Job, state: &State, now: Duration) -> Result<(), Job> {
+        let room = self.by_arrival.len() < WAITERS_MAX;
+        if job.wait.is_zero() || !room {
+            return Err(job);
+        }
+        let Some((claimer, wants)) = wants(&job, state) else { return Err(job) };
+        self.arrivals += 1;
+        let (place, end) = (self.arrivals, now + job.wait);
+        self.by_wants.entry(wants.clone()).or_default().insert(place);
+        self.by_entity.entry(claimer).or_default().insert(place);
+        self.by_end.insert((end, place));
+        self.by_arrival.insert(place, Waiter { job, wants, end });
+        Ok(())
+    }
+
+    /// Whether nobody waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_arrival.is_empty()
+    }
+
+    /// How many wait.
+    pub(super) fn len(&self) -> usize {
+        self.by_arrival.len()
+    }
+
+    /// Takes out who has waited longest of those who would take `task`. Who is gone is forgotten.
+    pub(super) fn first_for(&mut self, task: &Task) -> Option<Job> {
+        loop {
+            let fitting = self.by_wants.iter().filter(|(wants, _)| wants.fit(task));
+            let place = fitting.filter_map(|(_, places)| places.first()).min().copied()?;
+            let job = self.take(place)?;
+            if !job.answerer.is_abandoned() {
+                return Some(job);
+            }
+        }
+    }
+
+    /// Looks again at what somebody wants, who has changed: takes out those that would take something
+    /// that is open already, in order.
+    pub(super) fn reconsider(&mut self, entity: &EntityId, state: &State) -> Vec<Job> {
+        let mut served = Vec::new();
+        for place in self.by_entity.get(entity).cloned().unwrap_or_default() {
+            let Some(waiter) = self.by_arrival.get_mut(&place) else { continue };
+            let Some((_, wants)) = wants(&waiter.job, state) else { continue };
+            if wants != waiter.wants {
+                let before = std::mem::replace(&mut waiter.wants, wants.clone());
+                remove_from(&mut self.by_wants, &before, place);
+                self.by_wants.entry(wants.clone()).or_default().insert(place);
+            }
+            if state.next_task(&wants).is_some() {
+                served.extend(self.take(place));
+            }
+        }
+        served
+    }
+
+    /// When the first of them has waited long enough.
+    pub(super) fn next_end(&self) -> Option<Duration> {
+        self.by_end.first().map(|(end, _)| *end)
+    }
+
+    /// Takes out those whose time is up at `now`.
+    pub(super) fn ended(&mut self, now: Duration) -> Vec<Job> {
+        let places: Vec<u64> = self
+            .by_end
+            .iter()
+            .take_while(|(end, _)| *end <= now)
+            .map(|(_, place)| *place)
+            .collect();
+        places.into_iter().filter_map(|place| self.take(place)).collect()
+    }
+
+    /// Takes out everybody.
+    pub(super) fn all(&mut self) -> Vec<Job> {
+        std::mem::take(self).by_arrival.into_values().map(|waiter| waiter.job).collect()
+    }
+
+    fn take(&mut self, place: u64) -> Option<Job> {
+        let Waiter { job, wants, end } = self.by_arrival.remove(&place)?;
+        remove_from(&mut self.by_wants, &wants, place);
+        if let Some(claimer) = &job.envelope.caller.id {
+            remove_from(&mut self.by_entity, claimer, place);
+        }
+        self.by_end.remove(&(end, place));
+        Some(job)
+    }
+}
+
+/// Who asks for the next task, and what it wants.
+fn wants(job: &Job, state: &State) -> Option<(EntityId, Wants)> {
+    let (Command::ClaimNext(asked), Some(claimer)) =
+        (&job.envelope.command, &job.envelope.caller.id)
+    else {
+        return None;
+    };
+    let asked: &ClaimNext = asked;
+    Some((claimer.clone(), Wants::new(state, claimer, asked)))
+}
+
+fn remove_from<K: Ord>(sets: &mut BTreeMap<K, BTreeSet<u64>>, key: &K, place: u64) {
+    if let Some(set) = sets.get_mut(key) {
+        set.remove(&place);
+        if set.is_empty() {
+            sets.remove(key);
+        }
+    }
+}
