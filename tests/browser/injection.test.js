@@ -104,6 +104,9 @@ test("what stands in the hub already, what comes live, and what is written here"
     for (const evil of EVIL) {
       assert.ok(await page.locator(".log .content", { hasText: evil }).count(), `${evil} is shown as it was written`);
     }
+    for (const evil of IDS) {
+      await page.locator("hub-people .activity", { hasText: evil }).waitFor();
+    }
     await page.locator("hub-tasks summary", { hasText: "Finished" }).click();
     await page.locator("hub-tasks .outcome", { hasText: "window.pwned" }).first().waitFor();
     await page.locator("hub-proposals .votes li").first().waitFor();

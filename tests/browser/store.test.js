@@ -161,3 +161,43 @@ test("a message stands in its conversation once, wherever it came from", () => {
   );
   assert.equal(store.at({ kind: "direct", id: "bob" }).unread, 1);
 });
+
+test("presence comes right in whatever order it comes", () => {
+  const store = new Store("ada");
+  let seq = 0;
+  const happened = (/** @type {string} */ kind, /** @type {any} */ data) =>
+    store.apply({ seq: (seq += 1), at: "2026-01-01T00:00:00.000Z", kind, actor: null, data });
+  const registered = () => happened("entity_registered", { entity: { entity_id: "bob", name: "Bob" }, joins: [] });
+  const removed = () => happened("entity_removed", { entity_id: "bob", name: "Bob" });
+  /** @param {"online" | "idle" | "offline"} status @param {string | null} [activity] */
+  const is = (status, activity = null) => ({ entity_id: "bob", status, activity, last_seen: "2026-01-01T00:00:00.000Z" });
+  const shown = () => [store.entities.get("bob")?.status, store.entities.get("bob")?.activity];
+
+  registered();
+  assert.deepEqual(shown(), ["online", null], "whoever registers is there");
+  store.told(is("online", "reading"));
+  assert.deepEqual(shown(), ["online", "reading"]);
+  store.awaitPresences();
+  store.told(is("idle", "reading"));
+  store.listed([is("online", "reading")]);
+  assert.deepEqual(shown(), ["idle", "reading"], "the list may be older than what was told meanwhile");
+  store.awaitPresences();
+  store.listed([is("offline")]);
+  assert.deepEqual(shown(), ["offline", null]);
+
+  removed();
+  store.told(is("offline"));
+  registered();
+  assert.deepEqual(shown(), ["online", null], "the end of the one before is not the newcomer's");
+
+  removed();
+  store.told(is("online", "early"));
+  registered();
+  assert.deepEqual(shown(), ["online", "early"], "told before the registration came");
+
+  removed();
+  store.awaitPresences();
+  store.listed([is("offline", "late")]);
+  registered();
+  assert.deepEqual(shown(), ["offline", "late"], "a registration that was missed is not of this moment");
+});

@@ -91,6 +91,12 @@ async fn heartbeat() {
     is_time(&reply["last_seen"]);
     let entity = hub.get_ok("/entities/ai").await;
     assert_eq!((&entity["status"], &entity["activity"]), (&json!("online"), &json!("reviewing")));
+    hub.post_ok("/entities/ai/heartbeat", json!({ "activity": "" })).await;
+    assert_eq!(hub.get_ok("/entities/ai").await["activity"], json!(null));
+    hub.post_ok("/entities/ai/heartbeat", json!({ "activity": "a".repeat(512) })).await;
+    hub.post("/entities/ai/heartbeat", json!({ "activity": "a".repeat(513) }))
+        .await
+        .wrong_field("activity");
     hub.post("/entities/nobody/heartbeat", json!({})).await.refusal(404);
     let before = hub.say("ai", "general", "a").await;
     hub.post_ok("/entities/ai/heartbeat", json!({})).await;

@@ -7,6 +7,8 @@ use crate::support::{MESSAGE, column, has_members, hub_with_everyone, is_time, r
 
 // Coming back: by `since` on a socket, by `since` on `/events`.
 mod resume;
+// Who comes, goes, and is doing what.
+mod presence;
 
 /// The contents of message frames.
 fn contents(frames: &[Value]) -> Vec<&str> {

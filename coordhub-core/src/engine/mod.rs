@@ -29,7 +29,7 @@ use ulid::Ulid;
 pub use builder::Builder;
 pub use clock::{Clock, HubClock, SystemClock};
 pub use counts::Histogram;
-pub use presence::{Connection, Presences};
+pub use presence::{Connection, PresenceChange, Presences};
 pub use query::{
     EntityFilter, InboxQuery, List, MessageList, NoticesAmong, OnlyDirect, Order, RecentQuery,
     Unread, Window as ListWindow,
@@ -261,6 +261,21 @@ impl Hub {
     /// Notes that an entity, registered or not, has a live socket, for as long as the value lives.
     pub fn connect(&self, id: &EntityId) -> Connection {
         self.shared.presence.connect(id, self.now())
+    }
+
+    /// The version of the newest change of anybody's presence: where to begin following.
+    pub fn presence_version(&self) -> u64 {
+        self.shared.presence.version()
+    }
+
+    /// What the presence of those registered entities has become that changed after a version: each
+    /// once, up to 1,000 of them, and whoever changed last comes last. Ask again with the version
+    /// that comes along; where there is nothing new, that costs a load.
+    ///
+    /// Coming and a new activity are changes at once; being idle and leaving are found out within a
+    /// second or so.
+    pub fn presence_changes(&self, version: u64) -> (Vec<PresenceChange>, u64) {
+        self.shared.presence.changes(version)
     }
 
     // Following it.

@@ -1,7 +1,10 @@
 //! Who is there: soft, in memory, cheap enough for every call.
 
+mod journal;
+
 use std::{
     collections::BTreeMap,
+    mem,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed},
@@ -10,6 +13,7 @@ use std::{
 
 use parking_lot::{Mutex, RwLock};
 
+use self::journal::Journal;
 use crate::{
     hub::SoftFacts,
     ids::EntityId,
@@ -27,6 +31,16 @@ pub(in crate::engine) const IDLE_MILLIS: i64 = 180_000;
 pub struct Presences {
     cells: RwLock<BTreeMap<EntityId, Arc<Cell>>>,
     counts: Arc<Counts>,
+    journal: Journal,
+}
+
+/// What an entity's presence has become.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PresenceChange {
+    /// Whose it is.
+    pub entity_id: EntityId,
+    /// What it is now. That of an entity that was removed is offline.
+    pub presence: Presence,
 }
 
 /// How many are online by type, and how many sockets are open: asked for with every message.
@@ -43,8 +57,9 @@ struct Cell {
     kind: AtomicU8,
     last_seen: AtomicI64,
     sockets: AtomicU32,
-    /// Whether it is counted in [`Counts::online`].
-    is_counted: AtomicBool,
+    /// The [`Status`] it was last found in, as a number: it is counted, and followers are told, by
+    /// this.
+    found: AtomicU8,
     /// Whether `last_seen` is newer than what is on disk.
     is_unsaved: AtomicBool,
     activity: Mutex<Option<String>>,
@@ -58,7 +73,7 @@ impl Cell {
             kind: AtomicU8::new(kind),
             last_seen: AtomicI64::new(last_seen.millis()),
             sockets: AtomicU32::new(0),
-            is_counted: AtomicBool::new(false),
+            found: AtomicU8::new(Status::Offline as u8),
             is_unsaved: AtomicBool::new(false),
             activity: Mutex::new(None),
         }
@@ -83,23 +98,17 @@ impl Cell {
             Status::Offline
         }
     }
-}
 
-impl Counts {
-    /// Counts the cell in, or out, where it is not already.
-    fn count(&self, cell: &Cell, online: Status) {
-        let Some(count) = self.online.get(usize::from(cell.kind.load(Relaxed))) else { return };
-        let counts_now = online == Status::Online;
-        if cell.is_counted.load(Relaxed) == counts_now {
-            return;
-        }
-        if cell.is_counted.swap(counts_now, Relaxed) != counts_now {
-            if counts_now {
-                count.fetch_add(1, Relaxed);
-            } else {
-                count.fetch_sub(1, Relaxed);
-            }
-        }
+    fn found(&self) -> Status {
+        Status::ALL.get(usize::from(self.found.load(Relaxed))).copied().unwrap_or(Status::Offline)
+    }
+
+    fn last_seen(&self) -> Timestamp {
+        Timestamp::from_millis(self.last_seen.load(Relaxed))
+    }
+
+    fn presence(&self, status: Status) -> Presence {
+        Presence { status, activity: self.activity.lock().clone(), last_seen: self.last_seen() }
     }
 }
 
@@ -117,7 +126,8 @@ impl Presences {
     /// Forgets a removed entity. Its open sockets are left to whoever holds them.
     pub(crate) fn forget(&self, id: &EntityId) {
         if let Some(cell) = self.cells.write().remove(id) {
-            self.counts.count(&cell, Status::Offline);
+            self.find(id, &cell, Status::Offline);
+            self.journal.note_removal(id, cell.last_seen());
         }
     }
 
@@ -126,13 +136,18 @@ impl Presences {
         let cells = self.cells.read();
         let Some(cell) = cells.get(id) else { return false };
         cell.see(now);
-        self.counts.count(cell, Status::Online);
+        self.find(id, cell, Status::Online);
         cell.is_registered()
     }
 
+    /// Notes what an entity says it is doing; with an empty text it says nothing any more.
     pub(crate) fn set_activity(&self, id: &EntityId, activity: String) {
-        if let Some(cell) = self.cells.read().get(id) {
-            *cell.activity.lock() = Some(activity).filter(|text| !text.is_empty());
+        let cells = self.cells.read();
+        let Some(cell) = cells.get(id) else { return };
+        let activity = Some(activity).filter(|text| !text.is_empty());
+        let before = mem::replace(&mut *cell.activity.lock(), activity.clone());
+        if before != activity && cell.is_registered() {
+            self.journal.note(id);
         }
     }
 
@@ -144,18 +159,18 @@ impl Presences {
             cell.sockets.fetch_add(1, Relaxed);
             cell.see(now);
             // Under the lock: an entity that is removed meanwhile must be counted out after this.
-            self.counts.count(cell, Status::Online);
+            self.find(id, cell, Status::Online);
             cell.clone()
         };
         self.counts.sockets.fetch_add(1, Relaxed);
         Connection { cell, counts: self.counts.clone() }
     }
 
-    /// Counts out whoever has not been heard of for too long, and forgets unregistered ones who left.
+    /// Finds out who has not been heard of for too long, and forgets unregistered ones who left.
     pub(crate) fn sweep(&self, now: Timestamp) {
         let mut gone = Vec::new();
         for (id, cell) in self.cells.read().iter() {
-            self.counts.count(cell, cell.status(now));
+            self.find(id, cell, cell.status(now));
             if !cell.is_registered() && cell.sockets.load(Relaxed) == 0 {
                 gone.push(id.clone());
             }
@@ -178,9 +193,7 @@ impl Presences {
         let unsaved = cells
             .iter()
             .filter(|(_, cell)| cell.is_registered() && cell.is_unsaved.swap(false, Relaxed));
-        unsaved
-            .map(|(id, cell)| (id.clone(), Timestamp::from_millis(cell.last_seen.load(Relaxed))))
-            .collect()
+        unsaved.map(|(id, cell)| (id.clone(), cell.last_seen())).collect()
     }
 
     /// Gives back what could not be written.
@@ -195,15 +208,62 @@ impl Presences {
     pub fn of(&self, id: &EntityId, now: Timestamp) -> Option<Presence> {
         let cells = self.cells.read();
         let cell = cells.get(id)?;
-        Some(Presence {
-            status: cell.status(now),
-            activity: cell.activity.lock().clone(),
-            last_seen: Timestamp::from_millis(cell.last_seen.load(Relaxed)),
-        })
+        Some(cell.presence(cell.status(now)))
+    }
+
+    /// The version of the newest change.
+    pub(crate) fn version(&self) -> u64 {
+        self.journal.version()
+    }
+
+    /// What the presence of those has become that changed after a version, and the version that this
+    /// has come to.
+    pub(crate) fn changes(&self, version: u64) -> (Vec<PresenceChange>, u64) {
+        let (changed, reached) = self.journal.since(version);
+        if changed.is_empty() {
+            return (Vec::new(), reached);
+        }
+        let cells = self.cells.read();
+        let changes = changed.into_iter().filter_map(|entry| {
+            let cell = cells.get(&entry.entity_id).filter(|cell| cell.is_registered());
+            let presence = match (cell, entry.removed) {
+                // As it was found and not as it is this moment: a difference is a change to come.
+                (Some(cell), _) => cell.presence(cell.found()),
+                (None, Some(last_seen)) => {
+                    Presence { status: Status::Offline, activity: None, last_seen }
+                }
+                // It was removed since the look into the journal; the next look tells that.
+                (None, None) => return None,
+            };
+            Some(PresenceChange { entity_id: entry.entity_id, presence })
+        });
+        (changes.collect(), reached)
     }
 
     pub(crate) fn open_sockets(&self) -> u64 {
         self.counts.sockets.load(Relaxed)
+    }
+
+    /// Counts a registered entity by the status it was found in, and notes a change. Called for
+    /// everything that anybody does: where nothing changed it costs two loads.
+    fn find(&self, id: &EntityId, cell: &Cell, status: Status) {
+        let Some(online) = self.counts.online.get(usize::from(cell.kind.load(Relaxed))) else {
+            return;
+        };
+        let status = status as u8;
+        if cell.found.load(Relaxed) == status {
+            return;
+        }
+        let before = cell.found.swap(status, Relaxed);
+        if before == status {
+            return;
+        }
+        if status == Status::Online as u8 {
+            online.fetch_add(1, Relaxed);
+        } else if before == Status::Online as u8 {
+            online.fetch_sub(1, Relaxed);
+        }
+        self.journal.note(id);
     }
 }
 
@@ -214,7 +274,7 @@ impl SoftFacts for Presences {
 
     fn last_seen(&self, id: &EntityId) -> Option<Timestamp> {
         let cells = self.cells.read();
-        cells.get(id).map(|cell| Timestamp::from_millis(cell.last_seen.load(Relaxed)))
+        cells.get(id).map(|cell| cell.last_seen())
     }
 
     fn online(&self, kind: EntityType) -> u64 {
@@ -222,7 +282,7 @@ impl SoftFacts for Presences {
     }
 
     fn is_online(&self, id: &EntityId) -> bool {
-        self.cells.read().get(id).is_some_and(|cell| cell.is_counted.load(Relaxed))
+        self.cells.read().get(id).is_some_and(|cell| cell.found() == Status::Online)
     }
 }
 

@@ -67,6 +67,7 @@ pub const SOCKET: &[Field] = &[
         "`none`, `mine`, or kinds of notices parted by commas; all where not given.",
     ),
     optional("events", Kind::Flag, "Also the events that no message and no notice shows."),
+    optional("presence", Kind::Flag, "Also who comes, who goes, and what they say they are doing."),
 ];
 
 /// What a caller wants of the log, page by page or as a stream.

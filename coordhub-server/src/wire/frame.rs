@@ -3,9 +3,12 @@
 use std::borrow::Cow;
 
 use coordhub_core::{
+    engine::PresenceChange,
     ids::ChannelName,
     json::{self, Scanned, decode_string},
+    model::Presence,
 };
+use serde_json::Value;
 
 use super::{Problem, fields::json_problem};
 
@@ -139,6 +142,16 @@ pub fn sent(message_id: &str, seq: u64, mark: Option<&str>) -> String {
     format!("{{\"type\":\"sent\",\"ref\":{mark},\"message_id\":\"{message_id}\",\"seq\":{seq}}}")
 }
 
+/// What an entity's presence has become.
+pub fn presence(change: &PresenceChange) -> String {
+    let PresenceChange { entity_id, presence: Presence { status, activity, last_seen } } = change;
+    let entity_id = Value::from(entity_id.as_str());
+    let activity = Value::from(activity.as_deref());
+    format!(
+        "{{\"type\":\"presence\",\"entity_id\":{entity_id},\"status\":\"{status}\",\"activity\":{activity},\"last_seen\":\"{last_seen}\"}}"
+    )
+}
+
 fn with_mark(mut object: String, name: &str, mark: Option<&str>) -> String {
     if let Some(mark) = mark {
         object.pop();
@@ -149,6 +162,8 @@ fn with_mark(mut object: String, name: &str, mark: Option<&str>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use coordhub_core::{Timestamp, ids::EntityId, model::Status};
+
     use super::*;
 
     fn general() -> ChannelName {
@@ -183,6 +198,25 @@ mod tests {
         ] {
             assert_eq!(read(text), Ok(Frame { ask, mark }), "{text}");
         }
+    }
+
+    #[test]
+    fn presence_quotes_what_entities_chose() {
+        let written = |activity: Option<&str>| {
+            presence(&PresenceChange {
+                entity_id: EntityId::parse("an \"agent\"").expect("valid"),
+                presence: Presence {
+                    status: Status::Idle,
+                    activity: activity.map(str::to_owned),
+                    last_seen: Timestamp::from_millis(7),
+                },
+            })
+        };
+        assert_eq!(
+            written(Some("line\n\"quoted\"")),
+            r#"{"type":"presence","entity_id":"an \"agent\"","status":"idle","activity":"line\n\"quoted\"","last_seen":"1970-01-01T00:00:00.007Z"}"#
+        );
+        assert!(written(None).contains(r#""activity":null"#));
     }
 
     #[test]

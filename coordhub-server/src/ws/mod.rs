@@ -1,6 +1,7 @@
 //! `WS /ws/{entity_id}`: the session is pure, the socket drives it.
 
 pub mod session;
+mod presence;
 mod socket;
 mod upgrade;
 

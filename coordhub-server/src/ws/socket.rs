@@ -11,7 +11,7 @@ use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use bytes::Bytes;
 use coordhub_core::{
     Hub, Outcome,
-    engine::Connection,
+    engine::{Connection, PresenceChange},
     hub::policy,
     ids::EntityId,
     subscribe::{Filter, Item, Next, Start, Subscription},
@@ -20,7 +20,10 @@ use futures_util::{FutureExt, SinkExt, StreamExt, future::BoxFuture, stream::Fut
 use tokio::time::{Instant, interval_at, timeout, timeout_at};
 use tokio_tungstenite::tungstenite;
 
-use super::session::{self, Ask, Frame, Misframe, Opening};
+use super::{
+    presence::{self, Watch},
+    session::{self, Ask, Frame, Misframe, Opening},
+};
 use crate::{
     access::caller::{CallerIn, Named},
     app::App,
@@ -61,6 +64,8 @@ pub(super) struct Opened {
     pub(super) start: Start,
     /// When the stream begins.
     pub(super) opening: Opening,
+    /// Whether it is told of presence.
+    pub(super) watches_presence: bool,
 }
 
 /// Why a socket ends, as the close frame says it.
@@ -87,13 +92,17 @@ struct Session {
     unread: VecDeque<Result<Message, axum::Error>>,
     /// How far it has come, for the monitor.
     place: Place,
+    /// `None` where it is not told of presence.
+    watch: Option<Watch>,
 }
 
 /// Serves a socket until it ends.
 pub(super) async fn serve(app: App, socket: WebSocket, opened: Opened) {
-    let Opened { entity, filter, start, opening } = opened;
+    let Opened { entity, filter, start, opening, watches_presence } = opened;
     let mut closing = app.sockets().listen(&entity);
     let hub = app.hub().clone();
+    // Before it connects, so that it is told of its own coming, too.
+    let watch = watches_presence.then(|| Watch::new(&hub));
     let connection = hub.connect(&entity);
     let sockets_app = app.clone();
     // The subscription is taken before `hello`, so that what is published in between follows it.
@@ -111,6 +120,7 @@ pub(super) async fn serve(app: App, socket: WebSocket, opened: Opened) {
         unread: VecDeque::new(),
         entity: entity.clone(),
         place,
+        watch,
     };
     let end = tokio::select! {
         end = session.run(&hub) => end,
@@ -160,6 +170,7 @@ impl Session {
                     self.opening = Opening::Begun;
                     Ok(())
                 }
+                changes = presence::changes(&mut self.watch, hub) => self.tell(&changes).await,
                 _ = pings.tick() => self.ping().await,
             };
             if let Err(end) = stepped {
@@ -215,6 +226,14 @@ impl Session {
             }
         }
         Ok(JOINED_FRAMES_MAX)
+    }
+
+    /// Feeds what became of others' presence.
+    async fn tell(&mut self, changes: &[PresenceChange]) -> Result<(), End> {
+        for change in changes {
+            self.feed(text(session::presence(change))).await?;
+        }
+        Ok(())
     }
 
     fn caught_up(&mut self, subscription: Option<Subscription>) -> Result<(), End> {

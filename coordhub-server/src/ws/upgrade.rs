@@ -89,7 +89,8 @@ fn opened(call: &Call<'_>, entity: EntityId) -> Result<Opened, Problem> {
         show: Show::Frames { notices: notices(call)?, rest },
     };
     let start = start.unwrap_or(Start::Live);
-    Ok(Opened { entity, filter, start, opening })
+    let watches_presence = call.fields.flag("presence")?.unwrap_or(false);
+    Ok(Opened { entity, filter, start, opening, watches_presence })
 }
 
 fn notices(call: &Call<'_>) -> Result<Notices, Problem> {

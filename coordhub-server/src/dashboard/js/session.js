@@ -19,8 +19,6 @@ const RELOAD_MOST_MS = 8_000;
 export class Session {
   /** @type {HubSocket | null} */
   #socket = null;
-  /** Events after this one are of this moment, not of what was missed. */
-  #liveFrom = Infinity;
   #ended = false;
   /** What is under way and need not be begun twice. @type {Map<string, { again: boolean }>} */
   #under = new Map();
@@ -176,14 +174,14 @@ export class Session {
     const { store } = this;
     this.#socket = new HubSocket(this.me, {
       resumeFrom: () => `${store.epoch}:${store.position}`,
-      onLive: (headSeq) => {
-        this.#liveFrom = headSeq;
+      onLive: () => {
         this.#setConnection("live");
-        void this.refreshPresence();
+        void this.#readPresence();
         void this.readHistory();
         void this.#readOutdated();
       },
       onEvent: (event) => this.#happened(event),
+      onPresence: (presence) => store.told(presence),
       onCursor: (seq) => store.passed(seq),
       onGap: () => void this.#load(),
       onLost: () => this.#setConnection("lost"),
@@ -197,22 +195,18 @@ export class Session {
     if (!this.store.apply(event)) {
       return;
     }
-    if (event.seq > this.#liveFrom) {
-      this.store.seen(event.actor);
-    }
     if (event.kind === "message_sent") {
       this.outbox.heard(event.data);
       void this.markRead().catch(() => {});
-    } else if (event.kind.startsWith("entity_")) {
-      void this.refreshPresence();
     }
     void this.#readOutdated();
   }
 
-  /** Reads who is there. Presence is no event. */
-  refreshPresence() {
+  /** Reads who is there, as often as the connection begins: the socket tells what changes from then on. */
+  #readPresence() {
     return this.#once("presence", async () => {
-      this.store.refreshPresence(await all(this.hub, "/entities/list", "entities"));
+      this.store.awaitPresences();
+      this.store.listed(await all(this.hub, "/entities/list", "entities"));
     });
   }
 
@@ -283,9 +277,6 @@ export class Session {
   #onVisible = () => {
     if (!document.hidden) {
       this.reconnect();
-      if (this.store.connection === "live") {
-        void this.refreshPresence();
-      }
       void this.markRead().catch(() => {});
     }
   };

@@ -2,16 +2,18 @@
  * The hub's socket: everything as it happens, once and in order, for as long as the page is open.
  *
  * No channel is subscribed to: with `events=true` what no message frame shows comes as an event, a message on any
- * channel one may read included, one that is made tomorrow, too.
+ * channel one may read included, one that is made tomorrow, too. Presence comes beside it, in no order with it.
  */
 
 /**
  * @typedef {import("./types.js").HubEvent} HubEvent
+ * @typedef {import("./types.js").Presence} Presence
  *
  * @typedef {object} Listener
  * @property {() => string} resumeFrom  `<epoch>:<seq>` of what was applied last.
- * @property {(headSeq: number) => void} onLive
+ * @property {() => void} onLive
  * @property {(event: HubEvent) => void} onEvent
+ * @property {(presence: Presence) => void} onPresence
  * @property {(seq: number) => void} onCursor
  * @property {() => void} onGap  The position cannot be resumed: read everything afresh.
  * @property {() => void} onLost
@@ -48,7 +50,8 @@ export class HubSocket {
       return;
     }
     const { protocol, host } = location;
-    const query = new URLSearchParams({ since: this.listener.resumeFrom(), events: "true", notices: "none" });
+    const shown = { events: "true", notices: "none", presence: "true" };
+    const query = new URLSearchParams({ since: this.listener.resumeFrom(), ...shown });
     const url = `${protocol === "https:" ? "wss" : "ws"}://${host}/ws/${encodeURIComponent(this.me)}?${query}`;
     const socket = new WebSocket(url);
     this.#socket = socket;
@@ -80,7 +83,7 @@ export class HubSocket {
     switch (frame.type) {
       case "hello":
         this.#failures = 0;
-        this.listener.onLive(frame.head_seq);
+        this.listener.onLive();
         break;
       case "message":
         if (!frame.notice) {
@@ -90,6 +93,9 @@ export class HubSocket {
         break;
       case "event":
         this.listener.onEvent(frame);
+        break;
+      case "presence":
+        this.listener.onPresence(frame);
         break;
       case "cursor":
         this.listener.onCursor(frame.seq);

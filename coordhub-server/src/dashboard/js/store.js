@@ -17,6 +17,7 @@ import { applyToTasks } from "./tasks.js";
  * @typedef {import("./types.js").HubEvent} HubEvent
  * @typedef {import("./types.js").Message} Message
  * @typedef {import("./types.js").Place} Place
+ * @typedef {import("./types.js").Presence} Presence
  * @typedef {import("./types.js").Proposal} Proposal
  * @typedef {import("./types.js").Task} Task
  * @typedef {import("./messages.js").Conversation} Conversation
@@ -61,6 +62,10 @@ export class Store {
   /** Where the person is reading. @type {Place} */
   place = { kind: "channel", id: "general" };
 
+  /** Presence that is known before the registration is; it is no event and in no order with them. */
+  #early = /** @type {Map<string, Presence>} */ (new Map());
+  /** Who was told of since a list was asked for: the list may be older. */
+  #told = /** @type {Set<string>} */ (new Set());
   /** @type {Set<() => void>} */
   #listeners = new Set();
 
@@ -86,6 +91,7 @@ export class Store {
     this.channels = new Map(snapshot.channels.map((channel) => [channel.channel, channel]));
     this.tasks = new Map(snapshot.tasks.map((task) => [task.task_id, task]));
     this.proposals = new Map(snapshot.proposals.map((proposal) => [proposal.proposal_id, proposal]));
+    this.#early = new Map();
     this.conversations = new Map();
     this.outdated = { tasks: new Set(), proposals: new Set() };
     for (const { channel, unread, last_seq } of snapshot.channels) {
@@ -156,30 +162,43 @@ export class Store {
     this.changed();
   }
 
-  /** What everyone is doing, read afresh. Only that: the rest is for the events to say. @param {Entity[]} entities */
-  refreshPresence(entities) {
-    for (const { entity_id, status, activity, last_seen } of entities) {
-      const known = this.entities.get(entity_id);
-      if (known) {
-        this.entities.set(entity_id, { ...known, status, activity, last_seen });
-      }
+  /** The socket tells what became of somebody's presence. @param {Presence} presence */
+  told(presence) {
+    this.#told.add(presence.entity_id);
+    // Whoever is not known and leaves was removed.
+    if (this.entities.has(presence.entity_id) || presence.status !== "offline") {
+      this.#setPresence(presence);
+      this.changed();
     }
+  }
+
+  /** A list is about to be asked for. */
+  awaitPresences() {
+    this.#told.clear();
+  }
+
+  /** Everybody's presence as a list has it. Only that: the rest is for the events to say. @param {Presence[]} presences */
+  listed(presences) {
+    presences.filter(({ entity_id }) => !this.#told.has(entity_id)).forEach((presence) => this.#setPresence(presence));
     this.changed();
   }
 
-  /** Somebody did something just now. @param {string | null} id */
-  seen(id) {
-    const entity = id === null ? undefined : this.entities.get(id);
-    if (id !== null && entity && entity.status !== "online") {
-      this.entities.set(id, { ...entity, status: "online" });
-      this.changed();
+  /** @param {Presence} presence */
+  #setPresence({ entity_id, status, activity, last_seen }) {
+    const known = this.entities.get(entity_id);
+    if (known) {
+      this.entities.set(entity_id, { ...known, status, activity, last_seen });
+    } else {
+      this.#early.set(entity_id, { entity_id, status, activity, last_seen });
     }
   }
 
   /** @param {HubEvent} event */
   #applyToEntities({ kind, data }) {
     if (kind === "entity_registered") {
-      this.entities.set(data.entity.entity_id, { status: "online", activity: null, ...data.entity });
+      const { entity_id } = data.entity;
+      this.entities.set(entity_id, { status: "online", activity: null, ...data.entity, ...this.#early.get(entity_id) });
+      this.#early.delete(entity_id);
     } else if (kind === "entity_updated") {
       const known = this.entities.get(data.entity_id);
       if (known) {

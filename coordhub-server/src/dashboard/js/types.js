@@ -3,16 +3,24 @@
  *
  * @typedef {"claude_session" | "ai_agent" | "human" | "service"} EntityType
  *
+ * What is soft of an entity: events do not carry it.
+ *
+ * @typedef {object} Presence
+ * @property {string} entity_id
+ * @property {"online" | "idle" | "offline"} status
+ * @property {string | null} activity
+ * @property {string} last_seen
+ *
  * @typedef {object} Entity
  * @property {string} entity_id
  * @property {EntityType} entity_type
  * @property {string} name
  * @property {string[]} capabilities
  * @property {Record<string, unknown>} metadata
- * @property {"online" | "idle" | "offline"} [status]  Soft: events do not carry it.
+ * @property {"online" | "idle" | "offline"} [status]  Soft, as the two after it.
  * @property {string | null} [activity]
- * @property {string} registered_at
  * @property {string} [last_seen]
+ * @property {string} registered_at
  *
  * @typedef {object} Message
  * @property {string} message_id

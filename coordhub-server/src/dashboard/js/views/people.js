@@ -54,6 +54,7 @@ export class People extends View {
     const dot = h("span", { class: "dot" });
     const name = h("bdi", { class: "name" });
     const about = h("span", { class: "about" });
+    const activity = h("bdi", { class: "about activity" });
     const onclick = () => {
       showSection("talk");
       void this.session.select({ kind: "direct", id });
@@ -62,7 +63,7 @@ export class People extends View {
       "button",
       { type: "button", class: "place", onclick },
       dot,
-      h("span", { class: "who" }, name, about),
+      h("span", { class: "who" }, name, about, activity),
       count,
     );
     return {
@@ -74,9 +75,11 @@ export class People extends View {
           entity && entity.name !== id ? id : "",
           isMe ? "you" : typeWord(entity?.entity_type),
           presence,
-          entity?.activity,
         ];
         text(about, parts.filter(Boolean).join(" · "));
+        text(activity, entity?.activity ?? "");
+        attribute(activity, "title", entity?.activity);
+        attribute(activity, "hidden", !entity?.activity);
         attribute(dot, "data-presence", presence);
         attribute(button, "title", id);
         showUnread(button, count, unread, current);
