@@ -50,7 +50,7 @@ pub enum SoftChange {
     /// It is done, and this is the answer.
     Done(Vec<u8>),
     /// It takes a change that must reach the disk.
-    Change(Change),
+    Change(Box<Change>),
 }
 
 /// An answer that is there, or one that the disk must be asked for.

@@ -92,7 +92,8 @@ pub fn heartbeat(call: &Call<'_>) -> Result<SoftChange, Problem> {
     hub.heartbeat(&id, activity.map(Into::into)).ok_or_else(unknown)?;
     if hub.needs_renewal(&id) {
         let change = call.change(Command::RenewLeases, "updated")?;
-        return Ok(SoftChange::Change(Change { form: Form::Heartbeat(id), ..change }));
+        let change = Change { form: Form::Heartbeat(id), ..change };
+        return Ok(SoftChange::Change(Box::new(change)));
     }
     hub.entity(&id).map(|entity| SoftChange::Done(reply::heartbeat(&entity))).ok_or_else(unknown)
 }

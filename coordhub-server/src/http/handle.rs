@@ -86,7 +86,7 @@ async fn answer(
             SoftChange::Done(body) => body,
             SoftChange::Change(change) => {
                 drop(call);
-                return answer_change(app, change, &parts).await;
+                return answer_change(app, *change, &parts).await;
             }
         },
         Action::Read(look) => match look(&call)? {
@@ -143,11 +143,11 @@ async fn answer_change(
         let replayed = HeaderValue::from_static("true");
         response.headers_mut().insert("idempotency-replayed", replayed);
     }
-    if let Some(take_back) = take_back {
+    if let Some(mut take_back) = take_back {
         match parts.extensions.get::<Arc<Deliveries>>() {
             Some(deliveries) => deliveries.hang(Box::new(take_back)),
             // In another program's server nobody says whether an answer was written.
-            None => Box::new(take_back).delivered(),
+            None => take_back.delivered(),
         }
     }
     Ok(response)

@@ -35,7 +35,7 @@ impl TakeBack {
 }
 
 impl Undelivered for TakeBack {
-    fn delivered(mut self: Box<Self>) {
+    fn delivered(&mut self) {
         self.is_delivered = true;
     }
 }

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 /// Something that is undone when it is dropped, unless the answer that tells of it was written.
 pub trait Undelivered: Send {
     /// The answer was written: there is nothing to undo.
-    fn delivered(self: Box<Self>);
+    fn delivered(&mut self);
 }
 
 /// What hangs on the next answer of one connection, as an extension of its requests.
@@ -31,7 +31,7 @@ impl Deliveries {
     /// The socket took bytes.
     pub(super) fn written(&self) {
         if self.has_some.swap(false, Relaxed) {
-            self.waiting.lock().drain(..).for_each(Undelivered::delivered);
+            self.waiting.lock().drain(..).for_each(|mut one| one.delivered());
         }
     }
 }

@@ -209,7 +209,7 @@ mod tests {
             ),
             (
                 r#"{"type":"call","id":7,"op":"tasks.claim"}"#,
-                Ask::Call { op: "tasks.claim".into(), args: "{}" },
+                Ask::Call { op: "tasks.claim".into(), args: "{}", key: None },
                 Some("7"),
             ),
         ] {

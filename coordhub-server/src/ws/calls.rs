@@ -20,7 +20,7 @@ use coordhub_core::{Made, ids::EntityId};
 /// What an operation came to before it is answered.
 pub(super) enum Do {
     /// A change to make.
-    Change(Change),
+    Change(Box<Change>),
     /// Done on the spot.
     Done(Vec<u8>),
     /// Refused, and looked up why.
@@ -70,7 +70,7 @@ pub(super) fn change(
     };
     match route.action {
         Action::Change(make) => Ok(match make(&call).and_then(keyed) {
-            Ok(change) => Do::Change(change),
+            Ok(change) => Do::Change(Box::new(change)),
             Err(problem) => Do::Refused(missing_first(route, &call, problem).boxed()),
         }),
         Action::Soft(act) => Ok(match act(&call)? {

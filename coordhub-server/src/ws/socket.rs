@@ -79,7 +79,7 @@ struct Session {
     opening: Opening,
     calls: FuturesUnordered<BoxFuture<'static, Answer>>,
     /// What is given back if the frames that tell of it cannot be written.
-    unwritten: Vec<Box<TakeBack>>,
+    unwritten: Vec<TakeBack>,
     connection: Connection,
     heard_at: Instant,
     /// Frames that came while a write waited, to be looked at when it is done.
@@ -306,7 +306,7 @@ impl Session {
             }
             Ask::Message(message) => match self.change("messages.send", message, None) {
                 Ok(Do::Change(change)) => {
-                    self.calls.push(calls::send(self.app.clone(), change, mark));
+                    self.calls.push(calls::send(self.app.clone(), *change, mark));
                     None
                 }
                 Ok(Do::Done(_)) => None,
@@ -315,7 +315,7 @@ impl Session {
             },
             Ask::Call { op, args, key } => match self.change(&op, args, key.as_deref()) {
                 Ok(Do::Change(change)) => {
-                    self.calls.push(calls::call(self.app.clone(), change, mark));
+                    self.calls.push(calls::call(self.app.clone(), *change, mark));
                     None
                 }
                 Ok(Do::Done(body)) => Some(session::reply(200, &body, mark)),
@@ -359,7 +359,7 @@ impl Session {
 
     /// Feeds the answer to a change; what it tells of hangs on whether it is written.
     async fn answer(&mut self, answer: Answer) -> Result<(), End> {
-        self.unwritten.extend(answer.take_back.map(Box::new));
+        self.unwritten.extend(answer.take_back);
         self.feed(text(answer.frame)).await
     }
 
@@ -371,7 +371,7 @@ impl Session {
 
     async fn flush(&mut self) -> Result<(), End> {
         self.written(|socket, context| socket.poll_flush_unpin(context)).await?;
-        self.unwritten.drain(..).for_each(Undelivered::delivered);
+        self.unwritten.drain(..).for_each(|mut take_back| take_back.delivered());
         Ok(())
     }
 
