@@ -20,6 +20,7 @@ pub mod http;
 pub mod ws;
 pub mod monitor;
 pub mod process;
+pub mod bench;
 mod serve;
 
 pub use app::App;

@@ -36,6 +36,8 @@ mod policy;
 mod monitor;
 // What is logged, names of requests, and what a start says.
 mod log;
+// The load of `coordhub bench`: its options, its JSON, and what it leaves behind.
+mod bench;
 // Slow and idle connections, keep-alive, and the end of the hub.
 mod connections;
 // The scripts of `examples/shell`, with text that broke the old ones.

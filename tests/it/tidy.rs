@@ -186,6 +186,11 @@ fn the_core_has_no_runtime_and_no_network() {
     assert!(!server.lines().any(|line| line.starts_with("rusqlite")), "the disk is the core's");
 }
 
+#[test]
+fn the_load_knows_nothing_of_the_hub_that_it_loads() {
+    forbids("coordhub-server/src/bench/", &["crate", "coordhub_core"]);
+}
+
 /// What reads JSON, by name.
 const READS_JSON: [&str; 7] = [
     "serde_json::from_",

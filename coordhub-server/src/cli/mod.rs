@@ -1,11 +1,12 @@
 //! What the command line says, and what that means.
 
 mod serve;
+mod bench;
 mod log;
 mod values;
 mod welcome;
 
-use std::process::ExitCode;
+use std::{io::Write as _, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
@@ -21,11 +22,20 @@ struct Cli {
 enum Command {
     /// Runs the hub.
     Serve(serve::ServeArgs),
+    /// Loads a hub and says what it can do.
+    Bench(bench::BenchArgs),
 }
 
 /// Does what the command line says.
 pub(crate) fn run() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(args) => serve::run(args),
+        Command::Bench(args) => bench::run(&args),
     }
+}
+
+/// Writes to stderr. Whoever started the program may have closed it since, which is no reason to panic, as `eprintln!`
+/// does.
+fn say(text: &str) {
+    let _written = std::io::stderr().write_all(text.as_bytes());
 }

@@ -1,7 +1,6 @@
 //! `coordhub serve`.
 
 use std::{
-    io::Write,
     net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -19,7 +18,7 @@ use coordhub_server::{
     net::{ConnectionLimits, Drain, Signals},
 };
 
-use super::values;
+use super::{say, values};
 
 /// How the hub is run. Each option may also stand in the environment, as `COORDHUB_…`.
 #[derive(Args, Debug)]
@@ -139,12 +138,6 @@ pub(crate) fn run(args: ServeArgs) -> ExitCode {
 fn refuse(why: &str) -> ExitCode {
     say(&format!("coordhub: {}\n", why.replace('\n', " ")));
     ExitCode::FAILURE
-}
-
-/// Writes to stderr. Whoever started the hub may have closed it since, which is no reason to panic,
-/// as `eprintln!` does.
-fn say(text: &str) {
-    let _written = std::io::stderr().write_all(text.as_bytes());
 }
 
 async fn serve(config: Config, log_args: &LogArgs, log: Log) -> Result<(), String> {

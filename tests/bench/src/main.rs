@@ -1,103 +1,98 @@
-//! Load against a running hub: durable sends, and one sender to many sockets.
-//!
-//! The generator shares its machine with the hub, so it is cheap on purpose: one thread unless told otherwise, requests
-//! built once, replies read by substring. What it saves on parsing it does not save on checking: only a 200 counts as a
-//! send, and a fan-out that lost, doubled or reordered a message exits with 1.
+//! The load of `coordhub bench` on the hub and, in turn, on what the same machine can do at all: a server of hyper alone,
+//! sockets of tokio-tungstenite alone, SQLite alone. Absolute figures are not stable on machines that are shared; shares
+//! are.
 
-mod claim;
-mod fanout;
-mod histogram;
-mod http;
-mod report;
-mod send;
+mod pairs;
+mod table;
+mod ceiling;
+mod core;
+mod lines;
+mod short;
 
-use std::io;
-use std::process::ExitCode;
+use std::{io, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::report::Report;
+/// The allocator of the hub, so that the ceilings have the same.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Load against a running coordination hub.
+/// The hub beside what the same machine can do at all.
 #[derive(Parser)]
-#[command(name = "coordhub-bench", version)]
+#[command(name = "coordhub-bench", version, args_conflicts_with_subcommands = true)]
 struct Cli {
     #[command(subcommand)]
-    workload: Workload,
+    command: Option<Command>,
+    #[command(flatten)]
+    table: TableArgs,
 }
 
 #[derive(Subcommand)]
-enum Workload {
-    /// Keep-alive connections that post one message after another.
-    Send(SendArgs),
-    /// One sender, one message at a time, to many sockets.
-    Fanout(FanoutArgs),
-    /// Workers that ask for the next task, complete it and bring a new one.
-    Claim(ClaimArgs),
+enum Command {
+    /// Serves what the hub is compared with, until it is killed.
+    #[command(hide = true)]
+    Ceiling(ceiling::CeilingArgs),
 }
 
-/// What every workload takes.
-#[derive(Args)]
-struct Common {
-    /// The hub.
-    #[arg(long, default_value = "http://127.0.0.1:8550")]
-    url: String,
-    /// How long to load it.
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
-    seconds: u64,
-    /// Threads of the generator itself.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
-    threads: u16,
-    /// One JSON object instead of lines.
+/// How the table is made.
+#[derive(Args, Clone)]
+struct TableArgs {
+    /// Every kind of load for a moment: only what must never happen is looked for, and no figure is judged.
+    #[arg(long)]
+    short: bool,
+
+    /// The hub's program; by default the one beside this, or COORDHUB_BIN.
+    #[arg(long, env = "COORDHUB_BIN", value_name = "PROGRAM")]
+    hub: Option<PathBuf>,
+
+    /// Where the files are; on the disk that is to be measured.
+    #[arg(long, value_name = "FOLDER")]
+    dir: Option<PathBuf>,
+
+    /// How long each half of a pair is.
+    #[arg(long, default_value_t = 1_000, value_name = "MILLISECONDS", value_parser = clap::value_parser!(u64).range(50..=60_000))]
+    millis: u64,
+
+    /// How many pairs a share is the median of.
+    #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pairs: u32,
+
+    /// How many messages a large hub has stored.
+    #[arg(long, default_value_t = 1_000_000)]
+    messages: u64,
+
+    /// Only the lines of these names.
+    #[arg(long, value_delimiter = ',', value_name = "NAME")]
+    only: Vec<String>,
+
+    /// One JSON object instead of a table.
     #[arg(long)]
     json: bool,
 }
 
-#[derive(Args)]
-struct SendArgs {
-    #[command(flatten)]
-    common: Common,
-    /// Connections, each with one request under way.
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    connections: u32,
-}
-
-#[derive(Args)]
-struct FanoutArgs {
-    #[command(flatten)]
-    common: Common,
-    /// Sockets that each must get every message.
-    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=50_000))]
-    sockets: u32,
-    /// Messages a second at most; as fast as they are acknowledged where it is left out.
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
-    rate: Option<u32>,
-}
-
-#[derive(Args)]
-struct ClaimArgs {
-    #[command(flatten)]
-    common: Common,
-    /// Unfinished tasks to begin with: one in ten can be claimed, the others depend on it.
-    #[arg(long, default_value_t = 10_000)]
-    tasks: u32,
-    /// Finished tasks to begin with.
-    #[arg(long, default_value_t = 0)]
-    finished: u32,
-    /// Those who wait for a task that never comes.
-    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(0..=20_000))]
-    waiters: u32,
-    /// Those who work, each on a connection of its own.
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    workers: u32,
+impl TableArgs {
+    /// The hub's program.
+    fn program(&self) -> io::Result<PathBuf> {
+        let found = match &self.hub {
+            Some(path) => path.clone(),
+            None => std::env::current_exe()?.with_file_name("coordhub"),
+        };
+        if found.is_file() {
+            return Ok(found);
+        }
+        let what = "is no program; `cargo build --release` makes it, and --hub names another";
+        Err(io::Error::other(format!("{} {what}", found.display())))
+    }
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let outcome = match &cli.workload {
-        Workload::Send(args) => run(&args.common, send::run(args)),
-        Workload::Fanout(args) => run(&args.common, fanout::run(args)),
-        Workload::Claim(args) => run(&args.common, claim::run(args)),
+    // A thousand sockets do not fit the usual soft limit of 1,024 descriptors. Where it cannot be raised, opening fails.
+    let _raised = rlimit::increase_nofile_limit(u64::MAX);
+    let outcome = match &cli.command {
+        Some(Command::Ceiling(args)) => ceiling::serve(args).map(|()| true),
+        None if cli.table.short => short::run(&cli.table),
+        None => lines::run(&cli.table),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
@@ -107,21 +102,4 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// Drives one workload on a runtime of the asked size and prints its report; `false` where the report found a fault.
-fn run(common: &Common, workload: impl Future<Output = io::Result<Report>>) -> io::Result<bool> {
-    // A thousand sockets do not fit the usual soft limit of 1,024 descriptors.
-    rlimit::increase_nofile_limit(65_536)?;
-    let runtime = if common.threads == 1 {
-        tokio::runtime::Builder::new_current_thread().enable_all().build()?
-    } else {
-        tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(usize::from(common.threads))
-            .enable_all()
-            .build()?
-    };
-    let report = runtime.block_on(workload)?;
-    report.print(common.json);
-    Ok(report.is_clean())
 }

@@ -1,0 +1,102 @@
+//! The library in this process, without HTTP: what it can write, and in what batches.
+
+use std::{
+    collections::VecDeque,
+    io,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use coordhub_core::{
+    Hub,
+    command::{Caller, Command, Send},
+    ids::{ChannelName, EntityId},
+};
+
+/// What a run wrote.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Written {
+    /// Messages a second.
+    pub(crate) per_second: f64,
+    /// How many messages one transaction had, on the average.
+    pub(crate) batch: f64,
+}
+
+/// A hub and what is sent to it.
+pub(crate) struct Core {
+    hub: Hub,
+    caller: Caller,
+    send: Send,
+}
+
+impl Core {
+    /// A hub on a new file.
+    pub(crate) fn open(file: &Path) -> io::Result<Self> {
+        let hub = Hub::open(file).map_err(io::Error::other)?;
+        let sender = EntityId::parse("bench-0").map_err(io::Error::other)?;
+        let channel = ChannelName::parse("bench").map_err(io::Error::other)?;
+        let content = "load 00000: the quick brown fox jumps over the lazy dogs";
+        let send = Send::on_channel(sender.clone(), channel, content);
+        Ok(Self { hub, caller: Caller::named(sender), send })
+    }
+
+    /// One thread that has so many tickets under way.
+    pub(crate) fn tickets(&self, under_way: usize, duration: Duration) -> io::Result<Written> {
+        self.measure(|| {
+            let submit = || {
+                let command = Command::Send(self.send.clone());
+                self.hub.submit(self.caller.clone(), command).map_err(io::Error::other)
+            };
+            let mut tickets = VecDeque::with_capacity(under_way);
+            let until = Instant::now() + duration;
+            while Instant::now() < until {
+                while tickets.len() < under_way {
+                    tickets.push_back(submit()?);
+                }
+                // Half of them, so that the writer always finds some that wait.
+                for ticket in tickets.drain(..under_way / 2) {
+                    ticket.wait().map_err(io::Error::other)?;
+                }
+            }
+            for ticket in tickets {
+                ticket.wait().map_err(io::Error::other)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// So many threads that wait for each answer.
+    pub(crate) fn threads(&self, count: usize, duration: Duration) -> io::Result<Written> {
+        self.measure(|| {
+            let until = Instant::now() + duration;
+            let work = || {
+                while Instant::now() < until {
+                    let command = Command::Send(self.send.clone());
+                    self.hub.call(self.caller.clone(), command).map_err(io::Error::other)?;
+                }
+                Ok(())
+            };
+            std::thread::scope(|scope| {
+                let threads: Vec<_> = (0..count).map(|_| scope.spawn(work)).collect();
+                let mut ended = threads.into_iter().map(|thread| thread.join());
+                ended.try_for_each(|it| it.unwrap_or_else(|_| Err(io::Error::other("a panic"))))
+            })
+        })
+    }
+
+    fn measure(&self, work: impl FnOnce() -> io::Result<()>) -> io::Result<Written> {
+        let (head, commits) = (self.hub.head_seq(), self.hub.commits());
+        let started = Instant::now();
+        work()?;
+        let messages = (self.hub.head_seq() - head) as f64;
+        let commits = (self.hub.commits() - commits).max(1) as f64;
+        let elapsed = started.elapsed().as_secs_f64();
+        Ok(Written { per_second: messages / elapsed, batch: messages / commits })
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        self.hub.close();
+    }
+}
