@@ -1,12 +1,12 @@
-//! tokio-tungstenite alone: what is posted goes to every socket, and is acknowledged when it was written to all of them.
-//! So a sender has one message under way, and nothing queues without bound.
+//! tokio-tungstenite alone: what is posted goes to every socket, a task a socket. It is acknowledged at once, as long as
+//! not too many messages wait for some socket: neither are the sockets idle while a sender waits, nor do messages pile up.
 
 use std::{
     convert::Infallible,
     io,
     sync::{
-        Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -18,7 +18,7 @@ use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Notify, broadcast},
+    sync::{OwnedSemaphorePermit, Semaphore, broadcast},
     time::timeout,
 };
 use tokio_tungstenite::{
@@ -28,21 +28,25 @@ use tokio_tungstenite::{
 
 use super::{Kind, http};
 
-/// More than there are senders, each of which has one message under way.
-const UNDER_WAY_MAX: usize = 64;
+/// How many messages may wait for some socket.
+const UNDER_WAY_MAX: usize = 32;
+/// More than may wait, so that nobody who reads them falls behind.
+const KEPT: usize = 2 * UNDER_WAY_MAX;
+/// A socket that closed never writes what was meant for it, too.
 const WRITTEN_MAX: Duration = Duration::from_secs(2);
 
 /// A message, and how many sockets it was not yet written to.
 struct Posted {
     text: Utf8Bytes,
     left: AtomicUsize,
-    written: Notify,
+    room: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
 /// What all connections share.
 struct Room {
     posts: broadcast::Sender<Arc<Posted>>,
-    seq: AtomicU64,
+    under_way: Arc<Semaphore>,
+    seq: Mutex<u64>,
     reply: Bytes,
     frame_bytes: usize,
     kind: Kind,
@@ -56,8 +60,9 @@ pub(super) async fn serve(
     kind: Kind,
 ) -> io::Result<()> {
     let room = Arc::new(Room {
-        posts: broadcast::channel(UNDER_WAY_MAX).0,
-        seq: AtomicU64::new(0),
+        posts: broadcast::channel(KEPT).0,
+        under_way: Arc::new(Semaphore::new(UNDER_WAY_MAX)),
+        seq: Mutex::new(0),
         reply: http::filler(reply_bytes),
         frame_bytes,
         kind,
@@ -110,7 +115,7 @@ async fn write(
     socket.flush().await?;
     for post in written {
         if post.left.fetch_sub(1, Ordering::AcqRel) == 1 {
-            post.written.notify_one();
+            drop(lock(&post.room).take());
         }
     }
     Ok(())
@@ -128,21 +133,28 @@ async fn take_posts(stream: TcpStream, room: Arc<Room>) {
 }
 
 impl Room {
-    /// Sends to every socket, and waits until it was written to all.
+    /// Sends to every socket, once there is room.
     async fn post(&self, body: &[u8]) {
-        let seq = self.seq.fetch_add(1, Ordering::Relaxed) + 1;
+        let room = timeout(WRITTEN_MAX, Arc::clone(&self.under_way).acquire_owned()).await;
         let body = String::from_utf8_lossy(body);
+        // Numbers go out in their order.
+        let mut seq = lock(&self.seq);
+        *seq += 1;
         let mut text = format!("{{\"type\":\"message\",\"seq\":{seq},\"message\":{body}");
         let filler = self.frame_bytes.saturating_sub(text.len() + 14);
         text += &format!(",\"filler\":\"{}\"}}", "x".repeat(filler));
         let post = Arc::new(Posted {
             text: text.into(),
             left: AtomicUsize::new(self.posts.receiver_count()),
-            written: Notify::new(),
+            room: Mutex::new(room.ok().and_then(Result::ok)),
         });
-        if self.posts.send(Arc::clone(&post)).is_ok() {
-            // A socket that closed in between will never have written it.
-            let _ended = timeout(WRITTEN_MAX, post.written.notified()).await;
+        if self.posts.send(Arc::clone(&post)).is_err() {
+            // Nobody listens.
+            drop(lock(&post.room).take());
         }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

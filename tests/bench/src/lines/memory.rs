@@ -2,7 +2,7 @@
 
 use std::io;
 
-use coordhub_server::bench::{finding::Finding, rest};
+use coordhub_server::bench::{Run, finding::Finding, rest, socket::Socket};
 
 use super::Bench;
 use crate::{
@@ -11,7 +11,9 @@ use crate::{
     table::{Line, Wanted},
 };
 
-const SOCKETS: usize = 1_000;
+/// The first sockets bring what a process takes once.
+const FIRST: usize = 500;
+const SOCKETS: usize = 2_000;
 const KIB: f64 = 1_024.0;
 
 pub(super) async fn lines(bench: &mut Bench) -> io::Result<()> {
@@ -23,13 +25,16 @@ pub(super) async fn lines(bench: &mut Bench) -> io::Result<()> {
     for _ in 0..bench.args.pairs {
         let hub = bench.hub()?;
         let run = bench.on(&hub)?;
+        let idle_bytes = run.target.resident_bytes().unwrap_or(0);
         let bare = CeilingArgs::new(Kind::Sockets, 0, 0).start()?;
         let bare = (bench.run(bare.target()), bare);
+        let (hub_first, bare_first) = (open(&run).await?, open(&bare.0).await?);
         let this = rest::idle_sockets(&run, "hub", SOCKETS).await?;
         let that = rest::idle_sockets(&bare.0, "bare", SOCKETS).await?;
+        drop((hub_first, bare_first));
         let figure = |finding: &Finding, name| finding.get(name).unwrap_or(0.0) / KIB;
         sockets.push((figure(&this, "bytes_a_socket"), figure(&that, "bytes_a_socket")));
-        idle.push((figure(&this, "resident_bytes_before") / KIB, 0.0));
+        idle.push((idle_bytes as f64 / KIB / KIB, 0.0));
     }
     bench.line(Line {
         work: "an idle socket".into(),
@@ -46,4 +51,13 @@ pub(super) async fn lines(bench: &mut Bench) -> io::Result<()> {
         wanted: Wanted::Under(30.0),
     });
     Ok(())
+}
+
+async fn open(run: &Run) -> io::Result<Vec<Socket>> {
+    let mut sockets = Vec::new();
+    for index in 0..FIRST {
+        let path = format!("/ws/first-{index}?notices=none");
+        sockets.push(Socket::open(run.authority(), &path).await?);
+    }
+    Ok(sockets)
 }

@@ -114,9 +114,9 @@ impl Bench {
             Ok::<_, io::Error>(pairs)
         });
         let pairs = measured.await?;
-        for (this, that) in &pairs {
-            for (name, count) in this.faults().chain(that.faults()) {
-                self.faults.push(format!("{what}: {name}: {count}"));
+        for finding in pairs.iter().flat_map(|(this, that)| [this, that]) {
+            for (fault, count) in finding.faults() {
+                self.faults.push(format!("{what} ({}): {fault}: {count}", finding.name));
             }
         }
         let figures: Vec<_> = pairs.iter().map(|(a, b)| (figure(a), figure(b))).collect();
