@@ -16,6 +16,10 @@ mod entities;
 mod messages;
 // The life of a task, dependencies, and many claimers for one task.
 mod tasks;
+// Leases and their tokens, lapses, late results, attempts, schedules, falling with a blocker.
+mod leases;
+// The next task of what one can do: order, and those who wait for it.
+mod claim_next;
 // Creating, voting, deciding, closing, withdrawing.
 mod proposals;
 // Sockets: frames in both directions, wrong frames, notices, and resuming by `since`.
