@@ -33,6 +33,10 @@ pub const LIST_ROWS_DEFAULT: usize = 1_000;
 pub const MESSAGE_ROWS_DEFAULT: usize = 50;
 /// The largest `limit` a caller may name.
 pub const ROWS_MAX: usize = 1_000;
+/// How many words one search may ask for.
+pub const SEARCH_WORDS_MAX: usize = 32;
+/// How many messages one search reads; where more would have to be looked at, it says how far it came.
+pub const SEARCH_READS_MAX: usize = 2_000;
 /// Where the count of unread messages of a channel stops: "1000 or more".
 pub const UNREAD_COUNT_MAX: u64 = 1_000;
 /// How many messages or tasks one batch takes.
@@ -64,6 +68,7 @@ const _: () =
     assert!(LEASE_SECONDS_MIN <= START_GRACE_SECONDS && START_GRACE_SECONDS <= LEASE_SECONDS_MAX);
 const _: () = assert!(BATCH_COMMANDS_MAX <= QUEUE_COMMANDS_MAX);
 const _: () = assert!(BATCH_BYTES_MAX <= QUEUE_BYTES_MAX);
+const _: () = assert!(ROWS_MAX <= SEARCH_READS_MAX);
 const _: () = assert!(MESSAGE_ROWS_DEFAULT <= ROWS_MAX && LIST_ROWS_DEFAULT <= ROWS_MAX);
 
 /// The limits an operator may change. [`Limits::default`] is the contract's.

@@ -13,7 +13,7 @@ use super::{
     check::{self, Found},
     connections::{Gate, Pool, Readers, open_writer},
     create, damage, io_error, legacy,
-    lock::Lock,
+    lock::{Lock, beside},
     rows, schema, wal,
 };
 use crate::{
@@ -211,6 +211,13 @@ impl Store for SqliteStore {
 
     fn history(&self) -> Arc<dyn History> {
         self.readers.clone()
+    }
+
+    fn index_path(&self) -> Option<PathBuf> {
+        match &self.writer {
+            Writer::File { path, .. } => Some(beside(path, ".search")),
+            Writer::Memory(_) => None,
+        }
     }
 }
 

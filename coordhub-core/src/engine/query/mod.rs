@@ -5,6 +5,7 @@
 
 mod entities;
 mod messages;
+mod search;
 mod tasks;
 mod proposals;
 mod attention;
@@ -12,6 +13,7 @@ mod attention;
 pub use attention::Attention;
 pub use entities::EntityFilter;
 pub use messages::{InboxQuery, MessageList, NoticesAmong, OnlyDirect, RecentQuery, Unread};
+pub use search::{SearchQuery, SearchResults};
 
 use std::ops::Bound;
 

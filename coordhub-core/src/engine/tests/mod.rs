@@ -5,6 +5,7 @@ mod failures;
 mod following;
 mod waiting;
 mod presence;
+mod searching;
 
 use super::*;
 use crate::{
