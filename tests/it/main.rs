@@ -14,6 +14,8 @@ mod ground_rules;
 mod entities;
 // Sending, reading back, replies and threads, inbox, unread, read cursors, channels, and who may see what.
 mod messages;
+// Words, phrases and pages of a search, who finds what, and an index that is lost or damaged.
+mod search;
 // The life of a task, dependencies, and many claimers for one task.
 mod tasks;
 // Leases and their tokens, lapses, late results, attempts, schedules, falling with a blocker.

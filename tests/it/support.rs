@@ -1,5 +1,7 @@
 //! What several modules need.
 
+use std::time::Duration;
+
 use coordhub_harness::Hub;
 use serde_json::Value;
 
@@ -70,4 +72,12 @@ pub(crate) async fn hub_with_everyone() -> Hub {
 #[track_caller]
 pub(crate) fn seq(value: &Value) -> u64 {
     value["seq"].as_u64().unwrap_or_else(|| panic!("no seq in {value}"))
+}
+
+/// Waits until everything that was sent so far can be found by a search.
+pub(crate) async fn indexed(hub: &Hub) {
+    let head = hub.get_ok("/messages/recent?limit=1").await["next"].as_u64();
+    while hub.get_ok("/messages/search?q=anything").await["indexed_up_to"].as_u64() < head {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }

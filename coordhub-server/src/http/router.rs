@@ -144,6 +144,7 @@ pub const ROUTES: &[Route] = &[
     route(Post, "/messages/send", "Send a message, to a channel or to one entity", ReplyKind::Sent, ByField("from_entity"), messages::SEND, C(messages::send)),
     route(Post, "/messages/send-batch", "Send several messages, all or none", ReplyKind::Batch("messages", "Message"), ByField("from_entity"), messages::SEND_BATCH, C(messages::send_batch)),
     route(Get, "/messages/recent", "Recent messages, oldest first", ReplyKind::List("messages", "Message"), ByEntityId, messages::RECENT, R(messages::recent)),
+    route(Get, "/messages/search", "Search messages by their words, newest first", ReplyKind::List("messages", "Message"), ByEntityId, messages::SEARCH, R(messages::search)),
     route(Get, "/messages/for/{entity_id}", "Your inbox", ReplyKind::List("messages", "Message"), ByPath, messages::INBOX, R(messages::inbox)),
     route(Post, "/messages/for/{entity_id}/ack", "Mark messages read", ReplyKind::Done, ByPath, messages::ACK, C(messages::ack)),
     route(Get, "/messages/{message_id}/receipts", "Who has seen a message", ReplyKind::One("Receipts"), ByEntityId, messages::GET, R(messages::receipts)),

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use coordhub_core::{
     Hub, Outcome, Reply, Sent,
-    engine::Attention,
+    engine::{Attention, SearchResults},
     ids::EntityId,
     model::{EntityView, LateResult, Message, Note, Task},
 };
@@ -209,6 +209,16 @@ pub fn list<I: AsRef<[u8]>>(plural: &str, items: &[I], next: u64) -> Vec<u8> {
         body.extend_from_slice(item.as_ref());
     }
     let tail = format!("],\"count\":{},\"next\":{next}}}", items.len());
+    body.extend_from_slice(tail.as_bytes());
+    body
+}
+
+/// What a search found: a list, and how far the index had come.
+pub fn search(found: &SearchResults) -> Vec<u8> {
+    let mut body = list("messages", &found.messages.items, found.messages.next);
+    // What follows belongs inside the object.
+    body.pop();
+    let tail = format!(",\"indexed_up_to\":{}}}", found.indexed_up_to);
     body.extend_from_slice(tail.as_bytes());
     body
 }
