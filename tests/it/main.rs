@@ -14,6 +14,8 @@ mod ground_rules;
 mod entities;
 // Sending, reading back, replies and threads, inbox, unread, read cursors, channels, and who may see what.
 mod messages;
+// Who has seen a message: acknowledgements, roll-calls, deadlines, and emergencies that bring a task.
+mod receipts;
 // The life of a task, dependencies, and many claimers for one task.
 mod tasks;
 // Creating, voting, deciding, closing, withdrawing.
