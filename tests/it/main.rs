@@ -16,6 +16,8 @@ mod entities;
 mod messages;
 // Who has seen a message: acknowledgements, roll-calls, deadlines, and emergencies that bring a task.
 mod receipts;
+// Removing what a message says, from everywhere and for good.
+mod redaction;
 // The life of a task, dependencies, and many claimers for one task.
 mod tasks;
 // Creating, voting, deciding, closing, withdrawing.
