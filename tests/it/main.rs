@@ -20,6 +20,8 @@ mod receipts;
 mod redaction;
 // The life of a task, dependencies, and many claimers for one task.
 mod tasks;
+// Several messages or tasks in one commit, all or none.
+mod batches;
 // Creating, voting, deciding, closing, withdrawing.
 mod proposals;
 // Sockets: frames in both directions, wrong frames, notices, and resuming by `since`.
