@@ -32,6 +32,8 @@ mod stream;
 mod udc;
 // Which web pages and which `Host` names may drive the hub.
 mod origin;
+// Idempotency keys on every route that changes something; a route without a case fails.
+mod keys;
 // A hidden message on every route that could show it; a route without a case fails.
 mod policy;
 // The monitor: what is counted, in Prometheus' format.
