@@ -22,6 +22,10 @@ mod redaction;
 mod tasks;
 // Several messages or tasks in one commit, all or none.
 mod batches;
+// Leases and their tokens, lapses, late results, attempts, schedules, falling with a blocker.
+mod leases;
+// The next task of what one can do: order, and those who wait for it.
+mod claim_next;
 // Creating, voting, deciding, closing, withdrawing.
 mod proposals;
 // Sockets: frames in both directions, wrong frames, notices, and resuming by `since`.

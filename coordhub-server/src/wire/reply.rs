@@ -165,8 +165,8 @@ impl Object {
     }
 }
 
-/// The reply to `send`, written by hand: it is the busiest answer of all. `seq` is that of the change,
-/// which comes behind the message where it brought a roll-call or a task.
+/// The reply to `send`, written by hand: it is the busiest answer of all. Its `seq` is the highest of
+/// the change, which may be more than the message: a roll-call, a task.
 fn sent_reply(status: &str, seq: u64, sent: &Sent) -> Vec<u8> {
     let Sent { message, json, recipients, task_id } = sent;
     let mut body = Vec::with_capacity(json.len() + 256);

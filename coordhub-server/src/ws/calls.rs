@@ -90,8 +90,8 @@ pub(super) fn send(app: App, change: Change, mark: Option<&str>) -> BoxFuture<'s
         let answered: Result<_, HubError> = async { ticket?.await }.await;
         let sent = answered.and_then(|reply| match reply.outcome {
             Outcome::Sent(sent) => {
-                let sent = sent.into_iter().next().ok_or(HubError::Internal)?;
-                Ok((sent.message.message_id.clone(), reply.seq))
+                let first = sent.into_iter().next().ok_or(HubError::Internal)?;
+                Ok((first.message.message_id.clone(), reply.seq))
             }
             _ => Err(HubError::Internal),
         });
