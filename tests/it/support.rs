@@ -81,3 +81,29 @@ pub(crate) async fn indexed(hub: &Hub) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
+
+/// The highest `seq` there is.
+pub(crate) async fn head(hub: &Hub) -> u64 {
+    let state = hub.get_ok("/state").await;
+    state["head_seq"].as_u64().unwrap_or_else(|| panic!("no head_seq in {state}"))
+}
+
+/// A time by the hub's own clock, so many seconds from now.
+pub(crate) async fn in_seconds(hub: &Hub, seconds: f64) -> String {
+    let health = hub.get_ok("/health").await;
+    let now = health["timestamp"].as_str().expect("a timestamp");
+    let calendar = rusqlite::Connection::open_in_memory().unwrap();
+    calendar
+        .query_row(
+            "SELECT strftime('%Y-%m-%dT%H:%M:%fZ', ?1, ?2)",
+            [now, &format!("{seconds:+.3} seconds")],
+            |row| row.get(0),
+        )
+        .unwrap()
+}
+
+/// The first event of that kind after `since`, which is waited for.
+pub(crate) async fn event_after(hub: &Hub, since: u64, kind: &str) -> Value {
+    let found = hub.get_ok(&format!("/events?since={since}&wait=20&kinds={kind}")).await;
+    found["events"].get(0).unwrap_or_else(|| panic!("no {kind} after {since}")).clone()
+}

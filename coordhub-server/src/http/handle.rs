@@ -74,11 +74,12 @@ async fn answer(
     let call = call_of(app, route, &parts, &body)?;
     let body = match route.action {
         Action::Change(make) => {
-            let change =
-                match make(&call).and_then(|change| under_key(route, &call, &parts, change)) {
-                    Ok(change) => change,
-                    Err(problem) => return Err(missing_first(route, &call, problem).await),
-                };
+            let keyed = |change| under_key(route, &call, &parts, change);
+            let made = make(&call).map_err(|why| nobodys_key(route, &parts, why)).and_then(keyed);
+            let change = match made {
+                Ok(change) => change,
+                Err(problem) => return Err(missing_first(route, &call, problem).await),
+            };
             drop(call);
             return answer_change(app, change, &parts).await;
         }
@@ -216,6 +217,15 @@ fn under_key(
     }
     let text = str::from_utf8(value.as_bytes()).unwrap_or_default();
     Ok(Change { key: Some(key(route, call, text)?), ..change })
+}
+
+/// A call that lacks its caller and has a key is refused for the key, as on routes where anyone may call.
+fn nobodys_key(route: &Route, parts: &Parts, problem: Problem) -> Problem {
+    let is_keyed = route.takes_keys() && parts.headers.contains_key(KEY_HEADER);
+    if !is_keyed || problem.code() != "caller_needed" {
+        return problem;
+    }
+    Problem::field("Idempotency-Key", "an Idempotency-Key belongs to a caller; say who you are")
 }
 
 /// The idempotency key of a call.

@@ -52,10 +52,10 @@ pub const SEND_BATCH: &[Field] = &[required(
 pub fn send_batch(call: &Call<'_>) -> Result<Change, Problem> {
     let caller = call.caller()?;
     let (named, sends) = request::send_batch(&call.fields, caller.id.clone())?;
+    let from = caller::needed(Caller { id: named, ..caller.clone() })?;
+    let sends = sends.into_iter().map(|send| send(from.clone())).collect();
     let change = call.change(Command::SendBatch(sends), "sent")?;
-    let caller =
-        Caller { id: Some(caller::needed(Caller { id: named, ..caller })?), ..change.caller };
-    Ok(Change { caller, form: Form::Batch("sent"), ..change })
+    Ok(Change { caller: Caller { id: Some(from), ..caller }, form: Form::Batch("sent"), ..change })
 }
 
 /// Fields of `GET /messages/recent`.
