@@ -23,7 +23,10 @@ pub fn task_differs(model: &Model, due: &Task, task: &hub::Task) -> Option<Strin
     fields.of("attempts", &due.attempts, &task.attempts);
     fields.of("max_attempts", &due.max_attempts, &task.max_attempts);
     fields.of("retry_delay_seconds", &due.retry_delay_seconds, &task.retry_delay_seconds);
-    fields.of("not_before", &due.not_before, &task.not_before);
+    // Once its time has come it says nothing any more.
+    if matches!(due.status, TaskStatus::Scheduled | TaskStatus::Blocked) {
+        fields.of("not_before", &due.not_before, &task.not_before);
+    }
     fields.of("lease", &due.lease.map(|(_, end)| end), &task.lease_expires_at);
     fields.of("question", &due.question, &task.question);
     fields.of("created_at", &due.created_at, &task.created_at);

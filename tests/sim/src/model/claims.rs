@@ -44,12 +44,11 @@ impl Model {
             return Err(refused);
         };
         if task.is_held_by(id) {
-            if task.lease.is_some() {
-                let shown = command.claim_token;
-                refused.add(shown.is_none(), 409, "claim_token_required");
-                refused.add(shown.is_some_and(|t| t != task.token), 409, "stale_claim");
-                refused.add(shown != Some(task.token), 409, "task_already_claimed");
-            }
+            let (shown, leased) = (command.claim_token, task.lease.is_some());
+            let wrong = shown.is_some_and(|token| token != task.token);
+            refused.add(leased && shown.is_none(), 409, "claim_token_required");
+            refused.add(wrong, 409, "stale_claim");
+            refused.add(wrong || (leased && shown.is_none()), 409, "task_already_claimed");
             refused.check()?;
             return Ok(Told::Claimed(claimed(task, true)));
         }

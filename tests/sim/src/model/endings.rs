@@ -185,6 +185,10 @@ impl Model {
         }
         refused.add(task.status == TaskStatus::Completed, 409, "already_completed");
         refused.add(task.status.is_finished(), 409, "task_not_open");
+        // Who claimed a question is about to answer it.
+        let held = task.status == TaskStatus::InProgress && task.claimed_by.as_ref() != who.id;
+        refused.add(held, 409, "task_already_claimed");
+        refused.add(held, 409, "not_holder");
         refused.add(task.status == TaskStatus::Blocked, 409, "task_blocked");
         refused.add(task.status == TaskStatus::Scheduled, 409, "task_scheduled");
         refused.check()?;

@@ -25,6 +25,8 @@ pub struct Message {
     pub at: Timestamp,
     pub redacted: bool,
     pub roll_call: Option<RollCall>,
+    /// When the recipient of a direct message acknowledged it unasked.
+    pub acked: Option<Timestamp>,
 }
 
 impl Message {
@@ -87,15 +89,13 @@ impl Model {
             None => None,
         };
         let to = self.destination(send, parent.as_ref(), &mut refused);
-        match &to {
-            Destination::Entity(to) => {
-                let known = self.entities.contains_key(to) || self.connected.contains(to);
-                refused.add(!known, 404, "unknown_recipient");
-            }
-            Destination::Channel(channel) => {
-                let may = may_post(self.type_of(Some(sender)), channel);
-                refused.add(!may, 403, "channel_forbidden");
-            }
+        if let Destination::Entity(to) = send.to.as_ref().unwrap_or(&to) {
+            let known = self.entities.contains_key(to) || self.connected.contains(to);
+            refused.add(!known, 404, "unknown_recipient");
+        }
+        if let Destination::Channel(channel) = &to {
+            let may = may_post(self.type_of(Some(sender)), channel);
+            refused.add(!may, 403, "channel_forbidden");
         }
         refused.add(!send.metadata.is_object(), 422, "invalid_field");
         let is_late = matches!(send.ack, Ack::AskedUntil(at) if at <= self.now);
@@ -124,6 +124,7 @@ impl Model {
             at: self.now,
             redacted: false,
             roll_call: None,
+            acked: None,
         };
         message.roll_call = self.roll_call_of(send, &message);
         let (audience, asks) = (message.audience(), message.roll_call.is_some());

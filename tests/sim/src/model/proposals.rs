@@ -261,7 +261,7 @@ impl Model {
         let owner = proposal.proposed_by.as_ref();
         let may = who.is_admin || owner.is_none() || owner == who.id;
         refused.add(!may, 403, "not_allowed");
-        refused.add(!may && who.id.is_none(), 403, "caller_needed");
+        refused.add(who.id.is_none(), 403, "caller_needed");
         refused.add(proposal.status != ProposalStatus::Open, 409, "proposal_closed");
         refused.check()?;
         let now = self.now;

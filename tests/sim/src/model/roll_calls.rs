@@ -60,15 +60,22 @@ impl Model {
     pub(super) fn ack(&mut self, who: Who<'_>, id: &MessageId) -> Answer {
         let message = self.find_message(who, id)?;
         let Some(caller) = who.id else { return Err(Refused::one(403, "caller_needed")) };
-        let asked = message.roll_call.as_ref().and_then(|call| call.asked.get(caller));
-        let Some(answered) = asked else { return Err(Refused::one(409, "ack_not_asked")) };
-        if answered.is_some() {
-            return Ok(Told::Message(id.clone(), true));
+        // A direct message may be acknowledged unasked.
+        let is_direct = message.to.as_ref() == Some(caller);
+        let asked = message.roll_call.as_ref().and_then(|call| call.asked.get(caller).copied());
+        let unasked = Some(message.acked).filter(|_| is_direct);
+        match asked.or(unasked) {
+            None => return Err(Refused::one(409, "ack_not_asked")),
+            Some(Some(_)) => return Ok(Told::Message(id.clone(), true)),
+            Some(None) => {}
         }
         let (now, audience) = (self.now, message.audience());
         let message = self.messages.get_mut(id).expect("it was found");
-        if let Some(call) = &mut message.roll_call {
-            call.asked.insert(caller.clone(), Some(now));
+        match &mut message.roll_call {
+            Some(call) => {
+                call.asked.insert(caller.clone(), Some(now));
+            }
+            None => message.acked = Some(now),
         }
         self.note("message_acked", id.as_str(), audience);
         Ok(Told::Message(id.clone(), false))

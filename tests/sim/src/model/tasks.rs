@@ -112,7 +112,9 @@ impl Model {
         for command in commands {
             let logged = fresh.pop_front();
             let id = command.task_id.clone().or(logged);
-            let id = id.unwrap_or_else(|| TaskId::parse("task-not-in-the-log").expect("an id"));
+            let id = id.unwrap_or_else(|| {
+                TaskId::parse(&format!("task-not-in-the-log-{}", made.len())).expect("an id")
+            });
             let has = |id: &TaskId| {
                 self.tasks.contains_key(id) || made.iter().any(|task| task.id == *id)
             };
@@ -140,8 +142,20 @@ impl Model {
             let status = self.resting(&self.tasks[&id]);
             self.task_mut(&id).status = status;
             self.tell("task_created", id.as_str());
+            self.fall_with_blocker(&id);
         }
         Ok(ids)
+    }
+
+    /// Withdraws a new task at once, where one that it depends on has failed and it says so.
+    fn fall_with_blocker(&mut self, id: &TaskId) {
+        let task = &self.tasks[id];
+        let fell = |id: &TaskId| {
+            matches!(self.tasks[id].status, TaskStatus::Failed | TaskStatus::Cancelled)
+        };
+        if task.cancels_with_blocker && task.depends_on.iter().any(fell) {
+            self.cancel_now(id);
+        }
     }
 
     fn new_task(&self, who: Who<'_>, id: TaskId, command: &CreateTask) -> Task {
@@ -188,7 +202,7 @@ impl Model {
         let is_holder = who.id.is_some() && who.id == task.claimed_by.as_ref();
         let may = self.acts_for(who, task.created_by.as_ref()) || is_holder;
         refused.add(!may, 403, "not_allowed");
-        refused.add(!may && who.id.is_none(), 403, "caller_needed");
+        refused.add(who.id.is_none(), 403, "caller_needed");
         refused.add(task.status.is_finished(), 409, "task_not_open");
         refused.check()?;
         let by = who.id.cloned();
@@ -230,7 +244,7 @@ impl Model {
         let mut refused = Refused::default();
         let may = self.acts_for(who, task.created_by.as_ref());
         refused.add(!may, 403, "not_allowed");
-        refused.add(!may && who.id.is_none(), 403, "caller_needed");
+        refused.add(who.id.is_none(), 403, "caller_needed");
         if task.status == TaskStatus::Cancelled {
             refused.check()?;
             return Ok(Told::Task(id.clone(), true));
@@ -271,7 +285,7 @@ impl Model {
         let mut refused = Refused::default();
         let may = self.acts_for(who, task.created_by.as_ref());
         refused.add(!may, 403, "not_allowed");
-        refused.add(!may && who.id.is_none(), 403, "caller_needed");
+        refused.add(who.id.is_none(), 403, "caller_needed");
         let reopenable = matches!(task.status, TaskStatus::Failed | TaskStatus::Cancelled);
         refused.add(!reopenable, 409, "task_not_reopenable");
         refused.check()?;
@@ -296,7 +310,7 @@ impl Model {
         let mut refused = Refused::default();
         let may = self.acts_for(who, task.created_by.as_ref());
         refused.add(!may, 403, "not_allowed");
-        refused.add(!may && who.id.is_none(), 403, "caller_needed");
+        refused.add(who.id.is_none(), 403, "caller_needed");
         refused.add(task.status != TaskStatus::InProgress, 409, "task_not_claimed");
         refused.check()?;
         self.free(id);

@@ -114,13 +114,6 @@ impl Generator<'_> {
                 Some(last) if self.rng.percent(60) => last.clone(),
                 _ => self.a_task(100),
             };
-            // What becomes of a task whose blocker has failed already the contract leaves open.
-            let failed = self.model.tasks.get(&on).is_some_and(|task| {
-                matches!(task.status, TaskStatus::Failed | TaskStatus::Cancelled)
-            });
-            if failed {
-                create.on_blocker_failed = OnBlockerFailed::Hold;
-            }
             if !create.depends_on.contains(&on) {
                 create.depends_on.push(on);
             }
