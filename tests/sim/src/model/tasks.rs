@@ -260,6 +260,8 @@ impl Model {
         let task = self.task_mut(id);
         task.status = TaskStatus::Cancelled;
         task.lease = None;
+        // What is withdrawn is no longer to be completed under a claim that lapsed before.
+        task.lapsed = false;
         self.tell("task_cancelled", id.as_str());
         self.blocker_failed(id);
     }
