@@ -19,9 +19,22 @@ pub fn check(state: &State) -> Result<(), String> {
             let known = state.dependents(blocker).any(|t| t.task_id == *id);
             ensure(known, || format!("{id} is not among the dependents of {blocker}"))?;
         }
+        let leased = task.lease_expires_at.is_some();
+        ensure(leased == task.lease_seconds.is_some(), || format!("{id}: half a lease"))?;
+        ensure(!leased || held, || format!("{id} has a lease and no holder"))?;
+        ensure(!held || task.lapsed_holder.is_none(), || format!("{id} is held and has lapsed"))?;
         if let Some(holder) = &task.claimed_by {
             let known = state.claims(holder).any(|t| t.task_id == *id);
             ensure(known, || format!("{id} is not among the claims of {holder}"))?;
+        }
+    }
+    let open = state.tasks().filter(|task| task.status == TaskStatus::Open).count();
+    ensure(open == state.open_tasks(), || "the open tasks and those that wait differ".to_owned())?;
+    ensure(state.deadlines_agree(), || "what is due and the deadlines differ".to_owned())?;
+    for call in state.roll_calls().filter(|call| call.is_open()) {
+        for id in call.missing() {
+            let owes = state.acks_owed(id).any(|owed| owed.message_id == call.message_id);
+            ensure(owes, || format!("{id} does not owe what {} asks", call.message_id))?;
         }
     }
     for proposal in state.proposals() {

@@ -7,7 +7,9 @@ mod entities;
 mod messages;
 mod tasks;
 mod proposals;
+mod attention;
 
+pub use attention::Attention;
 pub use entities::EntityFilter;
 pub use messages::{InboxQuery, MessageList, NoticesAmong, OnlyDirect, RecentQuery, Unread};
 

@@ -4,6 +4,9 @@ mod world;
 mod entities;
 mod messages;
 mod tasks;
+mod leases;
+mod claim_next;
+mod roll_calls;
 mod proposals;
 mod policy;
 
