@@ -29,12 +29,18 @@ struct Args {
 enum Hub {
     /// The pure hub, with a disk of plain maps.
     Pure,
+    /// The engine with its store in memory.
+    Memory,
+    /// The engine with its store in a file, which is stopped, killed and started again.
+    Disk,
 }
 
 impl Hub {
     fn kind(self) -> Kind {
         match self {
             Self::Pure => Kind::Pure,
+            Self::Memory => Kind::Memory,
+            Self::Disk => Kind::Disk,
         }
     }
 

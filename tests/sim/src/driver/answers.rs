@@ -44,6 +44,26 @@ pub fn compare(
     }
 }
 
+/// Compares the answer to a claim that was waited for, but for the task, which may have changed since.
+pub(super) fn compare_claim(
+    expected: &Expected,
+    answer: &Result<Reply, HubError>,
+) -> Result<(), Mismatch> {
+    match (expected, answer) {
+        (
+            Expected::Told(Told::Claimed(due), seq, _),
+            Ok(Reply { outcome: Outcome::Claimed(claim), seq: hubs, .. }),
+        ) if claim.claim_token == due.token
+            && claim.task.task_id == due.task_id
+            && claim.lease_expires_at == due.lease_expires_at
+            && seq == hubs =>
+        {
+            Ok(())
+        }
+        (expected, answer) => wrong(format!("{answer:?} was answered, and {expected:?} was due")),
+    }
+}
+
 fn wrong<T>(what: String) -> Result<T, Mismatch> {
     Err(Mismatch(what))
 }

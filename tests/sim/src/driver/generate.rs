@@ -40,11 +40,11 @@ impl Theme {
 
 /// What a player can play.
 #[derive(Clone, Copy, Debug)]
-pub struct Powers {
-    /// Whether it can be killed and can fail.
-    pub can_fail: bool,
-    /// Whether there is a state ahead of what is committed.
-    pub commits: bool,
+pub(super) struct Powers {
+    /// Whether it is the whole engine, which can fail, and where one can wait.
+    pub(super) is_engine: bool,
+    /// Whether it can be stopped and started.
+    pub(super) has_file: bool,
 }
 
 /// Who there is, and the types that they may register as; the last never registers.
@@ -84,12 +84,18 @@ impl Generator<'_> {
             0..=69 => Step::Pass(self.span()),
             70..=79 => Step::Jump(self.jump()),
             80..=89 => Step::Socket(self.somebody(), self.rng.percent(60)),
-            90..=99 => Step::Restart,
-            100..=139 if powers.commits => Step::Commit,
-            100..=104 if powers.can_fail => Step::Kill,
-            105..=124 if powers.can_fail => {
+            90..=99 if powers.has_file => Step::Restart,
+            100..=139 if !powers.is_engine => Step::Commit,
+            100..=104 if powers.has_file => Step::Kill,
+            105..=124 if powers.is_engine => {
                 use Fault::{Disk, Panic, Refused, SyncKept, SyncLost};
                 Step::Fault(*self.rng.pick(&[Disk, SyncKept, SyncLost, Refused, Panic]))
+            }
+            125..=129 if powers.is_engine => Step::Leave,
+            130..=134 if powers.is_engine => {
+                let mut ask = self.ask();
+                ask.command = self.claim_next();
+                Step::Lost(ask)
             }
             140..=149 => Step::Look,
             150..=299 => {

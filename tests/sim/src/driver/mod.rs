@@ -8,6 +8,10 @@ mod answers;
 mod tasks;
 mod pure;
 mod pure_player;
+mod hands;
+mod faulty;
+mod engine_player;
+mod look;
 mod play;
 mod shrink;
 

@@ -2,6 +2,7 @@
 
 use super::{
     Rng,
+    engine_player::EnginePlayer,
     generate::{Generator, Powers, Theme},
     ids::Labels,
     pure_player::PurePlayer,
@@ -14,6 +15,10 @@ use crate::model::{Mismatch, Model};
 pub enum Kind {
     /// The pure hub.
     Pure,
+    /// The engine with its store in memory.
+    Memory,
+    /// The engine with its store in a file.
+    Disk,
 }
 
 /// Plays steps to one hub and to the model.
@@ -31,6 +36,8 @@ pub trait Player {
 fn player(kind: Kind) -> Box<dyn Player> {
     match kind {
         Kind::Pure => Box::new(PurePlayer::new()),
+        Kind::Memory => Box::new(EnginePlayer::new(false)),
+        Kind::Disk => Box::new(EnginePlayer::new(true)),
     }
 }
 

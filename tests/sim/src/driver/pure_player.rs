@@ -179,7 +179,7 @@ impl Player for PurePlayer {
                 self.hub.check()
             }
             Step::Restart => self.restart(),
-            Step::Kill | Step::Fault(_) => Ok(()),
+            Step::Kill | Step::Fault(_) | Step::Leave | Step::Lost(_) => Ok(()),
             Step::Look => self.look(),
         }
     }
@@ -193,6 +193,6 @@ impl Player for PurePlayer {
     }
 
     fn powers(&self) -> Powers {
-        Powers { can_fail: false, commits: true }
+        Powers { is_engine: false, has_file: true }
     }
 }

@@ -29,6 +29,10 @@ pub enum Step {
     Kill,
     /// The next commit fails.
     Fault(Fault),
+    /// Whoever has waited longest for something to claim waits no more.
+    Leave,
+    /// A command whose answer is not taken.
+    Lost(Ask),
     /// Everything that can be seen is compared.
     Look,
 }

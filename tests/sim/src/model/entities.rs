@@ -86,6 +86,14 @@ impl Model {
         self.vague.remove(id);
     }
 
+    /// Notes that somebody acts who may be seen a moment before that or not.
+    pub fn seen_perhaps(&mut self, id: &EntityId) {
+        if self.entities.contains_key(id) && self.was_seen(id) == Some(false) {
+            self.seen.insert(id.clone(), self.now);
+            self.vague.insert(id.clone());
+        }
+    }
+
     pub(super) fn register(&mut self, who: Who<'_>, command: &Register) -> Answer {
         let id = &command.entity_id;
         let name = command.name.clone().unwrap_or_else(|| id.to_string());
@@ -144,6 +152,8 @@ impl Model {
         self.entities.remove(id);
         self.seen.remove(id);
         self.vague.remove(id);
+        // Its sockets are closed.
+        self.connected.remove(id);
         self.tell("entity_removed", id.as_str());
         self.leave_proposals(id);
         Ok(Told::Done)

@@ -148,6 +148,7 @@ impl Model {
                     note.0 = seq;
                 }
             }
+            Event::TaskClaimed(e) => self.learn_claim(&e.task_id, e.claim_token, seq),
             Event::ProposalCreated(e) => {
                 if let Some(proposal) = self.proposals.get_mut(&e.proposal.proposal_id) {
                     proposal.created_seq = seq;

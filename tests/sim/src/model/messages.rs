@@ -18,6 +18,8 @@ pub struct Message {
     pub to: Option<EntityId>,
     pub channel: Option<ChannelName>,
     pub content: String,
+    /// What it said before it was redacted.
+    pub said: String,
     pub message_type: String,
     pub metadata: JsonText,
     pub reply_to: Option<MessageId>,
@@ -118,6 +120,7 @@ impl Model {
             to,
             channel,
             content: send.content.clone(),
+            said: send.content.clone(),
             message_type: kind,
             metadata: send.metadata.clone(),
             reply_to: send.reply_to.clone(),

@@ -50,6 +50,16 @@ pub struct Vote {
     pub by_human: bool,
 }
 
+impl Proposal {
+    /// Whether somebody may vote and has not.
+    pub fn awaits(&self, id: &EntityId) -> bool {
+        self.status == ProposalStatus::Open
+            && self.electorate.contains(id)
+            && !self.departed.contains(id)
+            && !self.votes.contains_key(id)
+    }
+}
+
 impl Model {
     pub(super) fn propose(
         &mut self,

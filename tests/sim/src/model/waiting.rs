@@ -1,8 +1,12 @@
 //! Those who wait for something to claim: first come, first served.
 
-use coordhub_core::{Request, command::Command, ids::Seq};
+use coordhub_core::{
+    Request,
+    command::Command,
+    ids::{Seq, TaskId},
+};
 
-use super::{Expected, Model, Told, Who};
+use super::{Expected, Feed, Mismatch, Model, Told, Who};
 
 /// Somebody who waits.
 #[derive(Clone, Debug)]
@@ -40,22 +44,34 @@ impl Model {
     }
 
     /// Gives those who wait what the last command has opened, and takes out who was served.
-    pub fn serve(
-        &mut self,
-        feed: &mut super::Feed<'_>,
-    ) -> Result<Vec<(usize, Expected)>, super::Mismatch> {
+    pub fn serve(&mut self, feed: &mut Feed<'_>) -> Result<Vec<(usize, Expected)>, Mismatch> {
         self.serve_waiters();
-        let seq = self.settle(feed)?;
-        let (served, waiting) =
+        self.settle(feed)?;
+        Ok(self.take_served())
+    }
+
+    /// Takes out who was served.
+    pub fn take_served(&mut self) -> Vec<(usize, Expected)> {
+        let (served, waiting): (Vec<Waiter>, _) =
             std::mem::take(&mut self.waiters).into_iter().partition(|w| w.told.is_some());
         self.waiters = waiting;
-        let served: Vec<Waiter> = served;
-        Ok(served
+        served
             .into_iter()
             .filter_map(|waiter| {
-                let told = waiter.told?;
-                Some((waiter.place, Expected::Told(told, seq, false)))
+                Some((waiter.place, Expected::Told(waiter.told?, waiter.seq, false)))
             })
-            .collect())
+            .collect()
+    }
+
+    /// Learns at which `seq` a task was claimed for one who waited.
+    pub(super) fn learn_claim(&mut self, task_id: &TaskId, token: u64, seq: Seq) {
+        for waiter in &mut self.waiters {
+            if let Some(Told::Claimed(claim)) = &waiter.told
+                && claim.task_id == *task_id
+                && claim.token == token
+            {
+                waiter.seq = seq;
+            }
+        }
     }
 }

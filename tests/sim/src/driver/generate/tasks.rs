@@ -130,7 +130,7 @@ impl Generator<'_> {
         create.question = Some(Question { options, deadline, default });
     }
 
-    fn claim_next(&mut self) -> Command {
+    pub(super) fn claim_next(&mut self) -> Command {
         let capabilities = self.rng.percent(25).then(|| self.skills(50));
         let tags = self.tags(8);
         Command::ClaimNext(ClaimNext { capabilities, tags, lease_seconds: self.lease() })
