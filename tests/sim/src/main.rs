@@ -3,7 +3,7 @@
 use std::{process::ExitCode, time::Instant};
 
 use clap::{Parser, ValueEnum};
-use coordhub_sim::driver::{Failure, Kind, run, shrink};
+use coordhub_sim::driver::{Failure, Kind, Step, run, shrink};
 
 /// Plays random sequences to the hub and to the model of its contract, and compares.
 #[derive(Parser)]
@@ -77,7 +77,13 @@ fn main() -> ExitCode {
 fn show(args: &Args, failure: &Failure) {
     println!("seed {}: {}", failure.seed, failure.why);
     for step in &failure.steps {
-        println!("  {step:?}");
+        match step {
+            Step::Burst(asks) => {
+                println!("  Burst");
+                asks.iter().for_each(|ask| println!("    {ask:?}"));
+            }
+            step => println!("  {step:?}"),
+        }
     }
     let hub = args.hub.word();
     let (seed, steps) = (failure.seed, args.steps);

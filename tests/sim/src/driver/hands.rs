@@ -12,8 +12,8 @@ pub(super) struct Hands {
 }
 
 thread_local! {
-    /// What the monotonic clock said when this thread last asked the wall clock: who reads both reads
-    /// them of one moment, whatever moves in between.
+    /// What the monotonic clock said when this thread last asked the wall clock. Until it asks again, no
+    /// time passes for it: the hands move far, and not in the midst of what the writer does.
     static SAME_MOMENT: Cell<Option<i64>> = const { Cell::new(None) };
 }
 
@@ -48,7 +48,7 @@ impl Clock for Hands {
     }
 
     fn monotonic(&self) -> Duration {
-        let monotonic = SAME_MOMENT.take().unwrap_or_else(|| self.read().1);
+        let monotonic = SAME_MOMENT.get().unwrap_or_else(|| self.read().1);
         Duration::from_millis(u64::try_from(monotonic).unwrap_or(0))
     }
 }

@@ -39,7 +39,32 @@ pub fn shrink(kind: Kind, failure: &Failure) -> Failure {
         }
         size /= 2;
     }
+    thin_bursts(kind, &mut best);
     best
+}
+
+/// Takes single commands out of bursts.
+fn thin_bursts(kind: Kind, best: &mut Failure) {
+    for at in 0..best.steps.len() {
+        let mut nth = 0;
+        while let Some(Step::Burst(asks)) = best.steps.get(at)
+            && asks.len() > 1
+            && nth < asks.len()
+        {
+            let mut asks = asks.clone();
+            asks.remove(nth);
+            let mut fewer = best.steps.clone();
+            fewer[at] = Step::Burst(asks);
+            match replay(kind, &fewer) {
+                Err((last, why)) if is_like(&why, &best.why) => {
+                    fewer.truncate(last + 1);
+                    best.steps = fewer;
+                    best.why = why;
+                }
+                _ => nth += 1,
+            }
+        }
+    }
 }
 
 /// Bursts as single calls.

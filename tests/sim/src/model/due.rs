@@ -98,6 +98,8 @@ impl Model {
             let task = self.task_mut(id);
             task.status = TaskStatus::Failed;
             task.lease = None;
+            // The time for an answer is over, and with it that of a claim that lapsed before.
+            task.lapsed = false;
             self.tell("task_failed", id.as_str());
             return self.blocker_failed(id);
         };

@@ -54,7 +54,7 @@ impl Model {
                 return Err(refused);
             }
             // One that had failed may be shown as opened again first.
-            if feed.comes("task_reopened") {
+            if feed.comes("task_reopened", id.as_str()) {
                 self.tell("task_reopened", id.as_str());
             }
             self.complete_now(id, holder, command.result.clone());
@@ -85,7 +85,7 @@ impl Model {
         // Beyond what must be kept the hub may keep what it likes: look what it did.
         let taken_since = task.status == TaskStatus::InProgress && token < task.token;
         let must = taken_since && is_own && command.result.is_some();
-        if must || feed.comes("late_result_kept") {
+        if must || feed.comes("late_result_kept", command.task_id.as_str()) {
             let result = command.result.clone();
             self.task_mut(&command.task_id).late_results.push((token, result));
             self.tell("late_result_kept", command.task_id.as_str());

@@ -59,9 +59,10 @@ impl Feed<'_> {
         self.ids(made).pop_front()
     }
 
-    /// Whether the next event is of this kind.
-    pub(super) fn comes(&self, kind: &str) -> bool {
-        self.upcoming.front().is_some_and(|stamped| stamped.event.kind() == kind)
+    /// Whether the next event is of this kind, about this.
+    pub(super) fn comes(&self, kind: &str, about: &str) -> bool {
+        let next = self.upcoming.front().map(|stamped| named(&stamped.event));
+        next.is_some_and(|next| (next.0, next.1.as_str()) == (kind, about))
     }
 
     fn ids<T>(&self, made: impl Fn(&Event) -> Option<T>) -> VecDeque<T> {

@@ -88,6 +88,11 @@ impl Model {
         // Where nobody is there yet whoever comes first may do.
         let most = eligible.max(1);
         let bad_quorum = command.quorum.is_some_and(|quorum| quorum < 1 || quorum > most);
+        // Where it is open who was seen, it is open whether the quorum is too large.
+        let is_vague = !named && !self.vague.is_empty() && feed.refused == Some(true);
+        if bad_quorum && is_vague && self.proposals.contains_key(&id) {
+            return Err(Refused::either(&[(422, "invalid_field"), (409, "proposal_exists")]));
+        }
         refused.add(bad_quorum, 422, "invalid_field");
         refused.add(command.title.trim().is_empty(), 422, "invalid_field");
         let deadline = match command.deadline {

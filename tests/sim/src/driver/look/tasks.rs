@@ -35,7 +35,9 @@ fn each_task(hub: &Hub, model: &Model) -> Result<(), Mismatch> {
         let late = hub.late_results(id).map_err(|why| failed("late results", &why))?;
         let late: Vec<(u64, Option<JsonText>)> =
             late.into_iter().map(|late| (late.claim_token, late.result)).collect();
-        same("the late results", &late, &due.late_results)?;
+        let mut due = due.late_results.clone();
+        due.sort_by_key(|(token, _)| *token);
+        same("the late results", &late, &due)?;
     }
     let none = hub.task(&TaskId::parse("no-such-task").expect("an id"));
     match none {
