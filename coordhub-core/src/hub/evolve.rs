@@ -439,8 +439,10 @@ fn dues(task: &Task) -> impl Iterator<Item = (Timestamp, Due)> {
         .chain(question.map(|at| (at, Due::Question(id()))))
 }
 
+/// When it is to be told that somebody has not answered: never, where everybody has.
 fn due_of(roll_call: &RollCall) -> Option<(Timestamp, Due)> {
-    let deadline = roll_call.deadline.filter(|_| !roll_call.is_overdue)?;
+    let is_missed = !roll_call.is_overdue && roll_call.missing().next().is_some();
+    let deadline = roll_call.deadline.filter(|_| is_missed)?;
     Some((deadline, Due::RollCall(roll_call.message_id.clone())))
 }
 
