@@ -6,10 +6,11 @@
 use ulid::Ulid;
 
 use crate::{
-    ids::{ChannelName, EntityId, MessageId, ProposalId, Seq, TaskId},
+    ids::{ChannelName, EntityId, MessageId, ProposalId, ReservationId, Seq, TaskId},
     json::JsonText,
     limits::LEASE_SECONDS_DEFAULT,
     model::{Choice, EntityType, OnBlockerFailed, Priority, Question, Threshold},
+    resource::Resource,
     time::Timestamp,
 };
 
@@ -134,6 +135,14 @@ pub enum Command {
     CancelTask(TaskId),
     /// Open a failed or cancelled task again.
     ReopenTask(TaskId),
+    /// Keep others out of paths that one works on.
+    AcquireReservation(AcquireReservation),
+    /// Keep a reservation for longer.
+    RenewReservation(RenewReservation),
+    /// Give a reservation up.
+    ReleaseReservation(ReservationId),
+    /// Give all that one holds to another, or back.
+    HandOff(HandOff),
     /// Put a question to the vote.
     CreateProposal(CreateProposal),
     /// Vote, or change one's vote.
@@ -146,6 +155,8 @@ pub enum Command {
     Tick,
     /// Give leases more time. The writer's own.
     MoveLeases(MoveLeases),
+    /// Free what those have reserved who are gone. The writer's own: who is gone hangs on soft facts.
+    FreeReservations(Vec<EntityId>),
 }
 
 impl Command {
@@ -177,6 +188,12 @@ impl Command {
                 complete.result.as_ref().map_or(0, |result| result.as_str().len())
             }
             Self::FailTask(fail) => of_option(&fail.reason),
+            Self::AcquireReservation(acquire) => {
+                let resources = acquire.resources.iter();
+                resources.map(|one| one.as_str().len() + RESOURCE).sum::<usize>()
+                    + of_option(&acquire.reason)
+            }
+            Self::HandOff(handoff) => handoff.note.len(),
             Self::CreateProposal(proposal) => {
                 proposal.title.len()
                     + proposal.description.len()
@@ -191,6 +208,8 @@ impl Command {
 
 /// About what an id takes in a list.
 const ID: usize = 160;
+/// About what a resource takes beside its text: the same text in segments.
+const RESOURCE: usize = 256;
 
 fn of_send(send: &Send) -> usize {
     send.content.len()
@@ -514,6 +533,46 @@ pub struct ReleaseTask {
     pub task_id: TaskId,
     /// The token of the claim that is given back.
     pub claim_token: Option<u64>,
+}
+
+/// See [`Command::AcquireReservation`]. The holder is the caller.
+#[derive(Clone, Debug)]
+pub struct AcquireReservation {
+    /// Which paths and patterns: all of them, or none.
+    pub resources: Vec<Resource>,
+    /// Whether they are shared with nobody.
+    pub exclusive: bool,
+    /// For how long, unless it is renewed.
+    pub ttl_seconds: Option<u32>,
+    /// What for.
+    pub reason: Option<String>,
+}
+
+impl AcquireReservation {
+    /// An exclusive reservation, for as long as is usual.
+    pub fn of(resources: Vec<Resource>) -> Self {
+        Self { resources, exclusive: true, ttl_seconds: None, reason: None }
+    }
+}
+
+/// See [`Command::RenewReservation`]. The caller must be the holder.
+#[derive(Clone, Debug)]
+pub struct RenewReservation {
+    /// Which.
+    pub reservation_id: ReservationId,
+    /// For how long from now; as long as before where not given.
+    pub ttl_seconds: Option<u32>,
+}
+
+/// See [`Command::HandOff`].
+#[derive(Clone, Debug)]
+pub struct HandOff {
+    /// Whose claims and reservations.
+    pub entity_id: EntityId,
+    /// Who gets them; whoever comes first where nobody is named.
+    pub to: Option<EntityId>,
+    /// What there is to say about it.
+    pub note: String,
 }
 
 /// See [`Command::CreateProposal`].

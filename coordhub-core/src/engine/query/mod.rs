@@ -6,6 +6,7 @@
 mod entities;
 mod messages;
 mod tasks;
+mod reservations;
 mod proposals;
 
 pub use entities::EntityFilter;
