@@ -325,3 +325,6 @@ impl State {
         Arc::make_mut(&mut self.reservations).insert(reservation);
     }
 }
+
+#[cfg(test)]
+mod tests;

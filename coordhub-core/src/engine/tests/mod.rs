@@ -4,6 +4,7 @@ mod faults;
 mod failures;
 mod following;
 mod presence;
+mod reservations;
 
 use super::*;
 use crate::{

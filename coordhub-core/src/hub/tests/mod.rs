@@ -4,6 +4,8 @@ mod world;
 mod entities;
 mod messages;
 mod tasks;
+mod reservations;
+mod handoff;
 mod proposals;
 mod policy;
 
