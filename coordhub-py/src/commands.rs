@@ -3,7 +3,7 @@
 use coordhub_core::{
     JsonText,
     command::{
-        CastVote, ClaimTask, Closing, Command, CompleteTask, CreateProposal, CreateTask,
+        Ack, CastVote, ClaimTask, Closing, Command, CompleteTask, CreateProposal, CreateTask,
         CursorScope, Deadline, Destination, Elector, FailTask, MoveCursor, Register, ReleaseTask,
         Remove, Send, UpdateTask,
     },
@@ -44,6 +44,8 @@ pub(crate) fn send(args: &Args<'_>) -> Result<Command, Failure> {
         message_type: args.text("message_type")?,
         metadata: metadata(args)?,
         reply_to: args.parsed("reply_to", MessageId::parse)?,
+        ack: Ack::NotAsked,
+        task: None,
     }))
 }
 
@@ -76,6 +78,7 @@ pub(crate) fn create_task(args: &Args<'_>) -> Result<Command, Failure> {
         capabilities: args.texts("capabilities")?.unwrap_or_default(),
         depends_on: args.all_parsed("depends_on", TaskId::parse)?,
         metadata: metadata(args)?,
+        ..CreateTask::titled("")
     }))
 }
 
@@ -87,11 +90,12 @@ pub(crate) fn update_task(args: &Args<'_>) -> Result<Command, Failure> {
         priority: priority(args)?,
         tags: args.texts("tags")?,
         metadata: args.object("metadata")?,
+        note: None,
     }))
 }
 
 pub(crate) fn claim_task(args: &Args<'_>) -> Result<Command, Failure> {
-    Ok(Command::ClaimTask(ClaimTask { task_id: task_id(args)? }))
+    Ok(Command::ClaimTask(ClaimTask::of(task_id(args)?)))
 }
 
 pub(crate) fn complete_task(args: &Args<'_>) -> Result<Command, Failure> {

@@ -49,22 +49,33 @@ struct OfProposal<'a> {
 pub(crate) fn change(hub: &Hub, reply: Reply) -> Result<String, Failure> {
     let seq = reply.seq;
     match reply.outcome {
-        Outcome::Done | Outcome::CursorAt(_) => text(&Done { seq }),
+        Outcome::Done
+        | Outcome::CursorAt(_)
+        | Outcome::Message { .. }
+        | Outcome::NoTask
+        | Outcome::Lease { .. }
+        | Outcome::Tasks(_) => text(&Done { seq }),
         Outcome::Entity(entity) => text(&OfEntity { seq, entity: hub.entity(&entity.entity_id) }),
-        Outcome::Message(Sent { json, recipients, .. }) => {
-            let message = serde_json::from_slice(&json).map_err(fault)?;
-            text(&OfMessage { seq, recipients, message })
+        Outcome::Sent(sent) => {
+            let Some(Sent { json, recipients, .. }) = sent.first() else {
+                return text(&Done { seq });
+            };
+            let message = serde_json::from_slice(json).map_err(fault)?;
+            text(&OfMessage { seq, recipients: *recipients, message })
         }
-        Outcome::Task(task) => of_task(hub, seq, &task, false),
-        Outcome::TaskUnchanged(task) => of_task(hub, seq, &task, true),
-        Outcome::Proposal(proposal) | Outcome::ProposalUnchanged(proposal) => {
-            text(&OfProposal { seq, proposal: &proposal })
-        }
+        Outcome::Task { task, already } => of_task(hub, seq, &task, task.claim_token, already),
+        Outcome::Claimed(claim) => of_task(hub, seq, &claim.task, claim.claim_token, claim.already),
+        Outcome::Proposal { proposal, .. } => text(&OfProposal { seq, proposal: &proposal }),
     }
 }
 
-fn of_task(hub: &Hub, seq: u64, task: &Task, already: bool) -> Result<String, Failure> {
-    let claim_token = task.claim_token;
+fn of_task(
+    hub: &Hub,
+    seq: u64,
+    task: &Task,
+    claim_token: u64,
+    already: bool,
+) -> Result<String, Failure> {
     let mut task = task.clone();
     hub.mark_stale(&mut task, hub.now());
     text(&OfTask { seq, task, claim_token, already })

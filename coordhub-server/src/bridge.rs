@@ -8,7 +8,7 @@ use coordhub_core::{
 };
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
-use crate::{app::App, http::call::Blocking, wire::Problem};
+use crate::{app::App, wire::Problem};
 
 /// Catch-ups wait here rather than on a blocking thread each.
 static CATCH_UPS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(CATCH_UPS_MAX));
@@ -31,7 +31,10 @@ pub async fn close(hub: Hub) {
 }
 
 /// Reads that may block.
-pub async fn blocking(app: &App, read: Blocking) -> Result<Vec<u8>, Problem> {
+pub async fn blocking<T: Send + 'static>(
+    app: &App,
+    read: impl FnOnce(&App) -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
     let app = app.clone();
     spawn_blocking(move || read(&app)).await.unwrap_or_else(|_| Err(HubError::Internal.into()))
 }

@@ -23,7 +23,7 @@ const ANSWER_BOUNDS: [u64; 14] = [
 const BUSY: &str = "busy";
 
 /// The codes of refusals that are the caller's to mend, as in the documents. What is not here is counted as `other`.
-pub const REFUSAL_CODES: [&str; 37] = [
+pub const REFUSAL_CODES: [&str; 43] = [
     "not_json",
     "caller_needed",
     "not_allowed",
@@ -52,6 +52,11 @@ pub const REFUSAL_CODES: [&str; 37] = [
     "task_not_claimed",
     "not_holder",
     "stale_claim",
+    "claim_token_required",
+    "task_scheduled",
+    "not_a_question",
+    "ack_not_asked",
+    "no_roll_call",
     "already_completed",
     "task_not_reopenable",
     "proposal_closed",
@@ -59,6 +64,7 @@ pub const REFUSAL_CODES: [&str; 37] = [
     "body_too_large",
     "too_large",
     "invalid_field",
+    "idempotency_key_reused",
     "upgrade_required",
     "other",
 ];

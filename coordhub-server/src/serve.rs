@@ -118,6 +118,8 @@ async fn close_sockets(app: App) {
         () = close_sockets_of_removed(&app) => {}
         () = drain.wait() => {}
     }
+    // Whoever waits for a task is told at once that there is none.
+    app.hub().end_waits();
     app.sockets().close_all(Closing::Stopping);
 }
 

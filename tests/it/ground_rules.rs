@@ -1,7 +1,7 @@
 //! What holds on every route.
 
 use coordhub_harness::{Hub, Request, encode};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::{column, rows, seq};
 
@@ -341,40 +341,6 @@ async fn who_is_calling() {
         .await
         .refusal(422);
     hub.send(Request::post(&claim).header("X-Entity-Id", "a").json(&json!({}))).await.ok();
-}
-
-/// To ignore these would be to promise what is not kept.
-#[tokio::test]
-async fn what_is_not_honoured_yet_is_refused() {
-    let hub = Hub::new();
-    hub.register("ai", "ai_agent").await;
-    let task = hub.task("t").await;
-    let send =
-        |field: &str, value: Value| json!({ "from_entity": "ai", "content": "c", field: value });
-    for (path, body, field) in [
-        ("/messages/send", send("ack_required", json!(true)), "ack_required"),
-        ("/messages/send", send("ack_deadline", json!("2030-01-01T00:00:00Z")), "ack_deadline"),
-        ("/messages/send", send("task", json!({ "title": "t" })), "task"),
-        ("/tasks/create", json!({ "title": "t", "max_attempts": 3 }), "max_attempts"),
-        ("/tasks/create", json!({ "title": "t", "retry_delay_seconds": 3 }), "retry_delay_seconds"),
-        ("/tasks/create?not_before=2030-01-01", json!({ "title": "t" }), "not_before"),
-        (
-            "/tasks/create",
-            json!({ "title": "t", "on_blocker_failed": "cancel" }),
-            "on_blocker_failed",
-        ),
-        ("/tasks/T/claim?lease_seconds=60", json!({ "entity_id": "ai" }), "lease_seconds"),
-        ("/tasks/T/update", json!({ "entity_id": "ai", "note": "n" }), "note"),
-    ] {
-        hub.post(&path.replace('T', &task), body).await.wrong_field(field);
-    }
-    hub.post_ok("/messages/send", send("ack_required", json!(false))).await;
-    let keyed = |path: &str| Request::post(path).header("Idempotency-Key", "k1");
-    hub.send(keyed("/tasks/create").json(&json!({ "title": "t" })))
-        .await
-        .wrong_field("Idempotency-Key");
-    assert_eq!(hub.get_ok("/tasks/list").await["count"], 1);
-    hub.send(keyed("/entities/ai/heartbeat")).await.ok();
 }
 
 #[tokio::test]

@@ -71,8 +71,8 @@ impl Writer {
         let job = if found_nothing && !self.shared.ends_waits() {
             let monotonic = self.shared.clock.monotonic();
             match self.waiters.park(job, &self.ahead, monotonic) {
-                Ok(()) => return,
-                Err(job) => job,
+                None => return,
+                Some(job) => job,
             }
         } else {
             job

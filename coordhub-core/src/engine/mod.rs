@@ -32,8 +32,8 @@ pub use clock::{Clock, HubClock, SystemClock};
 pub use counts::Histogram;
 pub use presence::{Connection, PresenceChange, Presences};
 pub use query::{
-    EntityFilter, InboxQuery, List, MessageList, NoticesAmong, OnlyDirect, Order, RecentQuery,
-    Unread, Window as ListWindow,
+    Attention, EntityFilter, InboxQuery, List, MessageList, NoticesAmong, OnlyDirect, Order,
+    RecentQuery, Unread, Window as ListWindow,
 };
 pub use reply::{Claim, HubError, Made, Outcome, Reply, Sent};
 pub use ticket::Ticket;

@@ -39,19 +39,19 @@ struct Waiter {
 impl Waiters {
     /// Takes in somebody for whom there is nothing. It comes back where it does not wait, or there is
     /// no room.
-    pub(super) fn park(&mut self, job: Job, state: &State, now: Duration) -> Result<(), Job> {
+    pub(super) fn park(&mut self, job: Job, state: &State, now: Duration) -> Option<Job> {
         let room = self.by_arrival.len() < WAITERS_MAX;
         if job.wait.is_zero() || !room {
-            return Err(job);
+            return Some(job);
         }
-        let Some((claimer, wants)) = wants(&job, state) else { return Err(job) };
+        let Some((claimer, wants)) = wants(&job, state) else { return Some(job) };
         self.arrivals += 1;
         let (place, end) = (self.arrivals, now + job.wait);
         self.by_wants.entry(wants.clone()).or_default().insert(place);
         self.by_entity.entry(claimer).or_default().insert(place);
         self.by_end.insert((end, place));
         self.by_arrival.insert(place, Waiter { job, wants, end });
-        Ok(())
+        None
     }
 
     /// Whether nobody waits.

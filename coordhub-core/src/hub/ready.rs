@@ -158,6 +158,16 @@ impl State {
         best.map(|(_, task)| task)
     }
 
+    /// The open tasks that only a human can move, as far as this one could.
+    pub fn open_for_humans<'a>(&'a self, wants: &'a Wants) -> impl Iterator<Item = &'a Task> {
+        let groups = self.ready.groups.iter();
+        let fitting = groups.filter(|(needs, _)| needs.human && wants.meet(needs));
+        fitting
+            .flat_map(|(_, group)| group.values())
+            .filter_map(|id| self.tasks.get(id))
+            .map(|t| &**t)
+    }
+
     /// How many tasks could be claimed now.
     pub fn open_tasks(&self) -> usize {
         self.ready.len()

@@ -70,17 +70,13 @@ words! {
 
 words! {
     /// What becomes of a task when one that it depends on fails or is cancelled.
+    #[derive(Default)]
     OnBlockerFailed {
+        #[default]
         /// It stays blocked: whoever reopens the other one unblocks it.
         Hold = "hold",
         /// It is cancelled, and so are those that depend on it and say the same.
         Cancel = "cancel",
-    }
-}
-
-impl Default for OnBlockerFailed {
-    fn default() -> Self {
-        Self::Hold
     }
 }
 

@@ -1,7 +1,9 @@
 //! One call, however it came: over HTTP or through a socket.
 
+use std::{pin::Pin, time::Duration};
+
 use coordhub_core::{
-    command::{Caller, Command},
+    command::{Caller, Command, Key},
     engine::{ListWindow, Order},
     hub::policy::Reader,
     ids::{EntityId, Seq},
@@ -36,6 +38,19 @@ pub struct Change {
     pub command: Command,
     /// How the reply is shown.
     pub form: Form,
+    /// Under which idempotency key.
+    pub key: Option<Key>,
+    /// How long to wait for something to claim.
+    pub wait: Duration,
+}
+
+/// What a change of soft facts came to.
+#[derive(Debug)]
+pub enum SoftChange {
+    /// It is done, and this is the answer.
+    Done(Vec<u8>),
+    /// It takes a change that must reach the disk.
+    Change(Box<Change>),
 }
 
 /// An answer that is there, or one that the disk must be asked for.
@@ -44,6 +59,8 @@ pub enum Read {
     Ready(Vec<u8>),
     /// Makes the body; may block.
     Later(Blocking),
+    /// Makes the body when there is something to answer.
+    When(Pin<Box<dyn Future<Output = Result<Vec<u8>, Problem>> + Send>>),
 }
 
 /// Makes a body; may block.
@@ -80,7 +97,8 @@ impl Call<'_> {
 
     /// A change in the caller's name, whose reply says `status`.
     pub fn change(&self, command: Command, status: &'static str) -> Result<Change, Problem> {
-        Ok(Change { caller: self.caller()?, command, form: Form::Status(status, Vec::new()) })
+        let form = Form::Status(status, Vec::new());
+        Ok(Change { caller: self.caller()?, command, form, key: None, wait: Duration::ZERO })
     }
 
     /// How many messages are asked for.

@@ -1,6 +1,7 @@
 //! Calls about entities.
 
 use coordhub_core::{
+    command::Command,
     engine::EntityFilter,
     hub::Rejection,
     ids::EntityId,
@@ -8,7 +9,9 @@ use coordhub_core::{
 };
 use serde_json::Value;
 
-use super::call::{AFTER, Call, Change, LIMIT, METADATA, ORDER, Read, optional, required};
+use super::call::{
+    AFTER, Call, Change, LIMIT, METADATA, ORDER, Read, SoftChange, optional, required,
+};
 use crate::wire::{Field, Kind, Problem, reply, reply::Form, request};
 
 /// The longest `activity`, in bytes.
@@ -74,8 +77,9 @@ pub fn remove(call: &Call<'_>) -> Result<Change, Problem> {
 pub const HEARTBEAT: &[Field] =
     &[optional("activity", Kind::Text, "What you are doing, in a few words; empty for nothing.")];
 
-/// `POST /entities/{entity_id}/heartbeat`: presence is soft, so this never waits for the disk.
-pub fn heartbeat(call: &Call<'_>) -> Result<Vec<u8>, Problem> {
+/// `POST /entities/{entity_id}/heartbeat`: presence is soft, so this waits for the disk only where a
+/// lease must be renewed there.
+pub fn heartbeat(call: &Call<'_>) -> Result<SoftChange, Problem> {
     let id = call.needed_caller()?;
     let activity = call.fields.text("activity")?;
     if activity.as_ref().is_some_and(|text| text.len() > ACTIVITY_BYTES_MAX) {
@@ -86,5 +90,20 @@ pub fn heartbeat(call: &Call<'_>) -> Result<Vec<u8>, Problem> {
     // A name that never registered has nothing to keep alive.
     let unknown = || Problem::from(Rejection::UnknownEntity(id.clone()));
     hub.heartbeat(&id, activity.map(Into::into)).ok_or_else(unknown)?;
-    hub.entity(&id).map(|entity| reply::heartbeat(&entity)).ok_or_else(unknown)
+    if hub.needs_renewal(&id) {
+        let change = call.change(Command::RenewLeases, "updated")?;
+        let change = Change { form: Form::Heartbeat(id), ..change };
+        return Ok(SoftChange::Change(Box::new(change)));
+    }
+    hub.entity(&id).map(|entity| SoftChange::Done(reply::heartbeat(&entity))).ok_or_else(unknown)
+}
+
+/// Fields of `GET /entities/{entity_id}/attention`.
+pub const ATTENTION: &[Field] = &[];
+
+/// `GET /entities/{entity_id}/attention`
+pub fn attention(call: &Call<'_>) -> Result<Read, Problem> {
+    let id = call.needed_caller()?;
+    call.reader()?;
+    Read::later(move |app| Ok(reply::attention(&id, &app.hub().attention(&id)?)))
 }

@@ -1,22 +1,30 @@
 //! From a request to its response.
 
+use std::sync::Arc;
+
 use axum::{
     body::Body,
     http::{HeaderValue, Request, Response, StatusCode, header, request::Parts},
 };
 use bytes::Bytes;
+use coordhub_core::{
+    Made, Request as HubRequest,
+    command::{Command, Key},
+    limits::KEY_CHARS_MAX,
+};
 
 use super::{
-    call::{Blocking, Call, Change, Read},
+    call::{Blocking, Call, Change, Read, SoftChange},
     docs, events, openapi, page,
     router::{self, Action, Route},
     stream,
+    take_back::TakeBack,
 };
 use crate::{
     access::caller::{CALLER_HEADER, Named},
     app::App,
     bridge,
-    net::{BodyError, read_body},
+    net::{BodyError, Deliveries, Undelivered as _, read_body},
     wire::{Fields, Problem, path, reply, request},
     ws,
 };
@@ -66,19 +74,30 @@ async fn answer(
     let call = call_of(app, route, &parts, &body)?;
     let body = match route.action {
         Action::Change(make) => {
-            let change = match refuse_key(route, &parts).and_then(|()| make(&call)) {
-                Ok(change) => change,
-                Err(problem) => return Err(missing_first(route, &call, problem).await),
-            };
+            let change =
+                match make(&call).and_then(|change| under_key(route, &call, &parts, change)) {
+                    Ok(change) => change,
+                    Err(problem) => return Err(missing_first(route, &call, problem).await),
+                };
             drop(call);
-            perform(app, change).await?
+            return answer_change(app, change, &parts).await;
         }
-        Action::Soft(act) => act(&call)?,
+        Action::Soft(act) => match act(&call)? {
+            SoftChange::Done(body) => body,
+            SoftChange::Change(change) => {
+                drop(call);
+                return answer_change(app, *change, &parts).await;
+            }
+        },
         Action::Read(look) => match look(&call)? {
             Read::Ready(body) => body,
             Read::Later(read) => {
                 drop(call);
                 bridge::blocking(app, read).await?
+            }
+            Read::When(answered) => {
+                drop(call);
+                answered.await?
             }
         },
         _ => return Err(no_route(&parts)),
@@ -86,15 +105,52 @@ async fn answer(
     Ok(json(body.into()))
 }
 
+/// The answer to a change.
+pub struct Answered {
+    /// The body.
+    pub body: Vec<u8>,
+    /// Whether the change was made now, or before under the same idempotency key.
+    pub made: Made,
+    /// Gives back what the answer tells of, should it not reach anybody.
+    pub take_back: Option<TakeBack>,
+}
+
 /// Submits a change now, and answers when it is on disk.
 pub fn perform(
     app: &App,
     change: Change,
-) -> impl Future<Output = Result<Vec<u8>, Problem>> + Send + 'static + use<> {
-    let Change { caller, command, form } = change;
-    let ticket = app.hub().submit(caller, command);
+) -> impl Future<Output = Result<Answered, Problem>> + Send + 'static + use<> {
+    let Change { caller, command, form, key, wait } = change;
+    let claimer = matches!(command, Command::ClaimNext(_)).then(|| caller.clone());
+    let ticket = app.hub().submit_request(HubRequest { caller, command, key, wait });
     let app = app.clone();
-    async move { Ok(reply::change(app.hub(), &form, ticket?.await?)) }
+    async move {
+        let reply = ticket?.await?;
+        let take_back = claimer.and_then(|caller| TakeBack::of(app.hub(), &caller, &reply));
+        let made = reply.made;
+        Ok(Answered { body: reply::change(app.hub(), &form, reply), made, take_back })
+    }
+}
+
+async fn answer_change(
+    app: &App,
+    change: Change,
+    parts: &Parts,
+) -> Result<Response<Body>, Problem> {
+    let Answered { body, made, take_back } = perform(app, change).await?;
+    let mut response = json(body.into());
+    if made == Made::Before {
+        let replayed = HeaderValue::from_static("true");
+        response.headers_mut().insert("idempotency-replayed", replayed);
+    }
+    if let Some(mut take_back) = take_back {
+        match parts.extensions.get::<Arc<Deliveries>>() {
+            Some(deliveries) => deliveries.hang(Box::new(take_back)),
+            // In another program's server nobody says whether an answer was written.
+            None => take_back.delivered(),
+        }
+    }
+    Ok(response)
 }
 
 /// The call that a request makes.
@@ -115,6 +171,9 @@ pub fn call_of<'a>(
     let header = headers.next();
     if headers.any(|other| Some(other) != header) {
         return Err(Problem::field("X-Entity-Id", "X-Entity-Id stands twice, with two names"));
+    }
+    if !route.takes_items() {
+        fields.refuse_items()?;
     }
     let named = Named { header, socket: None };
     Ok(Call { app, fields, named, caller_in: route.caller_in })
@@ -140,16 +199,32 @@ async fn read(app: &App, body: Body) -> Result<Bytes, Problem> {
 /// The header under which a change is made at most once.
 const KEY_HEADER: &str = "idempotency-key";
 
-/// Refuses a key, which this version does not honour yet: to ignore it would be to promise that a
-/// retry changes nothing. A heartbeat, which may be repeated at will, needs none.
-fn refuse_key(route: &Route, parts: &Parts) -> Result<(), Problem> {
-    let takes_keys =
-        route.method == router::Verb::Post && matches!(route.action, Action::Change(_));
-    if takes_keys && parts.headers.contains_key(KEY_HEADER) {
-        let detail = "Idempotency-Key is not supported by this version; leave the header out";
+/// A change under the key that the request's header names. A heartbeat, which may be repeated at will,
+/// needs none.
+fn under_key(
+    route: &Route,
+    call: &Call<'_>,
+    parts: &Parts,
+    change: Change,
+) -> Result<Change, Problem> {
+    let mut named = parts.headers.get_all(KEY_HEADER).iter();
+    let Some(value) = named.next().filter(|_| route.takes_keys()) else { return Ok(change) };
+    if named.any(|other| other != value) {
+        return Err(Problem::field("Idempotency-Key", "Idempotency-Key stands twice; give one"));
+    }
+    let text = str::from_utf8(value.as_bytes()).unwrap_or_default();
+    Ok(Change { key: Some(key(route, call, text)?), ..change })
+}
+
+/// The idempotency key of a call.
+pub fn key(route: &Route, call: &Call<'_>, text: &str) -> Result<Key, Problem> {
+    let is_key =
+        (1..=KEY_CHARS_MAX).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    if !is_key {
+        let detail = format!("an Idempotency-Key is 1 to {KEY_CHARS_MAX} characters of text");
         return Err(Problem::field("Idempotency-Key", detail));
     }
-    Ok(())
+    Ok(Key { route: route.op(), key: text.to_owned(), fingerprint: call.fields.fingerprint() })
 }
 
 /// What the path names and is not there is said before what is wrong in the fields. The hub itself

@@ -3,9 +3,10 @@
 use super::call::{Call, Change, ENTITY_ID, LIMIT, METADATA, Read, optional, required};
 use crate::{
     access::caller,
-    wire::{Field, Kind, Problem, reply, request},
+    wire::{Field, Kind, Problem, reply, reply::Form, request},
 };
 use coordhub_core::{
+    command::{Caller, Command},
     engine::{InboxQuery, NoticesAmong, OnlyDirect, RecentQuery, Unread},
     ids::{ChannelName, EntityId, MessageId},
 };
@@ -23,6 +24,13 @@ pub const SEND: &[Field] = &[
     optional("message_type", Kind::Text, "`text` (the default), `alert`, or a word of your own."),
     METADATA,
     optional("reply_to", Kind::Text, "The message it answers; it then stays where that one is."),
+    optional("ack_required", Kind::Flag, "Whether its recipients are asked to acknowledge it."),
+    optional("ack_deadline", Kind::Time, "Until when; the sender is told who has not."),
+    optional(
+        "task",
+        Kind::Object,
+        "A task that is created in the same commit, as in `tasks/create`.",
+    ),
 ];
 
 /// `POST /messages/send`
@@ -30,7 +38,24 @@ pub fn send(call: &Call<'_>) -> Result<Change, Problem> {
     let caller = call.caller()?;
     // What is wrong in the fields is said before that nobody is named.
     let send = request::send(&call.fields)?;
-    call.change(send(caller::needed(caller)?), "sent")
+    call.change(Command::Send(send(caller::needed(caller)?)), "sent")
+}
+
+/// Fields of `POST /messages/send-batch`.
+pub const SEND_BATCH: &[Field] = &[required(
+    "messages",
+    Kind::Objects,
+    "Up to 1,000 messages, each as in `messages/send`; the body may be this list itself.",
+)];
+
+/// `POST /messages/send-batch`
+pub fn send_batch(call: &Call<'_>) -> Result<Change, Problem> {
+    let caller = call.caller()?;
+    let (named, sends) = request::send_batch(&call.fields, caller.id.clone())?;
+    let change = call.change(Command::SendBatch(sends), "sent")?;
+    let caller =
+        Caller { id: Some(caller::needed(Caller { id: named, ..caller })?), ..change.caller };
+    Ok(Change { caller, form: Form::Batch("sent"), ..change })
 }
 
 /// Fields of `GET /messages/recent`.
@@ -105,12 +130,37 @@ pub fn ack(call: &Call<'_>) -> Result<Change, Problem> {
     call.change(request::move_cursor(&call.fields)?, "acked")
 }
 
+/// Fields of `POST /messages/{message_id}/ack`.
+pub const ACK_ONE: &[Field] = &[required("entity_id", Kind::Text, "Who has seen it.")];
+
+/// `POST /messages/{message_id}/ack`
+pub fn ack_one(call: &Call<'_>) -> Result<Change, Problem> {
+    call.change(Command::AckMessage(request::message_id(&call.fields)?), "acked")
+}
+
+/// `POST /messages/{message_id}/resolve`
+pub fn resolve(call: &Call<'_>) -> Result<Change, Problem> {
+    call.change(Command::ResolveRollCall(request::message_id(&call.fields)?), "resolved")
+}
+
+/// `POST /messages/{message_id}/redact`
+pub fn redact(call: &Call<'_>) -> Result<Change, Problem> {
+    call.change(Command::RedactMessage(request::message_id(&call.fields)?), "redacted")
+}
+
+/// `GET /messages/{message_id}/receipts`
+pub fn receipts(call: &Call<'_>) -> Result<Read, Problem> {
+    let id = request::message_id(&call.fields)?;
+    let reader = call.reader()?;
+    Read::later(move |app| Ok(reply::to_bytes(&app.hub().receipts(&reader, &id)?)))
+}
+
 /// Fields of `GET /messages/{message_id}`.
 pub const GET: &[Field] = &[ENTITY_ID];
 
 /// `GET /messages/{message_id}`
 pub fn get(call: &Call<'_>) -> Result<Read, Problem> {
-    let id = call.fields.needed("message_id", MessageId::parse)?;
+    let id = request::message_id(&call.fields)?;
     let reader = call.reader()?;
     Read::later(move |app| Ok(app.hub().message(&reader, &id)?.to_vec()))
 }

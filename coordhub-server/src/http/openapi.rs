@@ -3,8 +3,9 @@
 use std::sync::LazyLock;
 
 use coordhub_core::model::{
-    ChannelView, EntityType, EntityView, Message, Priority, Proposal, ProposalStatus, Recipients,
-    Status, Tally, Task, TaskStatus, Vote,
+    ChannelView, EntityType, EntityView, LateResult, Message, Note, OnBlockerFailed, Priority,
+    Proposal, ProposalStatus, Question, Receipt, Receipts, Recipients, Status, Tally, Task,
+    TaskStatus, Vote,
 };
 use utoipa::{
     PartialSchema, ToSchema,
@@ -51,11 +52,17 @@ fn open_api() -> OpenApi {
         .schema("Channel", complete::<ChannelView>())
         .schema("Entity", complete::<EntityView>())
         .schema("EntityType", EntityType::schema())
+        .schema("LateResult", complete::<LateResult>())
         .schema("Message", complete::<Message>())
+        .schema("Note", complete::<Note>())
+        .schema("OnBlockerFailed", OnBlockerFailed::schema())
         .schema("Priority", Priority::schema())
         .schema("Problem", problem())
         .schema("Proposal", complete::<Proposal>())
         .schema("ProposalStatus", ProposalStatus::schema())
+        .schema("Question", complete::<Question>())
+        .schema("Receipt", complete::<Receipt>())
+        .schema("Receipts", complete::<Receipts>())
         .schema("Recipients", Recipients::schema())
         .schema("Status", Status::schema())
         .schema("Tally", Tally::schema())
@@ -77,6 +84,7 @@ fn operation(route: &Route) -> Operation {
     let first = route.path.split('/').nth(1).unwrap_or_default();
     let tag = match first {
         "entities" | "messages" | "tasks" | "proposals" => first,
+        "questions" => "tasks",
         "channels" => "messages",
         "events" | "ws" => "real time",
         "" | "docs" | "openapi.json" => "documents",
@@ -163,6 +171,9 @@ fn schema_of(field: &Field) -> RefOr<Schema> {
             ArrayBuilder::new().items(of_type(Type::String)).description(Some(field.doc)).into()
         }
         Kind::Object => typed(Type::Object).into(),
+        Kind::Objects => {
+            ArrayBuilder::new().items(of_type(Type::Object)).description(Some(field.doc)).into()
+        }
         Kind::Any => utoipa::openapi::schema::empty().into(),
     }
 }
@@ -180,13 +191,14 @@ fn complete<T: ToSchema>() -> RefOr<Schema> {
 
 /// A task as `GET /tasks/{task_id}` shows it.
 fn task_details() -> Schema {
-    let list = || ArrayBuilder::new().items(of_type(Type::Object));
+    let list = |items: RefOr<Schema>| ArrayBuilder::new().items(items);
+    let noun = |name: &str| list(Ref::from_schema_name(name).into());
     let details = ObjectBuilder::new()
-        .property("history", list())
+        .property("history", list(of_type(Type::Object).into()))
         .required("history")
-        .property("notes", list())
+        .property("notes", noun("Note"))
         .required("notes")
-        .property("late_results", list())
+        .property("late_results", noun("LateResult"))
         .required("late_results");
     Schema::AllOf(AllOfBuilder::new().item(Ref::from_schema_name("Task")).item(details).build())
 }
@@ -216,10 +228,33 @@ fn success(reply: ReplyKind) -> ResponseBuilder {
     };
     let object: RefOr<Schema> = match reply {
         ReplyKind::Entity => with("entity", "entity_id", "Entity").into(),
-        ReplyKind::Task => with("task", "task_id", "Task")
+        ReplyKind::Task => {
+            with("task", "task_id", "Task").property("already", of_type(Type::Boolean)).into()
+        }
+        // Where there was nothing to claim there is a status of `none` and nothing else.
+        ReplyKind::Claimed => done()
+            .property("task_id", of_type(Type::String))
+            .property("task", Ref::from_schema_name("Task"))
             .property("claim_token", of_type(Type::Integer))
             .property("lease_expires_at", nullable(Type::String))
             .property("already", of_type(Type::Boolean))
+            .into(),
+        ReplyKind::Lease => done()
+            .property("task_id", of_type(Type::String))
+            .required("task_id")
+            .property("lease_expires_at", nullable(Type::String))
+            .required("lease_expires_at")
+            .into(),
+        ReplyKind::Message => done()
+            .property("message_id", of_type(Type::String))
+            .required("message_id")
+            .property("already", of_type(Type::Boolean))
+            .into(),
+        ReplyKind::Batch(plural, item) => done()
+            .property("count", of_type(Type::Integer))
+            .required("count")
+            .property(plural, ArrayBuilder::new().items(batch_item(item)))
+            .required(plural)
             .into(),
         ReplyKind::Proposal => with("proposal", "proposal_id", "Proposal")
             .property("tally", Ref::from_schema_name("Tally"))
@@ -232,6 +267,7 @@ fn success(reply: ReplyKind) -> ResponseBuilder {
             .required("timestamp")
             .property("recipients", Ref::from_schema_name("Recipients"))
             .required("recipients")
+            .property("task_id", of_type(Type::String))
             .into(),
         ReplyKind::Done => done().into(),
         ReplyKind::One(name) => Ref::from_schema_name(name).into(),
@@ -256,6 +292,19 @@ fn success(reply: ReplyKind) -> ResponseBuilder {
         }
     };
     ResponseBuilder::new().description("Done.").content("application/json", content(object))
+}
+
+/// One entry of the reply to a batch: a task as it is, or the reply that a message alone would have.
+fn batch_item(name: &str) -> RefOr<Schema> {
+    match name {
+        "Message" => ObjectBuilder::new()
+            .property("message_id", of_type(Type::String))
+            .required("message_id")
+            .property("message", Ref::from_schema_name("Message"))
+            .required("message")
+            .into(),
+        noun => Ref::from_schema_name(noun).into(),
+    }
 }
 
 fn problem() -> ObjectBuilder {

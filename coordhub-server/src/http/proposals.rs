@@ -2,7 +2,10 @@
 
 use coordhub_core::model::{Choice, ProposalStatus};
 
-use super::call::{AFTER, Call, Change, ENTITY_ID, LIMIT, ORDER, Read, optional, required};
+use super::{
+    call::{AFTER, Call, Change, ENTITY_ID, LIMIT, ORDER, Read, optional, required},
+    waits::{self, About, Looked, WAIT_SECONDS},
+};
 use crate::wire::{Field, Kind, Problem, reply, request};
 
 /// Fields of `POST /proposals/create`.
@@ -58,13 +61,18 @@ pub fn list(call: &Call<'_>) -> Result<Read, Problem> {
 }
 
 /// Fields of `GET /proposals/{proposal_id}`.
-pub const GET: &[Field] = &[ENTITY_ID];
+pub const GET: &[Field] = &[WAIT_SECONDS, ENTITY_ID];
 
 /// `GET /proposals/{proposal_id}`
 pub fn get(call: &Call<'_>) -> Result<Read, Problem> {
     call.reader()?;
     let id = request::proposal_id(&call.fields)?;
-    Read::later(move |app| Ok(reply::to_bytes(&app.hub().proposal(&id)?)))
+    waits::until(call, About::Proposal(id.clone()), move |app| {
+        let proposal = app.hub().proposal(&id)?;
+        let body = reply::to_bytes(&proposal);
+        let is_open = proposal.status == ProposalStatus::Open;
+        Ok(if is_open { Looked::NotYet(body) } else { Looked::There(body) })
+    })
 }
 
 /// Fields of `POST /proposals/{proposal_id}/vote`.

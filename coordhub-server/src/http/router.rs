@@ -3,12 +3,12 @@
 use axum::http::Method;
 
 use super::{
-    call::{Call, Change, Read},
+    call::{Call, Change, Read, SoftChange},
     entities, events, messages, proposals, tasks, udc,
 };
 use crate::{
     access::caller::CallerIn,
-    wire::{Field, Problem},
+    wire::{Field, Kind, Problem},
 };
 
 /// One thing the hub can be asked.
@@ -66,8 +66,8 @@ impl Verb {
 pub enum Action {
     /// Makes a command, and answers when what it decided is on disk.
     Change(fn(&Call<'_>) -> Result<Change, Problem>),
-    /// Changes what is soft, and answers at once.
-    Soft(fn(&Call<'_>) -> Result<Vec<u8>, Problem>),
+    /// Changes what is soft, and answers at once where nothing must reach the disk.
+    Soft(fn(&Call<'_>) -> Result<SoftChange, Problem>),
     /// Reads.
     Read(fn(&Call<'_>) -> Result<Read, Problem>),
     /// Waits for events.
@@ -95,6 +95,14 @@ pub enum ReplyKind {
     Proposal,
     /// The reply to `send`.
     Sent,
+    /// `{"status", "seq", "count", "<plural>": […]}`.
+    Batch(&'static str, &'static str),
+    /// `{"status", "seq", "message_id"}`.
+    Message,
+    /// The reply to a claim: that to a change of a task, with its token.
+    Claimed,
+    /// `{"status", "task_id", "lease_expires_at"}`.
+    Lease,
     /// `{"status", "seq", …}`.
     Done,
     /// One object, bare.
@@ -131,22 +139,34 @@ pub const ROUTES: &[Route] = &[
     route(Get, "/entities/{id}", "One entity", ReplyKind::One("Entity"), ByEntityId, messages::GET, R(entities::get)),
     route(Delete, "/entities/{id}", "Take part no longer", ReplyKind::Done, ByEntityId, messages::GET, C(entities::remove)),
     route(Post, "/entities/{entity_id}/heartbeat", "Say that you are there", ReplyKind::Object, ByPath, entities::HEARTBEAT, Soft(entities::heartbeat)),
+    route(Get, "/entities/{entity_id}/attention", "What waits for you", ReplyKind::Object, ByPath, entities::ATTENTION, R(entities::attention)),
 
     route(Post, "/messages/send", "Send a message, to a channel or to one entity", ReplyKind::Sent, ByField("from_entity"), messages::SEND, C(messages::send)),
+    route(Post, "/messages/send-batch", "Send several messages, all or none", ReplyKind::Batch("messages", "Message"), ByField("from_entity"), messages::SEND_BATCH, C(messages::send_batch)),
     route(Get, "/messages/recent", "Recent messages, oldest first", ReplyKind::List("messages", "Message"), ByEntityId, messages::RECENT, R(messages::recent)),
     route(Get, "/messages/for/{entity_id}", "Your inbox", ReplyKind::List("messages", "Message"), ByPath, messages::INBOX, R(messages::inbox)),
     route(Post, "/messages/for/{entity_id}/ack", "Mark messages read", ReplyKind::Done, ByPath, messages::ACK, C(messages::ack)),
+    route(Get, "/messages/{message_id}/receipts", "Who has seen a message", ReplyKind::One("Receipts"), ByEntityId, messages::GET, R(messages::receipts)),
+    route(Post, "/messages/{message_id}/ack", "Say that you have seen a message", ReplyKind::Message, ByEntityId, messages::ACK_ONE, C(messages::ack_one)),
+    route(Post, "/messages/{message_id}/resolve", "End a roll-call", ReplyKind::Message, ByEntityId, messages::GET, C(messages::resolve)),
+    route(Post, "/messages/{message_id}/redact", "Remove what a message says", ReplyKind::Message, ByEntityId, messages::GET, C(messages::redact)),
     route(Get, "/messages/{message_id}", "One message", ReplyKind::One("Message"), ByEntityId, messages::GET, R(messages::get)),
     route(Get, "/channels", "The channels you may know of, and what is unread", ReplyKind::List("channels", "Channel"), ByEntityId, messages::CHANNELS, R(messages::channels)),
 
     route(Post, "/tasks/create", "Create a task", ReplyKind::Task, ByField("created_by"), tasks::CREATE, C(tasks::create)),
+    route(Post, "/tasks/create-batch", "Create several tasks, all or none", ReplyKind::Batch("tasks", "Task"), ByField("created_by"), tasks::CREATE_BATCH, C(tasks::create_batch)),
+    route(Post, "/tasks/claim-next", "Claim what comes next of what you can do, and wait for it", ReplyKind::Claimed, ByEntityId, tasks::CLAIM_NEXT, C(tasks::claim_next)),
     route(Get, "/tasks/list", "Tasks, in order of creation", ReplyKind::List("tasks", "Task"), ByEntityId, tasks::LIST, R(tasks::list)),
     route(Get, "/tasks/{task_id}", "One task, with its history", ReplyKind::One("TaskDetails"), ByEntityId, tasks::GET, R(tasks::get)),
     route(Post, "/tasks/{task_id}/update", "Change what a task says", ReplyKind::Task, ByEntityId, tasks::UPDATE, C(tasks::update)),
-    route(Post, "/tasks/{task_id}/claim", "Claim a task: exactly one claimer wins", ReplyKind::Task, ByEntityId, tasks::CLAIM, C(tasks::claim)),
+    route(Post, "/tasks/{task_id}/claim", "Claim a task: exactly one claimer wins", ReplyKind::Claimed, ByEntityId, tasks::CLAIM, C(tasks::claim)),
     route(Post, "/tasks/{task_id}/complete", "Complete a task you hold", ReplyKind::Task, ByEntityId, tasks::COMPLETE, C(tasks::complete)),
     route(Post, "/tasks/{task_id}/fail", "Give a task up as failed", ReplyKind::Task, ByEntityId, tasks::FAIL, C(tasks::fail)),
     route(Post, "/tasks/{task_id}/release", "Give a task back", ReplyKind::Task, ByEntityId, tasks::RELEASE, C(tasks::release)),
+    route(Post, "/tasks/{task_id}/heartbeat", "Renew the lease of a task you hold", ReplyKind::Lease, ByEntityId, tasks::HEARTBEAT, C(tasks::heartbeat)),
+    route(Post, "/tasks/{task_id}/reassign", "Take a task from its holder", ReplyKind::Task, ByEntityId, tasks::BY_CALLER, C(tasks::reassign)),
+    route(Post, "/tasks/{task_id}/answer", "Answer a question, as a human", ReplyKind::Task, ByEntityId, tasks::ANSWER, C(tasks::answer)),
+    route(Post, "/questions/ask", "Ask a human", ReplyKind::Task, ByField("asked_by"), tasks::ASK, C(tasks::ask)),
     route(Post, "/tasks/{task_id}/cancel", "Withdraw a task", ReplyKind::Task, ByEntityId, tasks::BY_CALLER, C(tasks::cancel)),
     route(Post, "/tasks/{task_id}/reopen", "Open a failed or cancelled task again", ReplyKind::Task, ByEntityId, tasks::BY_CALLER, C(tasks::reopen)),
 
@@ -185,6 +205,16 @@ impl Route {
             op.push_str(".delete");
         }
         op
+    }
+
+    /// Whether a call may be made under an idempotency key: signs of life may be repeated at will.
+    pub fn takes_keys(&self) -> bool {
+        self.method == Post && matches!(self.action, C(_)) && !self.path.ends_with("/heartbeat")
+    }
+
+    /// Whether the body may be a list.
+    pub fn takes_items(&self) -> bool {
+        self.fields.iter().any(|field| field.kind == Kind::Objects)
     }
 
     /// Whether `path` is of this route: same segments, an id in each place for one.

@@ -1,15 +1,17 @@
 //! Calls about tasks.
 
 use coordhub_core::{
+    command::{Caller, Command},
     ids::EntityId,
-    model::{Priority, TaskStatus},
+    model::{OnBlockerFailed, Priority, TaskStatus},
     store::TaskFilter,
 };
 
-use super::call::{
-    AFTER, Call, Change, ENTITY_ID, LIMIT, METADATA, ORDER, Read, optional, required,
+use super::{
+    call::{AFTER, Call, Change, ENTITY_ID, LIMIT, METADATA, ORDER, Read, optional, required},
+    waits::{self, About, Looked, WAIT_SECONDS},
 };
-use crate::wire::{Field, Kind, Problem, reply, request};
+use crate::wire::{Field, Kind, Problem, reply, reply::Form, request};
 
 /// How many events of a task's history are shown with it.
 const HISTORY_EVENTS_MAX: usize = 1_000;
@@ -26,12 +28,66 @@ pub const CREATE: &[Field] = &[
     optional("tags", Kind::Texts, "Words to find it by."),
     optional("capabilities", Kind::Texts, "What its claimer must have registered."),
     optional("depends_on", Kind::Texts, "Tasks that must be completed first."),
+    optional("max_attempts", Kind::Integer, "After how many failed attempts it is given up."),
+    optional(
+        "retry_delay_seconds",
+        Kind::Integer,
+        "How long it rests after an attempt that was reported as failed.",
+    ),
+    optional("not_before", Kind::Time, "Before when it cannot be claimed."),
+    optional(
+        "on_blocker_failed",
+        Kind::Word(OnBlockerFailed::WORDS),
+        "What becomes of it when a task it depends on fails or is cancelled; `hold` where not given.",
+    ),
     METADATA,
 ];
 
 /// `POST /tasks/create`
 pub fn create(call: &Call<'_>) -> Result<Change, Problem> {
-    call.change(request::create_task(&call.fields)?, "created")
+    call.change(Command::CreateTask(request::create_task(&call.fields)?), "created")
+}
+
+/// Fields of `POST /tasks/create-batch`.
+pub const CREATE_BATCH: &[Field] = &[required(
+    "tasks",
+    Kind::Objects,
+    "Up to 1,000 tasks, each as in `tasks/create`; a later one may depend on an earlier one. The body may be this list itself.",
+)];
+
+/// `POST /tasks/create-batch`
+pub fn create_batch(call: &Call<'_>) -> Result<Change, Problem> {
+    let caller = call.caller()?;
+    let (id, tasks) = request::create_batch(&call.fields, caller.id.clone())?;
+    let change = call.change(Command::CreateTasks(tasks), "created")?;
+    Ok(Change { caller: Caller { id, ..caller }, form: Form::Batch("created"), ..change })
+}
+
+/// Fields of `POST /questions/ask`.
+pub const ASK: &[Field] = &[
+    required("question", Kind::Text, "What a human is asked."),
+    optional("asked_by", Kind::Text, "Who asks."),
+    optional("options", Kind::Texts, "The answers to choose from; any answer will do without."),
+    optional("deadline", Kind::Time, "Until when; without an answer the default is taken then."),
+    optional("default", Kind::Text, "What is taken for the answer at the deadline."),
+    optional("priority", Kind::Word(Priority::WORDS), "How soon; `normal` where not given."),
+    METADATA,
+];
+
+/// `POST /questions/ask`
+pub fn ask(call: &Call<'_>) -> Result<Change, Problem> {
+    call.change(Command::CreateTask(request::ask(&call.fields)?), "asked")
+}
+
+/// Fields of `POST /tasks/{task_id}/answer`.
+pub const ANSWER: &[Field] = &[
+    required("entity_id", Kind::Text, "The human who answers."),
+    required("answer", Kind::Text, "The answer: one of the options, where there are some."),
+];
+
+/// `POST /tasks/{task_id}/answer`
+pub fn answer(call: &Call<'_>) -> Result<Change, Problem> {
+    call.change(request::answer_task(&call.fields)?, "answered")
 }
 
 /// Fields of `GET /tasks/list`.
@@ -73,16 +129,30 @@ pub fn list(call: &Call<'_>) -> Result<Read, Problem> {
 }
 
 /// Fields of `GET /tasks/{task_id}`.
-pub const GET: &[Field] = &[ENTITY_ID];
+pub const GET: &[Field] = &[
+    WAIT_SECONDS,
+    optional(
+        "until",
+        Kind::Word(TaskStatus::WORDS),
+        "What to wait for; `completed` where not given. Another end ends the wait, too.",
+    ),
+    ENTITY_ID,
+];
 
 /// `GET /tasks/{task_id}`
 pub fn get(call: &Call<'_>) -> Result<Read, Problem> {
     call.reader()?;
     let id = request::task_id(&call.fields)?;
-    Read::later(move |app| {
-        let task = app.hub().task(&id)?;
-        let history = app.hub().task_history(&id, HISTORY_EVENTS_MAX)?;
-        Ok(reply::task_by_id(&task, &history))
+    let until = call.fields.word("until", TaskStatus::parse, TaskStatus::WORDS)?;
+    let until = until.unwrap_or(TaskStatus::Completed);
+    waits::until(call, About::Task(id.clone()), move |app| {
+        let hub = app.hub();
+        let task = hub.task(&id)?;
+        let history = hub.task_history(&id, HISTORY_EVENTS_MAX)?;
+        let notes = hub.task_notes(&id, HISTORY_EVENTS_MAX)?;
+        let body = reply::task_by_id(&task, &history, &notes, &hub.late_results(&id)?);
+        let is_there = task.status == until || task.status.is_finished();
+        Ok(if is_there { Looked::There(body) } else { Looked::NotYet(body) })
     })
 }
 
@@ -94,6 +164,7 @@ pub const UPDATE: &[Field] = &[
     optional("priority", Kind::Word(Priority::WORDS), "The new priority."),
     optional("tags", Kind::Texts, "The new tags, in place of all of the old."),
     optional("metadata", Kind::Object, "The new metadata, in place of all of the old."),
+    optional("note", Kind::Text, "A remark on how it is going, kept with those before it."),
 ];
 
 /// `POST /tasks/{task_id}/update`
@@ -102,17 +173,56 @@ pub fn update(call: &Call<'_>) -> Result<Change, Problem> {
 }
 
 /// Fields of `POST /tasks/{task_id}/claim`.
-pub const CLAIM: &[Field] = &[required("entity_id", Kind::Text, "Who claims it.")];
+pub const CLAIM: &[Field] = &[
+    required("entity_id", Kind::Text, "Who claims it."),
+    LEASE_SECONDS,
+    optional("claim_token", Kind::Integer, "The token, where you hold it under a lease already."),
+];
+
+const LEASE_SECONDS: Field =
+    optional("lease_seconds", Kind::Integer, "For how long, 5 to 86400, unless you renew it.");
 
 /// `POST /tasks/{task_id}/claim`
 pub fn claim(call: &Call<'_>) -> Result<Change, Problem> {
     call.change(request::claim_task(&call.fields)?, "claimed")
 }
 
+/// Fields of `POST /tasks/claim-next`.
+pub const CLAIM_NEXT: &[Field] = &[
+    required("entity_id", Kind::Text, "Who claims it."),
+    optional(
+        "capabilities",
+        Kind::Texts,
+        "Of those you registered only these; all where not given.",
+    ),
+    optional("tags", Kind::Texts, "What the task must carry, all of them."),
+    WAIT_SECONDS,
+    optional("lease_seconds", Kind::Integer, "For how long, 5 to 86400; 300 where not given."),
+];
+
+/// `POST /tasks/claim-next`
+pub fn claim_next(call: &Call<'_>) -> Result<Change, Problem> {
+    let change = call.change(request::claim_next(&call.fields)?, "claimed")?;
+    Ok(Change { wait: waits::wait(call)?, ..change })
+}
+
+/// Fields of `POST /tasks/{task_id}/heartbeat`.
+pub const HEARTBEAT: &[Field] = &[HOLDER, CLAIM_TOKEN];
+
+/// `POST /tasks/{task_id}/heartbeat`
+pub fn heartbeat(call: &Call<'_>) -> Result<Change, Problem> {
+    call.change(request::renew_lease(&call.fields)?, "renewed")
+}
+
+/// `POST /tasks/{task_id}/reassign`
+pub fn reassign(call: &Call<'_>) -> Result<Change, Problem> {
+    call.change(request::reassign_task(&call.fields)?, "reassigned")
+}
+
 const CLAIM_TOKEN: Field = optional(
     "claim_token",
     Kind::Integer,
-    "The token of your claim; a token of an older claim is refused.",
+    "The token of your claim: needed where it has a lease; one of an older claim is refused.",
 );
 const HOLDER: Field = optional("entity_id", Kind::Text, "Its holder; another is refused.");
 

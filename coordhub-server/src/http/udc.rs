@@ -1,8 +1,10 @@
 //! The UDC endpoints, which every service of the seed's family answers.
 
+use std::time::Duration;
+
 use coordhub_core::{
     JsonText,
-    command::{Command, Destination, Send},
+    command::{Ack, Command, Destination, Send},
     ids::{ChannelName, EntityId},
     model::EntityType,
 };
@@ -57,7 +59,7 @@ pub fn capabilities(call: &Call<'_>) -> Result<Read, Problem> {
     ready(&json!({
         "service_name": SERVICE,
         "version": VERSION,
-        "features": ["entities", "presence", "messages", "channels", "tasks", "task_dependencies", "proposals", "websocket", "resume", "event_log", "udc"],
+        "features": ["entities", "presence", "messages", "channels", "receipts", "roll_calls", "redaction", "tasks", "task_dependencies", "leases", "claim_next", "scheduled_tasks", "questions", "attention", "proposals", "idempotency_keys", "batches", "websocket", "resume", "event_log", "udc"],
         "supported_entity_types": EntityType::WORDS,
         "dependencies": [],
         "udc_version": UDC_VERSION,
@@ -141,8 +143,11 @@ pub fn message(call: &Call<'_>) -> Result<Change, Problem> {
         metadata: JsonText::parse(&json!({ "udc": udc }).to_string())
             .map_err(|error| Problem::field("body", error.to_string()))?,
         reply_to: None,
+        ack: Ack::NotAsked,
+        task: None,
     });
-    Ok(Change { caller: call.caller()?, command, form: Form::Udc { trace_id } })
+    let form = Form::Udc { trace_id };
+    Ok(Change { caller: call.caller()?, command, form, key: None, wait: Duration::ZERO })
 }
 
 /// `GET /message`

@@ -17,6 +17,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tower_service::Service;
 use tracing::debug;
 
+use super::deliveries::Deliveries;
 use super::drain::{Drain, DrainGuard};
 use super::limits::{ConnectionLimits, HEAD_BYTES_MAX};
 use super::refusal::{self, HEAD_TOO_SLOW};
@@ -103,13 +104,15 @@ pub(super) async fn serve_connection<S, B>(
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let watch = Arc::new(Watch::new(limits));
-    let stream = WatchedStream::new(stream, Arc::clone(&watch), seat);
+    let deliveries = Arc::new(Deliveries::default());
+    let stream = WatchedStream::new(stream, Arc::clone(&watch), Arc::clone(&deliveries), seat);
 
     let service = TowerToHyperService::new(service);
     let reporter = Arc::clone(&watch);
     let answer = service_fn(move |mut request: Request<Incoming>| {
         reporter.request_started(request.body().size_hint().exact());
         request.extensions_mut().insert(Peer(peer));
+        request.extensions_mut().insert(Arc::clone(&deliveries));
         let answered = service.call(request);
         let reporter = Arc::clone(&reporter);
         async move { Ok::<_, S::Error>(answered.await?.map(|body| WatchedBody::new(body, reporter))) }

@@ -37,6 +37,7 @@ mod connection;
 mod stream;
 mod watch;
 
+mod deliveries;
 mod body;
 mod refusal;
 
@@ -49,6 +50,7 @@ mod tests;
 pub use self::accept::{Drained, serve};
 pub use self::body::{BodyError, read_body};
 pub use self::connection::{Connections, Peer};
+pub use self::deliveries::{Deliveries, Undelivered};
 pub use self::drain::{Drain, DrainGuard};
 pub use self::limits::{ConnectionLimits, HEAD_BYTES_MAX, HEADERS_MAX};
 pub use self::listener::{BindError, Listeners};

@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::connection::Seat;
+use super::deliveries::Deliveries;
 use super::watch::Watch;
 
 /// A socket that tells its watch what went through it, and keeps its seat until it closes.
@@ -17,13 +18,19 @@ use super::watch::Watch;
 pub(super) struct WatchedStream {
     stream: TcpStream,
     watch: Arc<Watch>,
+    deliveries: Arc<Deliveries>,
     _seat: Seat,
 }
 
 impl WatchedStream {
     /// Takes the seat along, also into an upgrade.
-    pub(super) fn new(stream: TcpStream, watch: Arc<Watch>, seat: Seat) -> Self {
-        Self { stream, watch, _seat: seat }
+    pub(super) fn new(
+        stream: TcpStream,
+        watch: Arc<Watch>,
+        deliveries: Arc<Deliveries>,
+        seat: Seat,
+    ) -> Self {
+        Self { stream, watch, deliveries, _seat: seat }
     }
 
     /// The bare socket, for what is said outside the protocol.
@@ -34,7 +41,10 @@ impl WatchedStream {
     fn report_write<T>(&self, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         match &written {
             Poll::Pending => self.watch.write_blocked(),
-            Poll::Ready(Ok(_)) => self.watch.bytes_written(),
+            Poll::Ready(Ok(_)) => {
+                self.watch.bytes_written();
+                self.deliveries.written();
+            }
             Poll::Ready(Err(_)) => {}
         }
         written

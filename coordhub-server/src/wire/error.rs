@@ -55,6 +55,24 @@ impl Problem {
         self
     }
 
+    /// The same for an object within the body: its field is named with the way to it.
+    #[must_use]
+    pub fn within(mut self, place: &str) -> Self {
+        if let Some(Value::String(field)) = self.inner.facts.get("field") {
+            let whole = format!("{place}.{field}");
+            self.inner.facts.insert("field".to_owned(), whole.into());
+        }
+        self
+    }
+
+    /// The same for an item of a batch, none of which is done.
+    #[must_use]
+    pub fn in_item(mut self, index: usize) -> Self {
+        self.inner.detail =
+            format!("item {index}: {}; nothing of the batch was done", self.inner.detail).into();
+        self.with("index", index)
+    }
+
     /// The methods that the path does take.
     #[must_use]
     pub fn allow(mut self, methods: String) -> Self {
@@ -121,6 +139,10 @@ pub struct Code(pub &'static str);
 
 impl From<Rejection> for Problem {
     fn from(rejection: Rejection) -> Self {
+        let rejection = match rejection {
+            Rejection::InBatch { index, why } => return Self::from(*why).in_item(index),
+            other => other,
+        };
         let problem = Self::new(status_of(&rejection), rejection.code(), rejection.to_string());
         let problem = match rejection.field() {
             Some(field) => problem.with("field", field),
@@ -135,6 +157,9 @@ impl From<Rejection> for Problem {
             Rejection::TaskBlocked { blocked_by, .. } => {
                 let ids: Vec<&str> = blocked_by.iter().map(|id| id.as_str()).collect();
                 problem.with("blocked_by", ids)
+            }
+            Rejection::TaskScheduled { not_before, .. } => {
+                problem.with("not_before", not_before.to_string())
             }
             Rejection::MissingCapabilities { missing, .. } => {
                 problem.with("missing", missing.clone())
@@ -155,7 +180,7 @@ fn status_of(rejection: &Rejection) -> StatusCode {
         | Rejection::UnknownMessage(_)
         | Rejection::UnknownTask(_)
         | Rejection::UnknownProposal(_) => StatusCode::NOT_FOUND,
-        Rejection::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        Rejection::Invalid { .. } | Rejection::KeyReused(_) => StatusCode::UNPROCESSABLE_ENTITY,
         Rejection::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         Rejection::CallerNeeded
         | Rejection::NotAllowed(_)

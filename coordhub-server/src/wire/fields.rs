@@ -46,6 +46,8 @@ pub enum Kind {
     Object,
     /// Any JSON value.
     Any,
+    /// A list of JSON objects; the whole body may be the list.
+    Objects,
 }
 
 /// Whether a field must be there.
@@ -63,6 +65,8 @@ pub struct Fields<'a> {
     body: Vec<(Cow<'a, str>, &'a str)>,
     query: Vec<(Cow<'a, str>, Cow<'a, str>)>,
     path: Vec<(&'static str, Cow<'a, str>)>,
+    /// The elements of the body, where it is a list.
+    items: Option<Vec<&'a str>>,
 }
 
 impl<'a> Fields<'a> {
@@ -75,9 +79,65 @@ impl<'a> Fields<'a> {
         }
         match json::scan(text) {
             Ok(Scanned::Object(body)) => Ok(Self { body, ..Self::default() }),
-            Ok(_) => Err(Problem::field("body", "the body must be a JSON object, such as {}")),
+            Ok(Scanned::Array(items)) => Ok(Self { items: Some(items), ..Self::default() }),
+            Ok(_) => Err(not_an_object()),
             Err((field, error)) => Err(json_problem(field.as_deref(), &error)),
         }
+    }
+
+    /// Refuses a body that is a list, where a call takes none.
+    pub fn refuse_items(&self) -> Result<(), Problem> {
+        if self.items.is_some() { Err(not_an_object()) } else { Ok(()) }
+    }
+
+    /// A list of objects, each with its fields: the body itself, or its field of this name.
+    pub fn objects(&self, name: &'static str) -> Result<Option<Vec<Fields<'a>>>, Problem> {
+        self.refuse_in_query(name)?;
+        let wrong = || wrong_type(name, "a list of JSON objects");
+        let items = match (&self.items, self.body_field(name)) {
+            (Some(items), _) => items.clone(),
+            (None, Some(raw)) => match json::scan(raw) {
+                Ok(Scanned::Array(items)) => items,
+                _ => return Err(wrong()),
+            },
+            (None, None) => return Ok(None),
+        };
+        items
+            .into_iter()
+            .map(|raw| Self::of_object(raw).ok_or_else(wrong))
+            .collect::<Result<_, _>>()
+            .map(Some)
+    }
+
+    /// A JSON object with fields of its own.
+    pub fn nested(&self, name: &'static str) -> Result<Option<Fields<'a>>, Problem> {
+        self.refuse_in_query(name)?;
+        let Some(raw) = self.body_field(name) else { return Ok(None) };
+        Self::of_object(raw).map(Some).ok_or_else(|| wrong_type(name, "a JSON object"))
+    }
+
+    /// The fields of an object that was scanned with the body it stands in.
+    fn of_object(raw: &'a str) -> Option<Self> {
+        match json::scan(raw) {
+            Ok(Scanned::Object(body)) => Some(Self { body, ..Self::default() }),
+            _ => None,
+        }
+    }
+
+    /// Stands for all that the call says: other arguments give another number. The order of fields
+    /// does not count.
+    pub fn fingerprint(&self) -> u64 {
+        let body = self.body.iter().map(|(name, raw)| ("body", &**name, *raw));
+        let query = self.query.iter().map(|(name, value)| ("query", &**name, &**value));
+        let path = self.path.iter().map(|(name, value)| ("path", *name, &**value));
+        let items = self.items.iter().flatten().map(|raw| ("item", "", *raw));
+        let mut said: Vec<_> = body.chain(query).chain(path).collect();
+        said.sort_unstable();
+        let mut hash = Fnv::default();
+        for (place, name, value) in said.into_iter().chain(items) {
+            [place, name, value].into_iter().for_each(|text| hash.add(text));
+        }
+        hash.0
     }
 
     /// Adds the query string's parameters. A name that stands twice is refused.
@@ -258,14 +318,6 @@ impl<'a> Fields<'a> {
         found.map(|(_, raw)| *raw).filter(|raw| *raw != "null")
     }
 
-    /// Whether a field is given, and says more than "no".
-    pub fn asks_for(&self, name: &str) -> bool {
-        match self.raw(name) {
-            Raw::Body(value) | Raw::Query(value) => value != "false",
-            Raw::Absent => false,
-        }
-    }
-
     /// Lists and objects have no place in a query; to drop one in silence would lose it.
     fn refuse_in_query(&self, name: &'static str) -> Result<(), Problem> {
         if self.query.iter().any(|(other, _)| other == name) {
@@ -289,6 +341,25 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// FNV-1a: the same on every machine and in every version, which is all that telling a caller's own
+/// calls apart needs.
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Fnv {
+    /// Adds a text, and where it ends.
+    fn add(&mut self, text: &str) {
+        for byte in text.bytes().chain([0xff]) {
+            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+}
+
 enum Raw<'a> {
     Body(&'a str),
     Query(&'a str),
@@ -308,6 +379,10 @@ pub fn json_problem(field: Option<&str>, error: &JsonError) -> Problem {
 
 fn kept(name: &'static str, raw: &str) -> Result<JsonText, Problem> {
     JsonText::parse(raw).map_err(|error| json_problem(Some(name), &error))
+}
+
+fn not_an_object() -> Problem {
+    Problem::field("body", "the body must be a JSON object, such as {}")
 }
 
 fn missing(name: &str) -> Problem {
@@ -342,9 +417,24 @@ mod tests {
         assert_eq!(both.text("b").expect("text").as_deref(), Some("x y!"));
         assert_eq!(both.integer("n"), Ok(None));
         assert_eq!(both.text("c"), Ok(None));
-        let asked = fields(r#"{"a":false,"b":null,"c":0}"#, "b=1&d=false&e=5");
-        let given = ["a", "b", "c", "d", "e", "f"].map(|name| asked.asks_for(name));
-        assert_eq!(given, [false, false, true, false, true, false]);
+    }
+
+    #[test]
+    fn a_fingerprint_tells_arguments_apart_and_not_their_order() {
+        let of = |body: &str, query: &str| fields(body, query).fingerprint();
+        let one = of(r#"{"a":1,"b":"x"}"#, "c=2");
+        assert_eq!(one, of(r#"{"b":"x","a":1}"#, "c=2"));
+        for (body, query) in [
+            (r#"{"a":1,"b":"y"}"#, "c=2"),
+            (r#"{"a":1,"b":"x"}"#, "c=3"),
+            (r#"{"a":1,"b":"x","c":2}"#, ""),
+            (r#"{"a":1}"#, "b=x&c=2"),
+            ("[1,2]", ""),
+            ("[2,1]", ""),
+        ] {
+            assert_ne!(one, of(body, query), "{body} {query}");
+        }
+        assert_ne!(of("[1,2]", ""), of("[2,1]", ""));
     }
 
     #[test]
@@ -369,7 +459,9 @@ mod tests {
             (body.needed_text("x").err(), "x"),
             (Fields::default().with_query(Some("a=1&a=2")).err(), "a"),
             (Fields::of_body(br#"{"m":{"a":1,"a":2}}"#).err(), "m"),
-            (Fields::of_body(b"[]").err(), "body"),
+            (Fields::of_body(b"[]").expect("a list").refuse_items().err(), "body"),
+            (Fields::of_body(b"5").err(), "body"),
+            (Fields::of_body(b"[5]").expect("a list").objects("o").err(), "o"),
         ] {
             let problem = refused.expect(name);
             assert_eq!(problem.to_json()["field"], name);

@@ -31,6 +31,8 @@ pub enum Ask<'a> {
         op: Cow<'a, str>,
         /// Its fields as JSON.
         args: &'a str,
+        /// The key under which it is made at most once.
+        key: Option<Cow<'a, str>>,
     },
 }
 
@@ -93,11 +95,11 @@ pub fn read(text: &str) -> Result<Frame<'_>, Misframe<'_>> {
             "message" => Ask::Message(object("message", None)?),
             "ping" => Ask::Ping,
             "ready" => Ask::Ready,
-            "call" if raw("key").is_some_and(|key| key != "null") => {
-                let detail = "key is not supported by this version; leave it out";
-                return Err(Problem::field("key", detail));
-            }
-            "call" => Ask::Call { op: text("op")?, args: object("args", Some("{}"))? },
+            "call" => Ask::Call {
+                op: text("op")?,
+                args: object("args", Some("{}"))?,
+                key: raw("key").filter(|key| *key != "null").map(|_| text("key")).transpose()?,
+            },
             other => {
                 let detail = format!(
                     "there is no frame of type {other:?}; there are subscribe_channel, unsubscribe_channel, message, ping, ready, call"
@@ -134,6 +136,21 @@ pub fn reply(status: u16, body: &[u8], mark: Option<&str>) -> String {
     let mark = mark.unwrap_or("null");
     let body = String::from_utf8_lossy(body);
     format!("{{\"type\":\"reply\",\"id\":{mark},\"status\":{status},\"body\":{body}}}")
+}
+
+/// The answer to a call that was made before, under the same key.
+pub fn replayed(body: &[u8], mark: Option<&str>) -> String {
+    let mut frame = reply(200, body, mark);
+    frame.pop();
+    frame.push_str(",\"replayed\":true}");
+    frame
+}
+
+/// The open roll-calls of the emergency channel, whose messages are JSON already.
+pub fn unresolved(messages: &[impl AsRef<[u8]>]) -> String {
+    let texts: Vec<_> =
+        messages.iter().map(|text| String::from_utf8_lossy(text.as_ref())).collect();
+    format!("{{\"type\":\"unresolved\",\"messages\":[{}]}}", texts.join(","))
 }
 
 /// The answer to a message.
@@ -192,7 +209,7 @@ mod tests {
             ),
             (
                 r#"{"type":"call","id":7,"op":"tasks.claim"}"#,
-                Ask::Call { op: "tasks.claim".into(), args: "{}" },
+                Ask::Call { op: "tasks.claim".into(), args: "{}", key: None },
                 Some("7"),
             ),
         ] {

@@ -4,7 +4,9 @@ use std::io::Write;
 
 use coordhub_core::{
     Hub, Outcome, Reply, Sent,
-    model::{EntityView, Message, Task},
+    engine::Attention,
+    ids::EntityId,
+    model::{EntityView, LateResult, Message, Note, Task},
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -14,6 +16,10 @@ use serde_json::Value;
 pub enum Form {
     /// `{"status", "seq", "<noun>": {…}}` with the seed's fields beside it.
     Status(&'static str, Vec<(&'static str, Value)>),
+    /// `{"status", "seq", "count", "<plural>": […]}`.
+    Batch(&'static str),
+    /// The reply to a heartbeat.
+    Heartbeat(EntityId),
     /// The answer to a UDC message.
     Udc {
         /// The sender's own id for it.
@@ -24,12 +30,37 @@ pub enum Form {
 /// The body of the reply to a change.
 pub fn change(hub: &Hub, form: &Form, reply: Reply) -> Vec<u8> {
     match (form, reply.outcome) {
-        (Form::Udc { trace_id }, Outcome::Message(sent)) => udc(trace_id, &sent.message),
-        (Form::Status(status, _), Outcome::Message(sent)) => sent_reply(status, &sent),
+        (Form::Udc { trace_id }, Outcome::Sent(sent)) => {
+            sent.first().map(|sent| udc(trace_id, &sent.message)).unwrap_or_default()
+        }
+        (Form::Status(status, _), Outcome::Sent(sent)) => {
+            sent.first().map(|sent| sent_reply(status, sent)).unwrap_or_default()
+        }
+        (Form::Batch(status), Outcome::Sent(sent)) => {
+            let items: Vec<_> = sent.iter().map(|sent| sent_reply(status, sent)).collect();
+            batch(status, reply.seq, "messages", &items)
+        }
+        (Form::Batch(status), Outcome::Tasks(tasks)) => {
+            let items: Vec<_> = tasks.iter().map(|task| to_bytes(&**task)).collect();
+            batch(status, reply.seq, "tasks", &items)
+        }
+        (Form::Heartbeat(id), _) => {
+            hub.entity(id).map(|entity| heartbeat(&entity)).unwrap_or_default()
+        }
         (Form::Status(status, facts), outcome) => noun(hub, status, facts, reply.seq, outcome),
-        // Only a message is ever answered in the form of UDC.
-        (Form::Udc { .. }, _) => b"{}".to_vec(),
+        // Only messages and tasks come in batches, and only a message is answered in the form of UDC.
+        (Form::Batch(_) | Form::Udc { .. }, _) => b"{}".to_vec(),
     }
+}
+
+/// The reply to a batch: one entry for each item, in its order.
+fn batch(status: &str, seq: u64, plural: &str, items: &[Vec<u8>]) -> Vec<u8> {
+    let mut body = Object::new();
+    body.field("status", &status);
+    body.field("seq", &seq);
+    body.field("count", &items.len());
+    body.list(plural, items);
+    body.into_bytes()
 }
 
 fn noun(
@@ -40,7 +71,8 @@ fn noun(
     outcome: Outcome,
 ) -> Vec<u8> {
     let mut body = Object::new();
-    body.field("status", &status);
+    let is_nothing = matches!(outcome, Outcome::NoTask);
+    body.field("status", &if is_nothing { "none" } else { status });
     body.field("seq", &seq);
     for (name, value) in facts {
         body.field(name, value);
@@ -50,29 +82,38 @@ fn noun(
             body.field("entity_id", &entity.entity_id);
             body.field("entity", &hub.entity(&entity.entity_id));
         }
-        Outcome::Task(task) => task_fields(&mut body, hub, status, &task),
-        Outcome::TaskUnchanged(task) => {
-            body.field("already", &true);
-            task_fields(&mut body, hub, status, &task);
+        Outcome::Task { task, already } => {
+            body.already(already);
+            task_fields(&mut body, hub, &task);
         }
-        Outcome::Proposal(proposal) | Outcome::ProposalUnchanged(proposal) => {
+        Outcome::Claimed(claim) => {
+            body.already(claim.already);
+            body.field("claim_token", &claim.claim_token);
+            body.field("lease_expires_at", &claim.lease_expires_at);
+            task_fields(&mut body, hub, &claim.task);
+        }
+        Outcome::Lease { task_id, lease_expires_at } => {
+            body.field("task_id", &task_id);
+            body.field("lease_expires_at", &lease_expires_at);
+        }
+        Outcome::Message { message_id, already } => {
+            body.already(already);
+            body.field("message_id", &message_id);
+        }
+        Outcome::Proposal { proposal, .. } => {
             body.field("proposal_id", &proposal.proposal_id);
             body.field("tally", &proposal.tally);
             body.field("proposal_status", &proposal.status);
             body.field("proposal", &*proposal);
         }
         Outcome::CursorAt(up_to) => body.field("up_to", &up_to),
-        Outcome::Done | Outcome::Message(..) => {}
+        Outcome::Done | Outcome::NoTask | Outcome::Sent(_) | Outcome::Tasks(_) => {}
     }
     body.into_bytes()
 }
 
-fn task_fields(body: &mut Object, hub: &Hub, status: &str, task: &Task) {
+fn task_fields(body: &mut Object, hub: &Hub, task: &Task) {
     body.field("task_id", &task.task_id);
-    if status == "claimed" {
-        body.field("claim_token", &task.claim_token);
-        body.field("lease_expires_at", &task.lease_expires_at);
-    }
     let mut task = task.clone();
     hub.mark_stale(&mut task, hub.now());
     body.field("task", &task);
@@ -96,6 +137,27 @@ impl Object {
         append(&mut self.0, value);
     }
 
+    /// Says that nothing changed, where that is so.
+    fn already(&mut self, already: bool) {
+        if already {
+            self.field("already", &true);
+        }
+    }
+
+    /// Adds a list of values that are JSON already.
+    fn list(&mut self, name: &str, items: &[impl AsRef<[u8]>]) {
+        self.0.extend_from_slice(if self.0.is_empty() { b"{\"" } else { b",\"" });
+        self.0.extend_from_slice(name.as_bytes());
+        self.0.extend_from_slice(b"\":[");
+        for (at, item) in items.iter().enumerate() {
+            if at > 0 {
+                self.0.push(b',');
+            }
+            self.0.extend_from_slice(item.as_ref());
+        }
+        self.0.push(b']');
+    }
+
     fn into_bytes(mut self) -> Vec<u8> {
         self.0.push(b'}');
         self.0
@@ -104,7 +166,7 @@ impl Object {
 
 /// The reply to `send`, written by hand: it is the busiest answer of all.
 fn sent_reply(status: &str, sent: &Sent) -> Vec<u8> {
-    let Sent { message, json, recipients } = sent;
+    let Sent { message, json, recipients, task_id } = sent;
     let mut body = Vec::with_capacity(json.len() + 256);
     // Writing into memory has no way to fail.
     let _written = write!(
@@ -113,6 +175,10 @@ fn sent_reply(status: &str, sent: &Sent) -> Vec<u8> {
         message.message_id, message.seq, message.timestamp, recipients.online, recipients.offline,
     );
     body.extend_from_slice(json);
+    if let Some(task_id) = task_id {
+        body.extend_from_slice(b",\"task_id\":");
+        append(&mut body, task_id);
+    }
     body.push(b'}');
     body
 }
@@ -151,20 +217,32 @@ pub fn list_of<T: Serialize>(plural: &str, items: &[T], next: u64) -> Vec<u8> {
     list(plural, &items, next)
 }
 
-/// A task with its history.
-pub fn task_by_id(task: &Task, history: &[impl AsRef<[u8]>]) -> Vec<u8> {
-    let mut body = to_bytes(task);
+/// A task with all that is kept beside it.
+pub fn task_by_id(
+    task: &Task,
+    history: &[impl AsRef<[u8]>],
+    notes: &[Note],
+    late_results: &[LateResult],
+) -> Vec<u8> {
+    let mut body = Object(to_bytes(task));
     // What follows belongs inside the object.
-    body.pop();
-    body.extend_from_slice(b",\"history\":[");
-    for (at, event) in history.iter().enumerate() {
-        if at > 0 {
-            body.push(b',');
-        }
-        body.extend_from_slice(event.as_ref());
-    }
-    body.extend_from_slice(b"],\"notes\":[],\"late_results\":[]}");
-    body
+    body.0.pop();
+    body.list("history", history);
+    body.field("notes", &notes);
+    body.field("late_results", &late_results);
+    body.into_bytes()
+}
+
+/// What waits for one entity.
+pub fn attention(id: &EntityId, attention: &Attention) -> Vec<u8> {
+    let mut body = Object::new();
+    body.field("entity_id", id);
+    body.list("unread_direct", &attention.unread_direct);
+    body.list("acks_owed", &attention.acks_owed);
+    body.field("questions", &attention.questions);
+    body.field("tasks", &attention.tasks);
+    body.field("proposals", &attention.proposals);
+    body.into_bytes()
 }
 
 /// The reply to a heartbeat.

@@ -4,12 +4,13 @@
 use coordhub_core::{
     JsonText,
     command::{
-        CastVote, ClaimTask, Closing, Command, CompleteTask, CreateProposal, CreateTask,
-        CursorScope, Deadline, Destination, Elector, FailTask, MoveCursor, Register, ReleaseTask,
-        Remove, Send, UpdateTask,
+        Ack, AnswerTask, CastVote, ClaimNext, ClaimTask, Closing, Command, CompleteTask,
+        CreateProposal, CreateTask, CursorScope, Deadline, Destination, Elector, FailTask,
+        MoveCursor, Register, ReleaseTask, Remove, RenewLease, Send, UpdateTask,
     },
     ids::{ChannelName, EntityId, MessageId, ProposalId, TaskId},
-    model::{Choice, EntityType, Priority, Threshold},
+    limits::{BATCH_ITEMS_MAX, LEASE_SECONDS_DEFAULT},
+    model::{Choice, EntityType, OnBlockerFailed, Priority, Question, Threshold},
 };
 
 use super::{Fields, Problem};
@@ -31,9 +32,8 @@ pub fn remove(fields: &Fields<'_>) -> Result<Command, Problem> {
     Ok(Command::Remove(Remove { entity_id: fields.needed("id", EntityId::parse)? }))
 }
 
-/// `POST /messages/send`: a command as soon as it is known in whose name.
-pub fn send(fields: &Fields<'_>) -> Result<impl FnOnce(EntityId) -> Command + use<>, Problem> {
-    not_supported(fields, &["ack_required", "ack_deadline", "task"])?;
+/// `POST /messages/send`: a message as soon as it is known in whose name.
+pub fn send(fields: &Fields<'_>) -> Result<impl FnOnce(EntityId) -> Send + use<>, Problem> {
     let channel = fields.parsed("channel", ChannelName::parse)?.map(Destination::Channel);
     // Clients of the old hub send its default channel along; a direct message is on none.
     let to = fields.parsed("to_entity", EntityId::parse)?.map(Destination::Entity).or(channel);
@@ -41,9 +41,101 @@ pub fn send(fields: &Fields<'_>) -> Result<impl FnOnce(EntityId) -> Command + us
     let message_type = fields.text("message_type")?.map(Into::into);
     let metadata = metadata(fields)?;
     let reply_to = fields.parsed("reply_to", MessageId::parse)?;
-    Ok(move |from_entity| {
-        Command::Send(Send { from_entity, to, content, message_type, metadata, reply_to })
+    let ack = ack(fields)?;
+    let task = fields.nested("task")?.map(|task| create_task(&task)).transpose();
+    let task = task.map_err(|problem| problem.within("task"))?.map(Box::new);
+    Ok(move |from_entity| Send {
+        from_entity,
+        to,
+        content,
+        message_type,
+        metadata,
+        reply_to,
+        ack,
+        task,
     })
+}
+
+fn ack(fields: &Fields<'_>) -> Result<Ack, Problem> {
+    match (fields.flag("ack_required")?.unwrap_or(false), fields.time("ack_deadline")?) {
+        (false, None) => Ok(Ack::NotAsked),
+        (true, None) => Ok(Ack::Asked),
+        (true, Some(at)) => Ok(Ack::AskedUntil(at)),
+        (false, Some(_)) => {
+            let detail = "ack_deadline is for messages with ack_required; set that, too";
+            Err(Problem::field("ack_deadline", detail))
+        }
+    }
+}
+
+/// `POST /messages/send-batch`: whoever sends them all, and the messages. One that names no sender is
+/// of whoever calls, and of the first sender named where the call names nobody.
+pub fn send_batch(
+    fields: &Fields<'_>,
+    caller: Option<EntityId>,
+) -> Result<(Option<EntityId>, Vec<Send>), Problem> {
+    let items = items(fields, "messages")?;
+    let named = named_in(&items, "from_entity", caller)?;
+    let mut sends = Vec::with_capacity(items.len());
+    for (nth, item) in items.iter().enumerate() {
+        let make = send(item).map_err(|problem| problem.in_item(nth))?;
+        let from = named.clone().ok_or_else(|| {
+            Problem::field("from_entity", "from_entity is missing: say who sends").in_item(nth)
+        })?;
+        sends.push(make(from));
+    }
+    Ok((named, sends))
+}
+
+/// `POST /tasks/create-batch`: whoever creates them all, and the tasks.
+pub fn create_batch(
+    fields: &Fields<'_>,
+    caller: Option<EntityId>,
+) -> Result<(Option<EntityId>, Vec<CreateTask>), Problem> {
+    let items = items(fields, "tasks")?;
+    let named = named_in(&items, "created_by", caller)?;
+    let tasks = items.iter().enumerate();
+    let tasks = tasks.map(|(nth, item)| create_task(item).map_err(|why| why.in_item(nth)));
+    Ok((named, tasks.collect::<Result<_, _>>()?))
+}
+
+fn items<'a>(fields: &Fields<'a>, name: &'static str) -> Result<Vec<Fields<'a>>, Problem> {
+    let items = fields.objects(name)?.unwrap_or_default();
+    if (1..=BATCH_ITEMS_MAX).contains(&items.len()) {
+        return Ok(items);
+    }
+    let detail = format!(
+        "a batch is a list of 1 to {BATCH_ITEMS_MAX} objects: the body itself, or its field {name}"
+    );
+    Err(Problem::field(name, detail))
+}
+
+/// The one in whose name all items are: a batch is one change, and a change has one caller.
+fn named_in(
+    items: &[Fields<'_>],
+    name: &'static str,
+    caller: Option<EntityId>,
+) -> Result<Option<EntityId>, Problem> {
+    let mut named = caller;
+    for (nth, item) in items.iter().enumerate() {
+        let own = item.parsed(name, EntityId::parse).map_err(|problem| problem.in_item(nth))?;
+        match (&named, own) {
+            (Some(first), Some(other)) if *first != other => {
+                let detail = format!(
+                    "a batch is made by one caller, and names {first:?} and {other:?}; make one batch for each"
+                );
+                return Err(Problem::field(name, detail).in_item(nth));
+            }
+            (None, Some(own)) => named = Some(own),
+            _ => {}
+        }
+    }
+    Ok(named)
+}
+
+/// A message that the path, or a socket's `args`, names.
+pub fn message_id(fields: &Fields<'_>) -> Result<MessageId, Problem> {
+    fields.needed("message_id", MessageId::parse)
 }
 
 /// `POST /messages/for/{id}/ack`.
@@ -68,10 +160,8 @@ pub fn move_cursor(fields: &Fields<'_>) -> Result<Command, Problem> {
 }
 
 /// `POST /tasks/create`.
-pub fn create_task(fields: &Fields<'_>) -> Result<Command, Problem> {
-    let later = ["max_attempts", "retry_delay_seconds", "not_before", "on_blocker_failed"];
-    not_supported(fields, &later)?;
-    Ok(Command::CreateTask(CreateTask {
+pub fn create_task(fields: &Fields<'_>) -> Result<CreateTask, Problem> {
+    Ok(CreateTask {
         task_id: fields.parsed("task_id", TaskId::parse)?,
         title: fields.needed_text("title")?.into_owned(),
         description: fields.text("description")?.unwrap_or_default().into_owned(),
@@ -82,12 +172,50 @@ pub fn create_task(fields: &Fields<'_>) -> Result<Command, Problem> {
         capabilities: fields.texts("capabilities")?.unwrap_or_default(),
         depends_on: ids(fields, "depends_on", TaskId::parse)?,
         metadata: metadata(fields)?,
-    }))
+        max_attempts: number(fields, "max_attempts")?,
+        retry_delay_seconds: number(fields, "retry_delay_seconds")?,
+        not_before: fields.time("not_before")?,
+        on_blocker_failed: fields
+            .word("on_blocker_failed", OnBlockerFailed::parse, OnBlockerFailed::WORDS)?
+            .unwrap_or_default(),
+        question: None,
+    })
+}
+
+/// `POST /questions/ask`: a task that needs a human. What does not fit into a title stands in full in
+/// its description.
+pub fn ask(fields: &Fields<'_>) -> Result<CreateTask, Problem> {
+    let text = fields.needed_text("question")?;
+    let line = text.trim().lines().next().unwrap_or_default().trim_end();
+    if line.is_empty() {
+        return Err(Problem::field("question", "question must not be empty"));
+    }
+    let title: String = line.chars().take(TITLE_OF_QUESTION_CHARS).collect();
+    let is_whole = title == text.trim();
+    Ok(CreateTask {
+        description: if is_whole { String::new() } else { text.clone().into_owned() },
+        requires_human: true,
+        priority: priority(fields)?.unwrap_or(Priority::Normal),
+        metadata: metadata(fields)?,
+        question: Some(Question {
+            options: fields.texts("options")?.unwrap_or_default(),
+            deadline: fields.time("deadline")?,
+            default: fields.text("default")?.map(Into::into),
+        }),
+        ..CreateTask::titled(title)
+    })
+}
+
+/// How much of a question's first line its title holds.
+const TITLE_OF_QUESTION_CHARS: usize = 200;
+
+/// A number that fits its place; one that does not is judged with those that do.
+fn number(fields: &Fields<'_>, name: &'static str) -> Result<Option<u32>, Problem> {
+    Ok(fields.integer(name)?.map(|value| u32::try_from(value).unwrap_or(u32::MAX)))
 }
 
 /// `POST /tasks/{task_id}/update`.
 pub fn update_task(fields: &Fields<'_>) -> Result<Command, Problem> {
-    not_supported(fields, &["note"])?;
     Ok(Command::UpdateTask(UpdateTask {
         task_id: task_id(fields)?,
         title: fields.text("title")?.map(Into::into),
@@ -95,13 +223,43 @@ pub fn update_task(fields: &Fields<'_>) -> Result<Command, Problem> {
         priority: priority(fields)?,
         tags: fields.texts("tags")?,
         metadata: fields.object("metadata")?,
+        note: fields.text("note")?.map(Into::into),
     }))
 }
 
 /// `POST /tasks/{task_id}/claim`.
 pub fn claim_task(fields: &Fields<'_>) -> Result<Command, Problem> {
-    not_supported(fields, &["lease_seconds"])?;
-    Ok(Command::ClaimTask(ClaimTask { task_id: task_id(fields)? }))
+    Ok(Command::ClaimTask(ClaimTask {
+        task_id: task_id(fields)?,
+        lease_seconds: number(fields, "lease_seconds")?,
+        claim_token: fields.integer("claim_token")?,
+    }))
+}
+
+/// `POST /tasks/claim-next`.
+pub fn claim_next(fields: &Fields<'_>) -> Result<Command, Problem> {
+    Ok(Command::ClaimNext(ClaimNext {
+        capabilities: fields.texts("capabilities")?,
+        tags: fields.texts("tags")?.unwrap_or_default(),
+        lease_seconds: number(fields, "lease_seconds")?.unwrap_or(LEASE_SECONDS_DEFAULT),
+    }))
+}
+
+/// `POST /tasks/{task_id}/heartbeat`.
+pub fn renew_lease(fields: &Fields<'_>) -> Result<Command, Problem> {
+    let (task_id, claim_token) = (task_id(fields)?, fields.integer("claim_token")?);
+    Ok(Command::RenewLease(RenewLease { task_id, claim_token }))
+}
+
+/// `POST /tasks/{task_id}/answer`.
+pub fn answer_task(fields: &Fields<'_>) -> Result<Command, Problem> {
+    let answer = fields.needed_text("answer")?.into_owned();
+    Ok(Command::AnswerTask(AnswerTask { task_id: task_id(fields)?, answer }))
+}
+
+/// `POST /tasks/{task_id}/reassign`.
+pub fn reassign_task(fields: &Fields<'_>) -> Result<Command, Problem> {
+    task_id(fields).map(Command::ReassignTask)
 }
 
 /// `POST /tasks/{task_id}/complete`.
@@ -241,16 +399,4 @@ fn ids<T>(
     let read =
         |text: &String| parse(text).map_err(|why| Problem::field(name, format!("{name}: {why}")));
     texts.iter().map(read).collect()
-}
-
-/// Refuses fields of the contract that this version does not honour yet: to ignore them would be to
-/// promise what is not kept.
-fn not_supported(fields: &Fields<'_>, names: &[&'static str]) -> Result<(), Problem> {
-    match names.iter().find(|name| fields.asks_for(name)) {
-        Some(name) => {
-            let detail = format!("{name} is not supported by this version; leave it out");
-            Err(Problem::field(name, detail))
-        }
-        None => Ok(()),
-    }
 }

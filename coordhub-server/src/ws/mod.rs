@@ -2,6 +2,7 @@
 
 pub mod session;
 mod presence;
+mod calls;
 mod socket;
 mod upgrade;
 

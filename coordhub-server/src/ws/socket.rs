@@ -10,7 +10,7 @@ use std::{
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use bytes::Bytes;
 use coordhub_core::{
-    Hub, Outcome,
+    Hub,
     engine::{Connection, PresenceChange},
     hub::policy,
     ids::EntityId,
@@ -21,21 +21,13 @@ use tokio::time::{Instant, interval_at, timeout, timeout_at};
 use tokio_tungstenite::tungstenite;
 
 use super::{
+    calls::{self, Answer, Do},
     presence::{self, Watch},
     session::{self, Ask, Frame, Misframe, Opening},
 };
 use crate::{
-    access::caller::{CallerIn, Named},
-    app::App,
-    bridge,
-    http::{
-        call::{Call, Change},
-        handle::{missing_first, perform},
-        router::{self, Action},
-    },
-    places::Place,
-    sockets::Closing,
-    wire::{Fields, Problem},
+    app::App, bridge, http::take_back::TakeBack, net::Undelivered, places::Place, sockets::Closing,
+    wire::Problem,
 };
 
 /// How often a socket is pinged.
@@ -85,7 +77,9 @@ struct Session {
     subscription: Option<Subscription>,
     catching_up: Option<BoxFuture<'static, Option<Subscription>>>,
     opening: Opening,
-    calls: FuturesUnordered<BoxFuture<'static, String>>,
+    calls: FuturesUnordered<BoxFuture<'static, Answer>>,
+    /// What is given back if the frames that tell of it cannot be written.
+    unwritten: Vec<TakeBack>,
     connection: Connection,
     heard_at: Instant,
     /// Frames that came while a write waited, to be looked at when it is done.
@@ -115,6 +109,7 @@ pub(super) async fn serve(app: App, socket: WebSocket, opened: Opened) {
         catching_up: None,
         opening,
         calls: FuturesUnordered::new(),
+        unwritten: Vec::new(),
         connection,
         heard_at: Instant::now(),
         unread: VecDeque::new(),
@@ -152,6 +147,9 @@ impl Session {
         if let Err(end) = self.feed(text(hello)).await {
             return end;
         }
+        if let Err(end) = self.remind(hub).await {
+            return end;
+        }
         let mut pings = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
         loop {
             if let Err(end) = self.deliver().await {
@@ -162,7 +160,7 @@ impl Session {
                     self.heard(frame).await
                 }
                 Some(answer) = self.calls.next(), if !self.calls.is_empty() => {
-                    self.feed(text(answer)).await
+                    self.answer(answer).await
                 }
                 caught_up = wait_for(&mut self.catching_up) => self.caught_up(caught_up),
                 () = rung(&mut self.subscription), if self.opening == Opening::Begun => Ok(()),
@@ -179,6 +177,20 @@ impl Session {
         }
     }
 
+    /// Tells of the roll-calls of the emergency channel that are open: a reminder, outside the order.
+    async fn remind(&mut self, hub: &Hub) -> Result<(), End> {
+        if !hub.has_unresolved() {
+            return Ok(());
+        }
+        let reader = hub.reader(Some(self.entity.clone()));
+        let open = bridge::blocking(&self.app, move |app| Ok(app.hub().unresolved(&reader)?)).await;
+        match open {
+            Ok(open) if open.is_empty() => Ok(()),
+            Ok(open) => self.feed(text(session::unresolved(&open))).await,
+            Err(_) => Err(End::Close(1013, "the store cannot be read")),
+        }
+    }
+
     /// Feeds what the subscription has, joined into one write, until it has no more.
     async fn deliver(&mut self) -> Result<(), End> {
         loop {
@@ -186,7 +198,7 @@ impl Session {
             while !self.calls.is_empty()
                 && let Some(Some(answer)) = self.calls.next().now_or_never()
             {
-                self.feed(text(answer)).await?;
+                self.answer(answer).await?;
             }
             let fed = match self.opening {
                 Opening::Begun => self.feed_items().await?,
@@ -254,7 +266,7 @@ impl Session {
             Some(Ok(Message::Binary(_))) => {
                 self.opening = self.opening.after(None);
                 let problem = Problem::field("frame", "frames are JSON text, not binary");
-                self.feed(text(error(&self.app, &problem, None))).await
+                self.feed(text(calls::error(&self.app, &problem, None))).await
             }
             // Pongs are sent by the library; a close is answered by it before `None` comes.
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Close(_))) => Ok(()),
@@ -266,7 +278,7 @@ impl Session {
             Ok(frame) => frame,
             Err(Misframe { problem, mark }) => {
                 self.opening = self.opening.after(None);
-                return self.feed(text(error(&self.app, &problem, mark))).await;
+                return self.feed(text(calls::error(&self.app, &problem, mark))).await;
             }
         };
         self.opening = self.opening.after(Some(&ask));
@@ -279,36 +291,36 @@ impl Session {
                     Ok(()) => {
                         let subscription = self.wait_for_subscription().await?;
                         if subscription.channels() >= CHANNELS_MAX {
-                            error(&self.app, &too_many_channels(), mark)
+                            calls::error(&self.app, &too_many_channels(), mark)
                         } else {
                             subscription.add_channel(channel.clone());
                             session::subscribed(&channel)
                         }
                     }
-                    Err(rejection) => error(&self.app, &rejection.into(), mark),
+                    Err(rejection) => calls::error(&self.app, &rejection.into(), mark),
                 })
             }
             Ask::Unsubscribe(channel) => {
                 self.wait_for_subscription().await?.remove_channel(&channel);
                 Some(session::unsubscribed(&channel))
             }
-            Ask::Message(message) => match self.change("messages.send", message) {
+            Ask::Message(message) => match self.change("messages.send", message, None) {
                 Ok(Do::Change(change)) => {
-                    self.calls.push(send(self.app.clone(), change, mark));
+                    self.calls.push(calls::send(self.app.clone(), *change, mark));
                     None
                 }
                 Ok(Do::Done(_)) => None,
-                Ok(Do::Refused(problem)) => Some(error(&self.app, &problem.await, mark)),
-                Err(problem) => Some(error(&self.app, &problem, mark)),
+                Ok(Do::Refused(problem)) => Some(calls::error(&self.app, &problem.await, mark)),
+                Err(problem) => Some(calls::error(&self.app, &problem, mark)),
             },
-            Ask::Call { op, args } => match self.change(&op, args) {
+            Ask::Call { op, args, key } => match self.change(&op, args, key.as_deref()) {
                 Ok(Do::Change(change)) => {
-                    self.calls.push(call(self.app.clone(), change, mark));
+                    self.calls.push(calls::call(self.app.clone(), *change, mark));
                     None
                 }
                 Ok(Do::Done(body)) => Some(session::reply(200, &body, mark)),
-                Ok(Do::Refused(problem)) => Some(refused(&self.app, &problem.await, mark)),
-                Err(problem) => Some(refused(&self.app, &problem, mark)),
+                Ok(Do::Refused(problem)) => Some(calls::refused(&self.app, &problem.await, mark)),
+                Err(problem) => Some(calls::refused(&self.app, &problem, mark)),
             },
         };
         match answer {
@@ -326,30 +338,8 @@ impl Session {
         self.subscription.as_mut().ok_or(End::Gone)
     }
 
-    /// The change that an operation makes; soft ones are done on the spot.
-    fn change(&self, op: &str, args: &str) -> Result<Do, Problem> {
-        let route = router::by_op(op).ok_or_else(|| {
-            Problem::field(
-                "op",
-                format!("there is no operation {op:?}; GET /capabilities lists the calls"),
-            )
-        })?;
-        let named = Named { header: None, socket: Some(&self.entity) };
-        let fields = Fields::of_body(args.as_bytes())?;
-        let caller_in = match route.caller_in {
-            // The socket stands for the path, which may still be given and must then agree.
-            CallerIn::Path => CallerIn::EntityId,
-            place => place,
-        };
-        let call = Call { app: &self.app, fields, named, caller_in };
-        match route.action {
-            Action::Change(make) => Ok(match make(&call) {
-                Ok(change) => Do::Change(change),
-                Err(problem) => Do::Refused(missing_first(route, &call, problem).boxed()),
-            }),
-            Action::Soft(act) => act(&call).map(Do::Done),
-            _ => Err(Problem::field("op", "this operation is not a change")),
-        }
+    fn change(&self, op: &str, args: &str, key: Option<&str>) -> Result<Do, Problem> {
+        calls::change(&self.app, &self.entity, op, args, key)
     }
 
     async fn ping(&mut self) -> Result<(), End> {
@@ -367,6 +357,12 @@ impl Session {
         self.feed(Message::Ping(Bytes::new())).await
     }
 
+    /// Feeds the answer to a change; what it tells of hangs on whether it is written.
+    async fn answer(&mut self, answer: Answer) -> Result<(), End> {
+        self.unwritten.extend(answer.take_back);
+        self.feed(text(answer.frame)).await
+    }
+
     /// Puts a frame into the write buffer, which empties itself where it is full.
     async fn feed(&mut self, frame: Message) -> Result<(), End> {
         self.written(|socket, context| socket.poll_ready_unpin(context)).await?;
@@ -374,7 +370,9 @@ impl Session {
     }
 
     async fn flush(&mut self) -> Result<(), End> {
-        self.written(|socket, context| socket.poll_flush_unpin(context)).await
+        self.written(|socket, context| socket.poll_flush_unpin(context)).await?;
+        self.unwritten.drain(..).for_each(|mut take_back| take_back.delivered());
+        Ok(())
     }
 
     /// Waits for a write. A client that reads slowly is not gone for as long as it says something:
@@ -415,7 +413,7 @@ impl Session {
         // What is under way will be decided: whoever asked is told before the door closes.
         let answered = async {
             while let Some(answer) = self.calls.next().await {
-                self.feed(text(answer)).await?;
+                self.answer(answer).await?;
             }
             self.flush().await
         };
@@ -446,56 +444,6 @@ async fn next_frame(
         Some(frame) => Some(frame),
         None => socket.recv().await,
     }
-}
-
-/// What a call came to before it is answered.
-enum Do {
-    Change(Change),
-    Done(Vec<u8>),
-    /// Refused, and looked up why.
-    Refused(BoxFuture<'static, Problem>),
-}
-
-fn send(app: App, change: Change, mark: Option<&str>) -> BoxFuture<'static, String> {
-    let mark = mark.map(str::to_owned);
-    // Submitted now, so that a socket's changes are decided in the order of its frames.
-    let ticket = app.hub().submit(change.caller, change.command);
-    async move {
-        let answered: Result<_, coordhub_core::HubError> = async { ticket?.await }.await;
-        match answered.map(|reply| reply.outcome) {
-            Ok(Outcome::Message(sent)) => {
-                let message = &sent.message;
-                session::sent(message.message_id.as_str(), message.seq, mark.as_deref())
-            }
-            Ok(_) => error(&app, &coordhub_core::HubError::Internal.into(), mark.as_deref()),
-            Err(why) => error(&app, &Problem::from(why), mark.as_deref()),
-        }
-    }
-    .boxed()
-}
-
-fn call(app: App, change: Change, mark: Option<&str>) -> BoxFuture<'static, String> {
-    let mark = mark.map(str::to_owned);
-    let performed = perform(&app, change);
-    async move {
-        match performed.await {
-            Ok(body) => session::reply(200, &body, mark.as_deref()),
-            Err(problem) => refused(&app, &problem, mark.as_deref()),
-        }
-    }
-    .boxed()
-}
-
-/// The frame for what was refused, which is counted.
-fn error(app: &App, problem: &Problem, mark: Option<&str>) -> String {
-    app.metrics().refused(problem.status().as_u16(), problem.code());
-    session::error(problem, mark)
-}
-
-/// The reply to a call that was refused, which is counted.
-fn refused(app: &App, problem: &Problem, mark: Option<&str>) -> String {
-    app.metrics().refused(problem.status().as_u16(), problem.code());
-    session::reply(problem.status().as_u16(), problem.to_json().to_string().as_bytes(), mark)
 }
 
 async fn catch_up(subscription: Subscription) -> Option<Subscription> {

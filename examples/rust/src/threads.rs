@@ -99,7 +99,7 @@ fn work(hub: &Hub, number: usize, tasks: &[TaskId]) -> Result<(EntityId, Vec<Tas
     let caller = Caller::named(worker.clone());
     let mut won = Vec::new();
     for task_id in tasks {
-        let claim = ClaimTask { task_id: task_id.clone() };
+        let claim = ClaimTask::of(task_id.clone());
         match hub.call(caller.clone(), Command::ClaimTask(claim)) {
             Ok(_) => {}
             // Another was first, or has finished it already: the usual way to lose.

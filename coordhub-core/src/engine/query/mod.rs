@@ -8,7 +8,9 @@ mod messages;
 mod tasks;
 mod reservations;
 mod proposals;
+mod attention;
 
+pub use attention::Attention;
 pub use entities::EntityFilter;
 pub use messages::{InboxQuery, MessageList, NoticesAmong, OnlyDirect, RecentQuery, Unread};
 

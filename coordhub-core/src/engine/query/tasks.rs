@@ -9,7 +9,7 @@ use crate::{
     engine::{Hub, HubError, presence::IDLE_MILLIS},
     hub::{Rejection, check_able},
     ids::{EntityId, TaskId},
-    model::{Status, Task, TaskStatus},
+    model::{LateResult, Note, Status, Task, TaskStatus},
     store::TaskFilter,
     subscribe::Entry,
     time::Timestamp,
@@ -85,6 +85,16 @@ impl Hub {
     pub fn task_history(&self, id: &TaskId, limit: usize) -> Result<Vec<Bytes>, HubError> {
         let events = self.shared.published.history.task_history(id, limit)?;
         Ok(events.into_iter().map(|stamped| Entry::new(stamped).event_json()).collect())
+    }
+
+    /// The remarks on a task, oldest first, at most `limit`.
+    pub fn task_notes(&self, id: &TaskId, limit: usize) -> Result<Vec<Note>, HubError> {
+        Ok(self.shared.published.history.notes(id, limit)?)
+    }
+
+    /// What was brought for a task by those who had lost it.
+    pub fn late_results(&self, id: &TaskId) -> Result<Vec<LateResult>, HubError> {
+        Ok(self.shared.published.history.late_results(id)?)
     }
 
     /// A claim without a lease is stale while its holder is offline. Of a holder that never registered

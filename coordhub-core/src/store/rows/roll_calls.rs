@@ -11,6 +11,7 @@ use crate::{
     hub::{KnownReceipt, State},
     ids::{ChannelName, EntityId, MessageId},
     model::RollCall,
+    store::StoredReceipts,
 };
 
 const UPSERT: &str = "INSERT INTO roll_calls
@@ -93,7 +94,7 @@ pub(in crate::store) fn receipt(
 pub(in crate::store) fn read(
     conn: &Connection,
     message: &MessageId,
-) -> rusqlite::Result<(Option<RollCall>, BTreeMap<EntityId, Option<Timestamp>>)> {
+) -> rusqlite::Result<StoredReceipts> {
     let sql = format!("SELECT {COLUMNS} FROM roll_calls WHERE message_id = ?1");
     let call = conn.prepare_cached(&sql)?.query_row([message.as_str()], roll_call).optional()?;
     Ok((call, recipients(conn, message)?))

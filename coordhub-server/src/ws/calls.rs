@@ -1,0 +1,135 @@
+//! The changes that a socket's client asks for, and their answers.
+
+use coordhub_core::{HubError, Outcome};
+use futures_util::{FutureExt, future::BoxFuture};
+
+use super::session;
+use crate::{
+    access::caller::{CallerIn, Named},
+    app::App,
+    http::{
+        call::{Call, Change, SoftChange},
+        handle::{Answered, key, missing_first, perform},
+        router::{self, Action},
+        take_back::TakeBack,
+    },
+    wire::{Fields, Problem},
+};
+use coordhub_core::{Made, ids::EntityId};
+
+/// What an operation came to before it is answered.
+pub(super) enum Do {
+    /// A change to make.
+    Change(Box<Change>),
+    /// Done on the spot.
+    Done(Vec<u8>),
+    /// Refused, and looked up why.
+    Refused(BoxFuture<'static, Problem>),
+}
+
+/// The answer to a change.
+pub(super) struct Answer {
+    /// The frame.
+    pub(super) frame: String,
+    /// Gives back what the frame tells of, should it not reach the client.
+    pub(super) take_back: Option<TakeBack>,
+}
+
+impl Answer {
+    fn of(frame: String) -> Self {
+        Self { frame, take_back: None }
+    }
+}
+
+/// The change that an operation makes in the name of a socket's entity; soft ones are done on the spot.
+pub(super) fn change(
+    app: &App,
+    entity: &EntityId,
+    op: &str,
+    args: &str,
+    under: Option<&str>,
+) -> Result<Do, Problem> {
+    let route = router::by_op(op).ok_or_else(|| {
+        Problem::field(
+            "op",
+            format!("there is no operation {op:?}; GET /capabilities lists the calls"),
+        )
+    })?;
+    let named = Named { header: None, socket: Some(entity) };
+    let fields = Fields::of_body(args.as_bytes())?;
+    let caller_in = match route.caller_in {
+        // The socket stands for the path, which may still be given and must then agree.
+        CallerIn::Path => CallerIn::EntityId,
+        place => place,
+    };
+    let call = Call { app, fields, named, caller_in };
+    let under = under.filter(|_| route.takes_keys());
+    let keyed = |change: Change| match under {
+        Some(text) => Ok(Change { key: Some(key(route, &call, text)?), ..change }),
+        None => Ok(change),
+    };
+    match route.action {
+        Action::Change(make) => Ok(match make(&call).and_then(keyed) {
+            Ok(change) => Do::Change(Box::new(change)),
+            Err(problem) => Do::Refused(missing_first(route, &call, problem).boxed()),
+        }),
+        Action::Soft(act) => Ok(match act(&call)? {
+            SoftChange::Done(body) => Do::Done(body),
+            SoftChange::Change(change) => Do::Change(change),
+        }),
+        _ => Err(Problem::field("op", "this operation is not a change")),
+    }
+}
+
+/// Sends a message, and makes the frame that says so.
+pub(super) fn send(app: App, change: Change, mark: Option<&str>) -> BoxFuture<'static, Answer> {
+    let mark = mark.map(str::to_owned);
+    // Submitted now, so that a socket's changes are decided in the order of its frames.
+    let ticket = app.hub().submit(change.caller, change.command);
+    async move {
+        let answered: Result<_, HubError> = async { ticket?.await }.await;
+        let sent = answered.and_then(|reply| match reply.outcome {
+            Outcome::Sent(sent) => sent.into_iter().next().ok_or(HubError::Internal),
+            _ => Err(HubError::Internal),
+        });
+        Answer::of(match sent {
+            Ok(sent) => {
+                let message = &sent.message;
+                session::sent(message.message_id.as_str(), message.seq, mark.as_deref())
+            }
+            Err(why) => error(&app, &Problem::from(why), mark.as_deref()),
+        })
+    }
+    .boxed()
+}
+
+/// Makes a change, and the frame with its reply.
+pub(super) fn call(app: App, change: Change, mark: Option<&str>) -> BoxFuture<'static, Answer> {
+    let mark = mark.map(str::to_owned);
+    let performed = perform(&app, change);
+    async move {
+        match performed.await {
+            Ok(Answered { body, made, take_back }) => {
+                let frame = match made {
+                    Made::Now => session::reply(200, &body, mark.as_deref()),
+                    Made::Before => session::replayed(&body, mark.as_deref()),
+                };
+                Answer { frame, take_back }
+            }
+            Err(problem) => Answer::of(refused(&app, &problem, mark.as_deref())),
+        }
+    }
+    .boxed()
+}
+
+/// The frame for what was refused, which is counted.
+pub(super) fn error(app: &App, problem: &Problem, mark: Option<&str>) -> String {
+    app.metrics().refused(problem.status().as_u16(), problem.code());
+    session::error(problem, mark)
+}
+
+/// The reply to a call that was refused, which is counted.
+pub(super) fn refused(app: &App, problem: &Problem, mark: Option<&str>) -> String {
+    app.metrics().refused(problem.status().as_u16(), problem.code());
+    session::reply(problem.status().as_u16(), problem.to_json().to_string().as_bytes(), mark)
+}
