@@ -16,6 +16,8 @@ mod entities;
 mod messages;
 // The life of a task, dependencies, and many claimers for one task.
 mod tasks;
+// Reserving paths, checking many of them, and handing over all that one holds.
+mod reservations;
 // Creating, voting, deciding, closing, withdrawing.
 mod proposals;
 // Sockets: frames in both directions, wrong frames, notices, and resuming by `since`.
