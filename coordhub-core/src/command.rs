@@ -3,14 +3,19 @@
 //! A command holds parsed values only. Ids that the hub must make and the time come with the
 //! [`Envelope`], so that deciding is the same on every machine.
 
+mod reservations;
+mod proposals;
+
 use ulid::Ulid;
+
+pub use proposals::{CastVote, Closing, CreateProposal, Deadline, Elector};
+pub use reservations::{AcquireReservation, HandOff, RenewReservation};
 
 use crate::{
     ids::{ChannelName, EntityId, MessageId, ProposalId, ReservationId, Seq, TaskId},
     json::JsonText,
     limits::LEASE_SECONDS_DEFAULT,
-    model::{Choice, EntityType, OnBlockerFailed, Priority, Question, Threshold},
-    resource::Resource,
+    model::{EntityType, OnBlockerFailed, Priority, Question},
     time::Timestamp,
 };
 
@@ -188,11 +193,7 @@ impl Command {
                 complete.result.as_ref().map_or(0, |result| result.as_str().len())
             }
             Self::FailTask(fail) => of_option(&fail.reason),
-            Self::AcquireReservation(acquire) => {
-                let resources = acquire.resources.iter();
-                resources.map(|one| one.as_str().len() + RESOURCE).sum::<usize>()
-                    + of_option(&acquire.reason)
-            }
+            Self::AcquireReservation(acquire) => acquire.weight(),
             Self::HandOff(handoff) => handoff.note.len(),
             Self::CreateProposal(proposal) => {
                 proposal.title.len()
@@ -208,8 +209,6 @@ impl Command {
 
 /// About what an id takes in a list.
 const ID: usize = 160;
-/// About what a resource takes beside its text: the same text in segments.
-const RESOURCE: usize = 256;
 
 fn of_send(send: &Send) -> usize {
     send.content.len()
@@ -533,110 +532,4 @@ pub struct ReleaseTask {
     pub task_id: TaskId,
     /// The token of the claim that is given back.
     pub claim_token: Option<u64>,
-}
-
-/// See [`Command::AcquireReservation`]. The holder is the caller.
-#[derive(Clone, Debug)]
-pub struct AcquireReservation {
-    /// Which paths and patterns: all of them, or none.
-    pub resources: Vec<Resource>,
-    /// Whether they are shared with nobody.
-    pub exclusive: bool,
-    /// For how long, unless it is renewed.
-    pub ttl_seconds: Option<u32>,
-    /// What for.
-    pub reason: Option<String>,
-}
-
-impl AcquireReservation {
-    /// An exclusive reservation, for as long as is usual.
-    pub fn of(resources: Vec<Resource>) -> Self {
-        Self { resources, exclusive: true, ttl_seconds: None, reason: None }
-    }
-}
-
-/// See [`Command::RenewReservation`]. The caller must be the holder.
-#[derive(Clone, Debug)]
-pub struct RenewReservation {
-    /// Which.
-    pub reservation_id: ReservationId,
-    /// For how long from now; as long as before where not given.
-    pub ttl_seconds: Option<u32>,
-}
-
-/// See [`Command::HandOff`].
-#[derive(Clone, Debug)]
-pub struct HandOff {
-    /// Whose claims and reservations.
-    pub entity_id: EntityId,
-    /// Who gets them; whoever comes first where nobody is named.
-    pub to: Option<EntityId>,
-    /// What there is to say about it.
-    pub note: String,
-}
-
-/// See [`Command::CreateProposal`].
-#[derive(Clone, Debug)]
-pub struct CreateProposal {
-    /// Under which id; the hub makes one where none is given.
-    pub proposal_id: Option<ProposalId>,
-    /// One line that says what is proposed.
-    pub title: String,
-    /// The rest.
-    pub description: String,
-    /// The share that must be exceeded.
-    pub threshold: Threshold,
-    /// How many must vote; more than half of the eligible where not given.
-    pub quorum: Option<u64>,
-    /// When it is decided at the latest.
-    pub deadline: Deadline,
-    /// Who may vote; those about where `None`.
-    pub electorate: Option<Vec<Elector>>,
-    /// Whether at least one human must be for it.
-    pub requires_human: bool,
-    /// When it may be decided before its deadline.
-    pub closing: Closing,
-}
-
-/// When a proposal is decided at the latest.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Deadline {
-    /// At an instant, which must be to come.
-    At(Timestamp),
-    /// So many milliseconds after it was made.
-    AfterMillis(i64),
-}
-
-impl Deadline {
-    /// A day.
-    pub const DEFAULT: Self = Self::AfterMillis(86_400_000);
-}
-
-/// When a proposal may be decided before its deadline.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Closing {
-    /// As soon as no vote still out could change the outcome.
-    Early,
-    /// Only when someone asks for it, or at the deadline.
-    AtDeadline,
-}
-
-/// Who may vote: one entity, or all of a type that are registered now.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Elector {
-    /// One entity.
-    Entity(EntityId),
-    /// Every registered entity of a type.
-    Type(EntityType),
-}
-
-/// See [`Command::CastVote`]. The voter is the caller.
-#[derive(Clone, Debug)]
-pub struct CastVote {
-    /// On which proposal.
-    pub proposal_id: ProposalId,
-    /// What.
-    pub vote: Choice,
-    /// Why.
-    pub comment: Option<String>,
 }

@@ -195,7 +195,7 @@ fn patterns(text: &str) -> Vec<Pattern> {
         return vec![Pattern::new(text)];
     }
     let prefix = &first[..first.len() - DEEP.len()];
-    let rest = rest.map(|rest| skip_deep(rest)).unwrap_or_default();
+    let rest = rest.map(skip_deep).unwrap_or_default();
     match rest {
         "" => vec![Pattern::new(&format!("{prefix}*/{DEEP}"))],
         rest => {

@@ -18,6 +18,10 @@ mod messages;
 mod tasks;
 // Reserving paths, checking many of them, and handing over all that one holds.
 mod reservations;
+// Leases and their tokens, lapses, late results, attempts, schedules, falling with a blocker.
+mod leases;
+// The next task of what one can do: order, and those who wait for it.
+mod claim_next;
 // Creating, voting, deciding, closing, withdrawing.
 mod proposals;
 // Sockets: frames in both directions, wrong frames, notices, and resuming by `since`.

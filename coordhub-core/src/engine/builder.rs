@@ -94,7 +94,8 @@ impl Builder {
             ends_waits: AtomicBool::new(false),
             counts: Counts::default(),
         });
-        let writer = Writer::new(shared.clone(), Box::new(store), loaded.state);
+        let mut writer = Writer::new(shared.clone(), Box::new(store), loaded.state);
+        writer.start();
         let thread = thread::Builder::new()
             .name("coordhub-writer".to_owned())
             .spawn(move || writer.run())

@@ -68,6 +68,11 @@ impl Writer {
         }
     }
 
+    /// Gives leases the time that they have after a start, before anybody sees the hub.
+    pub(super) fn start(&mut self) {
+        self.turn(Vec::new());
+    }
+
     /// Runs until the queue is closed and empty.
     pub(super) fn run(mut self) {
         let _closes = ClosesWhenDropped(self.shared.clone());
@@ -110,8 +115,9 @@ impl Writer {
     /// How long to wait for a command: until something is due, a waiter's time is up, or a look round
     /// is due.
     fn patience(&self) -> Duration {
-        let due = self.ahead.next_deadline().filter(|_| self.rests_until.is_none());
         let now = self.shared.clock.now();
+        let due = if self.moves.is_empty() { self.ahead.next_deadline() } else { Some(now) };
+        let due = due.filter(|_| self.rests_until.is_none());
         let until_due = due.map_or(IDLE, |due| {
             Duration::from_millis(u64::try_from(due.millis() - now.millis()).unwrap_or(0))
         });
@@ -271,10 +277,9 @@ impl Writer {
 
     /// Tells those whose time is up that there was nothing; everybody, where waits are to end.
     fn end_waits(&mut self) {
-        if self.waiters.is_empty() {
-            return;
-        }
-        let ended = if self.shared.ends_waits() {
+        let ended = if self.waiters.is_empty() {
+            Vec::new()
+        } else if self.shared.ends_waits() {
             self.waiters.all()
         } else {
             self.waiters.ended(self.shared.clock.monotonic())

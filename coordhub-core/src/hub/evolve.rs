@@ -414,6 +414,21 @@ impl State {
     }
 }
 
+impl State {
+    /// Whether the set of deadlines is what the tasks, proposals and roll-calls say.
+    pub(super) fn deadlines_agree(&self) -> bool {
+        let tasks = self.tasks().flat_map(|task| dues(task));
+        let calls = self.roll_calls().filter(|call| call.is_open()).filter_map(|call| due_of(call));
+        let open = self.proposals().filter(|p| p.status == ProposalStatus::Open);
+        let proposals = open.map(|p| (p.deadline, Due::Proposal(p.proposal_id.clone())));
+        let reserved = self.reservations.in_order(..);
+        let reserved = reserved.map(|r| (r.expires_at, Due::Reservation(r.reservation_id.clone())));
+        let all = tasks.chain(calls).chain(proposals).chain(reserved);
+        let expected: BTreeSet<_> = all.collect();
+        expected == self.deadlines
+    }
+}
+
 /// A claim is over, however it ended.
 fn end_claim(task: &mut Task) {
     task.lease_seconds = None;

@@ -1,6 +1,6 @@
 //! What is true of every state, whatever happened. Tests call this after every step.
 
-use super::{Comparisons, Seeker, State, state::Due};
+use super::{Comparisons, Seeker, State};
 use crate::model::{ProposalStatus, TaskStatus};
 
 /// Names the first invariant that does not hold.
@@ -19,12 +19,25 @@ pub fn check(state: &State) -> Result<(), String> {
             let known = state.dependents(blocker).any(|t| t.task_id == *id);
             ensure(known, || format!("{id} is not among the dependents of {blocker}"))?;
         }
+        let leased = task.lease_expires_at.is_some();
+        ensure(leased == task.lease_seconds.is_some(), || format!("{id}: half a lease"))?;
+        ensure(!leased || held, || format!("{id} has a lease and no holder"))?;
+        ensure(!held || task.lapsed_holder.is_none(), || format!("{id} is held and has lapsed"))?;
         if let Some(holder) = &task.claimed_by {
             let known = state.claims(holder).any(|t| t.task_id == *id);
             ensure(known, || format!("{id} is not among the claims of {holder}"))?;
         }
     }
     check_reservations(state)?;
+    let open = state.tasks().filter(|task| task.status == TaskStatus::Open).count();
+    ensure(open == state.open_tasks(), || "the open tasks and those that wait differ".to_owned())?;
+    ensure(state.deadlines_agree(), || "what is due and the deadlines differ".to_owned())?;
+    for call in state.roll_calls().filter(|call| call.is_open()) {
+        for id in call.missing() {
+            let owes = state.acks_owed(id).any(|owed| owed.message_id == call.message_id);
+            ensure(owes, || format!("{id} does not owe what {} asks", call.message_id))?;
+        }
+    }
     for proposal in state.proposals() {
         let (id, tally) = (&proposal.proposal_id, proposal.tally);
         let cast = tally.r#for + tally.against + tally.abstain;
@@ -59,8 +72,6 @@ fn check_reservations(state: &State) -> Result<(), String> {
         ensure(reserved.of(&one.entity_id).any(|own| own == one), || {
             format!("{id} is not among those of its holder")
         })?;
-        let due = (one.expires_at, Due::Reservation(id.clone()));
-        ensure(state.deadlines.contains(&due), || format!("{id} never lapses"))?;
         let (seeker, stranger) = (
             Seeker { entity_id: Some(&one.entity_id), exclusive: one.exclusive },
             Seeker { entity_id: None, exclusive: true },

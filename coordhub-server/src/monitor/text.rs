@@ -82,6 +82,7 @@ fn writer(page: &mut Page, hub: &Hub) {
     page.histogram("", hub.batch_sizes(), 1.0);
     page.one("coordhub_queue_depth", GAUGE, "Commands that wait for the writer.", hub.queue_depth());
     page.one("coordhub_queue_depth_max", GAUGE, "Commands that may wait; beyond it 503 busy.", QUEUE_COMMANDS_MAX);
+    page.one("coordhub_claim_waiters", GAUGE, "Those who wait for something to claim.", hub.waiters());
     page.one("coordhub_head_seq", GAUGE, "Position of the newest event.", hub.head_seq());
     page.one("coordhub_degraded", GAUGE, "1 while the store takes no writes.", u8::from(hub.is_degraded()));
 }

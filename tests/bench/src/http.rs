@@ -20,10 +20,15 @@ pub(crate) fn authority(url: &str) -> io::Result<&str> {
 /// The bytes of a `POST /messages/send` to `general`.
 pub(crate) fn send_request(authority: &str, from_entity: &str, content: &str) -> Vec<u8> {
     let body =
-        serde_json::json!({ "from_entity": from_entity, "content": content, "channel": "general" })
-            .to_string();
+        serde_json::json!({ "from_entity": from_entity, "content": content, "channel": "general" });
+    post(authority, "/messages/send", &body)
+}
+
+/// The bytes of a `POST`.
+pub(crate) fn post(authority: &str, path: &str, body: &serde_json::Value) -> Vec<u8> {
+    let body = body.to_string();
     format!(
-        "POST /messages/send HTTP/1.1\r\nHost: {authority}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        "POST {path} HTTP/1.1\r\nHost: {authority}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     )
     .into_bytes()
@@ -102,6 +107,12 @@ pub(crate) fn seq_of(json: &[u8]) -> Option<u64> {
         seq = Some(seq.unwrap_or(0_u64).checked_mul(10)?.checked_add(u64::from(digit - b'0'))?);
     }
     seq
+}
+
+/// A text member of a JSON object.
+pub(crate) fn text_of(json: &[u8], name: &str) -> Option<String> {
+    let value: serde_json::Value = serde_json::from_slice(json).ok()?;
+    value[name].as_str().map(str::to_owned)
 }
 
 /// Where `needle` first stands in `haystack`.

@@ -4,6 +4,7 @@
 //! built once, replies read by substring. What it saves on parsing it does not save on checking: only a 200 counts as a
 //! send, and a fan-out that lost, doubled or reordered a message exits with 1.
 
+mod claim;
 mod fanout;
 mod histogram;
 mod http;
@@ -31,6 +32,8 @@ enum Workload {
     Send(SendArgs),
     /// One sender, one message at a time, to many sockets.
     Fanout(FanoutArgs),
+    /// Workers that ask for the next task, complete it and bring a new one.
+    Claim(ClaimArgs),
 }
 
 /// What every workload takes.
@@ -71,11 +74,30 @@ struct FanoutArgs {
     rate: Option<u32>,
 }
 
+#[derive(Args)]
+struct ClaimArgs {
+    #[command(flatten)]
+    common: Common,
+    /// Unfinished tasks to begin with: one in ten can be claimed, the others depend on it.
+    #[arg(long, default_value_t = 10_000)]
+    tasks: u32,
+    /// Finished tasks to begin with.
+    #[arg(long, default_value_t = 0)]
+    finished: u32,
+    /// Those who wait for a task that never comes.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(0..=20_000))]
+    waiters: u32,
+    /// Those who work, each on a connection of its own.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    workers: u32,
+}
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match &cli.workload {
         Workload::Send(args) => run(&args.common, send::run(args)),
         Workload::Fanout(args) => run(&args.common, fanout::run(args)),
+        Workload::Claim(args) => run(&args.common, claim::run(args)),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

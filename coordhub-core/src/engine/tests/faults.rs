@@ -119,7 +119,10 @@ pub(super) struct Faulty {
 
 impl Faulty {
     pub(super) fn new(levers: &Levers) -> Self {
-        let store = SqliteStore::in_memory().expect("memory is there");
+        Self::around(levers, SqliteStore::in_memory().expect("memory is there"))
+    }
+
+    pub(super) fn around(levers: &Levers, store: SqliteStore) -> Self {
         Self { store, levers: levers.clone() }
     }
 }

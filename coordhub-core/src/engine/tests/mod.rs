@@ -3,6 +3,7 @@
 mod faults;
 mod failures;
 mod following;
+mod waiting;
 mod presence;
 mod reservations;
 

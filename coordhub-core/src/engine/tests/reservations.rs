@@ -199,7 +199,7 @@ fn whoever_waits_for_a_task_gets_one_that_was_given_back() {
     let handoff = HandOff { entity_id: id("bo"), to: None, note: "enough".to_owned() };
     let reply = hub.call(Caller::named(id("bo")), Command::HandOff(handoff)).expect("handed over");
     let Outcome::HandedOver(handed) = reply.outcome else { panic!("{reply:?}") };
-    assert_eq!(handed.returned, [task.task_id.clone()]);
+    assert_eq!(handed.returned, std::slice::from_ref(&task.task_id));
     let Outcome::Claimed(claim) = ticket.wait().expect("answered").outcome else {
         panic!("nothing claimed")
     };

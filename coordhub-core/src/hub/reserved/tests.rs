@@ -17,7 +17,7 @@ fn reservation(nth: usize, texts: &[String]) -> Reservation {
         reservation_id: ReservationId::trusted(&format!("res-{nth:05}")),
         entity_id: holder(nth),
         resources: texts.iter().map(|text| resource(text)).collect(),
-        exclusive: nth % 2 == 0,
+        exclusive: nth.is_multiple_of(2),
         reason: None,
         ttl_seconds: 60,
         acquired_at: Timestamp::default(),

@@ -114,7 +114,7 @@ fn claims_and_reservations_begin_anew_with_whoever_gets_them() {
     assert_eq!(leased.lease_expires_at, Some(world.now.plus_millis(30_000)));
     assert_eq!((leased.attempts, world.task("plain").lease_expires_at), (0, None));
     let after = world.state.reservations().of(&id("cy")).next().expect("one").clone();
-    assert_eq!(handed.reservations, [before.reservation_id.clone()]);
+    assert_eq!(handed.reservations, std::slice::from_ref(&before.reservation_id));
     assert_eq!(after.reservation_id, before.reservation_id);
     assert_eq!(after.expires_at, world.now.plus_millis(100_000));
     assert_eq!(after.acquired_at, world.now);

@@ -10,7 +10,7 @@ use ulid::Ulid;
 
 use crate::{
     JsonText, Timestamp,
-    command::{Caller, Command, Envelope, Key, Register, Role},
+    command::{Caller, Command, CreateTask, Envelope, Key, Register, Role},
     event::{Event, Stamped},
     hub::{
         Decision, KeptKey, KeyId, KnownReceipt, Prefetched, Rejection, SoftFacts, State, decide,
@@ -162,6 +162,9 @@ impl World {
         command: Command,
     ) -> Result<Vec<&'static str>, Rejection> {
         let decision = self.decide(caller, command)?;
+        if let Some(refusal) = decision.refusal {
+            return Err(refusal);
+        }
         Ok(decision.events.iter().map(Event::kind).collect())
     }
 
@@ -313,12 +316,16 @@ impl World {
             known.keys.entry(KeyId { caller: caller.clone(), route, key }).or_insert(None);
         }
         known.messages.entry(MessageId::parse("no-such-message").expect("an id")).or_insert(None);
+        let creates: Vec<&CreateTask> = match command {
+            Command::CreateTask(create) => vec![create],
+            Command::CreateTasks(creates) => creates.iter().collect(),
+            Command::Send(send) => send.task.as_deref().into_iter().collect(),
+            _ => Vec::new(),
+        };
+        for id in creates.iter().flat_map(|c| c.task_id.iter().chain(&c.depends_on)) {
+            known.tasks.entry(id.clone()).or_insert(None);
+        }
         match command {
-            Command::CreateTask(create) => {
-                for id in create.task_id.iter().chain(&create.depends_on) {
-                    known.tasks.entry(id.clone()).or_insert(None);
-                }
-            }
             Command::CreateProposal(create) => {
                 if let Some(id) = &create.proposal_id {
                     known.proposals.entry(id.clone()).or_insert(None);

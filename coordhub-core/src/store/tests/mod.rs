@@ -6,6 +6,7 @@ mod faithful;
 mod cost;
 /// New files, locked ones, and those that are refused.
 mod files;
+mod older;
 /// The write-ahead log, and opening a file again.
 mod log;
 /// Files of the hub before this one.
