@@ -188,8 +188,8 @@ impl Hub {
 
     /// The same, under an idempotency key, or with time to wait for something to claim.
     ///
-    /// A claim whose ticket is dropped before its answer was taken goes back without counting as an
-    /// attempt.
+    /// A claim of `claim-next` whose ticket is dropped before its answer was taken goes back without
+    /// counting as an attempt, unless it was asked for under a key: that will ask again.
     pub fn submit_request(&self, request: Request) -> Result<Ticket, HubError> {
         let Request { caller, command, key, wait } = request;
         let is_own = matches!(
@@ -206,7 +206,8 @@ impl Hub {
         // Its time is the hub's, like every other.
         let millis = u64::try_from(self.now().millis()).unwrap_or(0);
         let fresh = Ulid::from_parts(millis, Ulid::generate().random());
-        let untaken = matches!(command, Command::ClaimNext(_)).then(|| {
+        let is_lost_untaken = key.is_none() && matches!(command, Command::ClaimNext(_));
+        let untaken = is_lost_untaken.then(|| {
             let (home, caller) = (Arc::downgrade(&self.shared), caller.clone());
             Box::new(move |reply| {
                 if let Some(home) = home.upgrade() {

@@ -265,11 +265,11 @@ impl Writer {
     }
 
     /// Tells everyone what came of their commands. A claim that nobody waits for any more goes back:
-    /// its holder would never know of it.
+    /// its holder would never know of it. Under a key it stays: the holder asks again, and is told.
     fn give(&self, answers: Vec<Pending>) {
         for Pending { envelope, answerer, answer } in answers {
             let Some(untaken) = answerer.answer(answer) else { continue };
-            if matches!(envelope.command, Command::ClaimNext(_)) {
+            if envelope.key.is_none() && matches!(envelope.command, Command::ClaimNext(_)) {
                 self.shared.take_back(&envelope.caller, untaken);
             }
         }

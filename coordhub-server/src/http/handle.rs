@@ -121,7 +121,9 @@ pub fn perform(
     change: Change,
 ) -> impl Future<Output = Result<Answered, Problem>> + Send + 'static + use<> {
     let Change { caller, command, form, key, wait } = change;
-    let claimer = matches!(command, Command::ClaimNext(_)).then(|| caller.clone());
+    // Under a key the claimer asks again, and is told of the claim that it has.
+    let may_be_lost = key.is_none() && matches!(command, Command::ClaimNext(_));
+    let claimer = may_be_lost.then(|| caller.clone());
     let ticket = app.hub().submit_request(HubRequest { caller, command, key, wait });
     let app = app.clone();
     async move {

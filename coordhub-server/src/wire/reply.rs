@@ -34,10 +34,11 @@ pub fn change(hub: &Hub, form: &Form, reply: Reply) -> Vec<u8> {
             sent.first().map(|sent| udc(trace_id, &sent.message)).unwrap_or_default()
         }
         (Form::Status(status, _), Outcome::Sent(sent)) => {
-            sent.first().map(|sent| sent_reply(status, sent)).unwrap_or_default()
+            sent.first().map(|sent| sent_reply(status, reply.seq, sent)).unwrap_or_default()
         }
         (Form::Batch(status), Outcome::Sent(sent)) => {
-            let items: Vec<_> = sent.iter().map(|sent| sent_reply(status, sent)).collect();
+            let items: Vec<_> =
+                sent.iter().map(|sent| sent_reply(status, sent.message.seq, sent)).collect();
             batch(status, reply.seq, "messages", &items)
         }
         (Form::Batch(status), Outcome::Tasks(tasks)) => {
@@ -177,15 +178,16 @@ impl Object {
     }
 }
 
-/// The reply to `send`, written by hand: it is the busiest answer of all.
-fn sent_reply(status: &str, sent: &Sent) -> Vec<u8> {
+/// The reply to `send`, written by hand: it is the busiest answer of all. Its `seq` is the highest of
+/// the change, which may be more than the message: a roll-call, a task.
+fn sent_reply(status: &str, seq: u64, sent: &Sent) -> Vec<u8> {
     let Sent { message, json, recipients, task_id } = sent;
     let mut body = Vec::with_capacity(json.len() + 256);
     // Writing into memory has no way to fail.
     let _written = write!(
         body,
         "{{\"status\":\"{status}\",\"message_id\":\"{}\",\"seq\":{},\"timestamp\":\"{}\",\"recipients\":{{\"online\":{},\"offline\":{}}},\"message\":",
-        message.message_id, message.seq, message.timestamp, recipients.online, recipients.offline,
+        message.message_id, seq, message.timestamp, recipients.online, recipients.offline,
     );
     body.extend_from_slice(json);
     if let Some(task_id) = task_id {

@@ -89,14 +89,14 @@ pub(super) fn send(app: App, change: Change, mark: Option<&str>) -> BoxFuture<'s
     async move {
         let answered: Result<_, HubError> = async { ticket?.await }.await;
         let sent = answered.and_then(|reply| match reply.outcome {
-            Outcome::Sent(sent) => sent.into_iter().next().ok_or(HubError::Internal),
+            Outcome::Sent(sent) => {
+                let first = sent.into_iter().next().ok_or(HubError::Internal)?;
+                Ok((first.message.message_id.clone(), reply.seq))
+            }
             _ => Err(HubError::Internal),
         });
         Answer::of(match sent {
-            Ok(sent) => {
-                let message = &sent.message;
-                session::sent(message.message_id.as_str(), message.seq, mark.as_deref())
-            }
+            Ok((message_id, seq)) => session::sent(message_id.as_str(), seq, mark.as_deref()),
             Err(why) => error(&app, &Problem::from(why), mark.as_deref()),
         })
     }
