@@ -24,6 +24,8 @@ mod redaction;
 mod tasks;
 // Several messages or tasks in one commit, all or none.
 mod batches;
+// Reserving paths, checking many of them, and handing over all that one holds.
+mod reservations;
 // Leases and their tokens, lapses, late results, attempts, schedules, falling with a blocker.
 mod leases;
 // The next task of what one can do: order, and those who wait for it.

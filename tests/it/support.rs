@@ -15,6 +15,9 @@ pub(crate) const MESSAGE: &str = "message_id seq from_entity to_entity channel c
 pub(crate) const TASK: &str = "task_id title description status priority created_by claimed_by requires_human \
      requires_ai tags capabilities depends_on blocked_by metadata result attempts max_attempts retry_delay_seconds \
      not_before lease_expires_at stale created_at claimed_at completed_at updated_at";
+/// The members of a reservation.
+pub(crate) const RESERVATION: &str = "reservation_id entity_id resources exclusive reason ttl_seconds acquired_at \
+     expires_at";
 /// The members of a proposal.
 pub(crate) const PROPOSAL: &str = "proposal_id title description proposed_by status threshold quorum deadline \
      requires_human early_close tally votes electorate created_at decided_at forced";

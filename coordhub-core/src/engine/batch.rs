@@ -65,7 +65,7 @@ impl Writer {
     }
 
     /// Decides a command of the hub's own, which has nobody to answer, and which nothing refuses.
-    fn decide_own(&mut self, command: Command, now: Timestamp, decided: &mut Decided) {
+    pub(super) fn decide_own(&mut self, command: Command, now: Timestamp, decided: &mut Decided) {
         let caller = Caller::named(EntityId::system());
         let own = Envelope { caller, fresh: Ulid::nil(), command, key: None };
         if let Err(why) = self.decide_one(&own, now, &mut decided.events) {
@@ -203,6 +203,12 @@ impl Writer {
             Answer::Lease { task_id, lease_expires_at } => {
                 Outcome::Lease { task_id, lease_expires_at }
             }
+            Answer::Reserved { reservation, already } => {
+                let held = self.ahead.reservations().get(&reservation.reservation_id);
+                Outcome::Reserved { reservation: held.cloned().unwrap_or(reservation), already }
+            }
+            Answer::Released(id) => Outcome::Released(id),
+            Answer::HandedOver(handed) => Outcome::HandedOver(handed),
             Answer::Proposal { proposal_id, already } => {
                 let proposal = match self.ahead.proposal(&proposal_id) {
                     Some(hot) => hot.clone(),

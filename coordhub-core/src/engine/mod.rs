@@ -9,6 +9,7 @@ mod builder;
 mod waiters;
 mod writer;
 mod batch;
+mod gone;
 mod prefetch;
 mod indexer;
 mod hour;
@@ -198,7 +199,11 @@ impl Hub {
     /// counting as an attempt, unless it was asked for under a key: that will ask again.
     pub fn submit_request(&self, request: Request) -> Result<Ticket, HubError> {
         let Request { caller, command, key, wait } = request;
-        if matches!(command, Command::Tick | Command::MoveLeases(_)) {
+        let is_own = matches!(
+            command,
+            Command::Tick | Command::MoveLeases(_) | Command::FreeReservations(_)
+        );
+        if is_own {
             let detail = "the hub decides by itself what is due";
             return Err(Rejection::NotAllowed(detail.to_owned()).into());
         }

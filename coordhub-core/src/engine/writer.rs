@@ -11,6 +11,7 @@ use std::{
 use super::{
     HubError, Made, Outcome, Reply, Shared,
     batch::{Decided, Moves, Pending},
+    gone::Absence,
     queue::{Drained, Job},
     waiters::Waiters,
 };
@@ -44,11 +45,12 @@ pub(super) struct Writer {
     /// Whether those who wait are to be looked at again: what was decided since they were may have come
     /// to nothing.
     pub(super) reconsiders: bool,
+    pub(super) absence: Absence,
     forgot_at: Timestamp,
     swept_at: Timestamp,
     saved_at: Timestamp,
     /// Until when what is due is not tried again, after a commit that failed.
-    rests_until: Option<Timestamp>,
+    pub(super) rests_until: Option<Timestamp>,
 }
 
 impl Writer {
@@ -62,6 +64,7 @@ impl Writer {
             // Nobody could renew a lease while the hub was down.
             moves: vec![MoveLeases::Started],
             reconsiders: false,
+            absence: Absence::new(now),
             forgot_at: now,
             swept_at: now,
             saved_at: now,
@@ -99,6 +102,7 @@ impl Writer {
             let by_millis = self.shared.clock.take_jump();
             if by_millis > 0 {
                 self.moves.push(MoveLeases::ClockJumped { by_millis });
+                self.absence.jumped(now);
             }
             self.batch(jobs, now);
             self.end_waits();
@@ -262,7 +266,7 @@ impl Writer {
         committed
     }
 
-    fn commit_alone(&mut self, alone: Decided) {
+    pub(super) fn commit_alone(&mut self, alone: Decided) {
         if alone.events.is_empty() {
             return self.give(alone.answers);
         }
@@ -370,13 +374,15 @@ impl Writer {
         Ok(())
     }
 
-    /// What is done now and then: presence is swept and saved, and a store that refused is tried.
+    /// What is done now and then: presence is swept and saved, what the gone have reserved is freed, and
+    /// a store that refused is tried.
     fn housekeeping(&mut self, now: Timestamp) {
         if now.millis() - self.swept_at.millis() < IDLE.as_millis() as i64 {
             return;
         }
         self.swept_at = now;
         self.shared.presence.sweep(now);
+        self.free_of_gone(now);
         if self.shared.degraded.load(Ordering::Acquire) {
             match self.store.probe() {
                 Ok(()) => {

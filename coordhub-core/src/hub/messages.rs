@@ -110,7 +110,7 @@ impl Desk<'_> {
         }
     }
 
-    fn with_timestamp(&self, given: &JsonText) -> JsonText {
+    pub(super) fn with_timestamp(&self, given: &JsonText) -> JsonText {
         // Most messages have none, and need no second look.
         if given.as_str() == "{}" {
             return JsonText::trusted(format!("{{\"timestamp\":\"{}\"}}", self.now));

@@ -312,6 +312,7 @@ fn load(conn: &Connection, limits: &Limits) -> rusqlite::Result<Loaded> {
         tasks: rows::tasks::read_unfinished(conn)?,
         proposals: rows::proposals::read_open(conn)?,
         roll_calls: rows::roll_calls::read_open(conn)?,
+        reservations: rows::reservations::read_all(conn)?,
     };
     Ok(Loaded { state: State::restored(limits.clone(), kept), epoch: meta.epoch, last_seen })
 }
@@ -327,6 +328,7 @@ pub(super) fn write_batch(conn: &Connection, batch: &Batch<'_>) -> rusqlite::Res
     rows::proposals::write_votes(conn, batch.events)?;
     rows::roll_calls::write(conn, batch.state)?;
     rows::roll_calls::write_receipts(conn, batch.events)?;
+    rows::reservations::write(conn, batch.state)?;
     rows::remarks::write(conn, batch.events)?;
     rows::keys::write(conn, batch.events)?;
     rows::meta::write(conn, batch.state)

@@ -101,6 +101,19 @@ fn noun(
             body.already(already);
             body.field("message_id", &message_id);
         }
+        Outcome::Reserved { reservation, already } => {
+            body.already(already);
+            body.field("reservation_id", &reservation.reservation_id);
+            body.field("expires_at", &reservation.expires_at);
+            body.field("reservation", &*reservation);
+        }
+        Outcome::Released(reservation_id) => body.field("reservation_id", &reservation_id),
+        Outcome::HandedOver(handed) => {
+            body.field("message_id", &handed.message_id);
+            body.field("tasks", &handed.tasks);
+            body.field("returned", &handed.returned);
+            body.field("reservations", &handed.reservations);
+        }
         Outcome::Proposal { proposal, .. } => {
             body.field("proposal_id", &proposal.proposal_id);
             body.field("tally", &proposal.tally);

@@ -7,6 +7,7 @@ mod entities;
 mod messages;
 mod search;
 mod tasks;
+mod reservations;
 mod proposals;
 mod attention;
 

@@ -6,6 +6,7 @@ mod following;
 mod waiting;
 mod presence;
 mod searching;
+mod reservations;
 
 use super::*;
 use crate::{
