@@ -216,6 +216,19 @@ fn links_lead_somewhere() {
     assert!(checked > 100, "{checked} links were found");
 }
 
+#[tokio::test]
+async fn every_call_has_its_place_in_the_documents() {
+    let hub = Hub::new();
+    let api = hub.get_ok("/openapi.json").await;
+    let text: String = documents().iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    for (path, methods) in api["paths"].as_object().unwrap() {
+        for method in methods.as_object().unwrap().keys().filter(|name| *name != "parameters") {
+            let call = format!("`{} {path}`", method.to_uppercase());
+            assert!(text.contains(&call), "{call} is in no document");
+        }
+    }
+}
+
 #[test]
 fn anchors_are_those_of_the_headings() {
     let document = "# A `B`, c\n\n```sh\n# no\n```\n### `POST /tasks/{task_id}/claim`\n[x](y.md#z) [w](http://w)\n";
