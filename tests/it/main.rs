@@ -52,6 +52,8 @@ mod log;
 mod connections;
 // The scripts of `examples/shell`, with text that broke the old ones.
 mod shell;
+// The Python programs of `examples/python`, one for each use of a hub.
+mod examples;
 // `kill -9` under load, a second hub on the file, and files that must be refused untouched.
 mod durability;
 // A disk that fills up and gets room again.
