@@ -87,5 +87,7 @@ fn show(args: &Args, failure: &Failure) {
     }
     let hub = args.hub.word();
     let (seed, steps) = (failure.seed, args.steps);
-    println!("again: cargo run -p coordhub-sim -- --hub {hub} --seed {seed} --sequences 1 --steps {steps}\n");
+    println!(
+        "again: cargo run -p coordhub-sim -- --hub {hub} --seed {seed} --sequences 1 --steps {steps}\n"
+    );
 }

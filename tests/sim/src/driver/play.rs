@@ -71,8 +71,7 @@ pub fn run(kind: Kind, seed: u64, length: usize) -> Result<Report, Failure> {
     for nth in 0..=length {
         let (model, labels) = (player.model(), player.labels());
         let mut generator = Generator { rng: &mut rng, model, labels, theme, label };
-        let step =
-            if nth == length { Step::Look } else { generator.step(player.powers()) };
+        let step = if nth == length { Step::Look } else { generator.step(player.powers()) };
         label = generator.label;
         steps.push(step);
         let step = steps.last().expect("one was added");
