@@ -6,7 +6,8 @@ use bytes::Bytes;
 use ulid::Ulid;
 
 use super::{
-    Claim, HubError, Made, Outcome, Reply, Sent, prefetch::prefetch,
+    Claim, HubError, Made, Outcome, Reply, Sent,
+    prefetch::prefetch,
     queue::{Job, Place},
     ticket::Answerer,
     writer::Writer,

@@ -229,9 +229,8 @@ impl Writer {
     /// The store refused a batch for what is in it: each command alone, so that the culprit alone
     /// fails.
     fn replay(&mut self, answers: Vec<Pending>, now: Timestamp) {
-        let again = |Pending { envelope, answerer, place, .. }| {
-            Job::again(envelope, answerer, place)
-        };
+        let again =
+            |Pending { envelope, answerer, place, .. }| Job::again(envelope, answerer, place);
         // Who waited waits again, where it was: what was opened for it may not be opened this time.
         let mut jobs = Vec::new();
         for job in answers.into_iter().map(again) {

@@ -6,7 +6,7 @@ use super::tasks::{proposal_differs, task_differs};
 use crate::model::{Expected, Mismatch, Model, Told};
 
 /// Compares an answer.
-pub fn compare(
+pub(super) fn compare(
     model: &Model,
     expected: &Expected,
     answer: &Result<Reply, HubError>,
@@ -100,10 +100,9 @@ fn outcome(model: &Model, told: &Told, outcome: &Outcome) -> Result<(), Mismatch
                 task_differs(model, &model.tasks[id], task)
             }
         }
-        (Told::Tasks(ids), Outcome::Tasks(tasks)) if ids.len() == tasks.len() => ids
-            .iter()
-            .zip(tasks)
-            .find_map(|(id, task)| task_differs(model, &model.tasks[id], task)),
+        (Told::Tasks(ids), Outcome::Tasks(tasks)) if ids.len() == tasks.len() => {
+            ids.iter().zip(tasks).find_map(|(id, task)| task_differs(model, &model.tasks[id], task))
+        }
         (Told::Claimed(due), Outcome::Claimed(claim)) => {
             let same = claim.claim_token == due.token
                 && claim.lease_expires_at == due.lease_expires_at
@@ -115,10 +114,9 @@ fn outcome(model: &Model, told: &Told, outcome: &Outcome) -> Result<(), Mismatch
                 Some(format!("{claim:?} and not {due:?}"))
             }
         }
-        (Told::Lease(id, end), Outcome::Lease { task_id, lease_expires_at }) => {
-            (id != task_id || end != lease_expires_at)
-                .then(|| format!("the lease ends {lease_expires_at:?} and not {end:?}"))
-        }
+        (Told::Lease(id, end), Outcome::Lease { task_id, lease_expires_at }) => (id != task_id
+            || end != lease_expires_at)
+            .then(|| format!("the lease ends {lease_expires_at:?} and not {end:?}")),
         (Told::Proposal(id, already), Outcome::Proposal { proposal, already: hubs }) => {
             if already != hubs {
                 Some(format!("already {hubs} and not {already}"))

@@ -337,6 +337,7 @@ impl EnginePlayer {
 impl EnginePlayer {
     /// Drops the sockets of those who were removed.
     fn close_sockets(&mut self) {
+        self.model.closing.clear();
         let connected = &self.model.connected;
         self.sockets.retain(|id, _| connected.contains(id));
     }
@@ -366,8 +367,7 @@ impl EnginePlayer {
             let copy = self.path().expect("there is a folder");
             self.levers.while_idle(|| {
                 for tail in ["", "-wal"] {
-                    let [from, to] =
-                        [&path, &copy].map(|path| format!("{}{tail}", path.display()));
+                    let [from, to] = [&path, &copy].map(|path| format!("{}{tail}", path.display()));
                     fs::copy(from, to).expect("the file is copied");
                 }
             });
@@ -413,8 +413,7 @@ impl EnginePlayer {
         let mut feed = Feed { upcoming: &mut upcoming, refused: None };
         let expected = self.model.call(&request, None, &mut feed)?;
         if let Expected::Told(Told::Claimed(claim), ..) = expected {
-            let back =
-                ReturnClaim { task_id: claim.task_id.clone(), claim_token: claim.token };
+            let back = ReturnClaim { task_id: claim.task_id.clone(), claim_token: claim.token };
             let request = Request::new(Caller::default(), Command::ReturnClaim(back));
             self.model.call(&request, None, &mut feed)?;
             let served = self.model.serve(&mut feed)?;

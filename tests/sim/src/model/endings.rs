@@ -157,12 +157,7 @@ impl Model {
         Ok(Told::Task(command.task_id.clone(), false))
     }
 
-    pub(super) fn answer(
-        &mut self,
-        who: Who<'_>,
-        command: &AnswerTask,
-        feed: &Feed<'_>,
-    ) -> Answer {
+    pub(super) fn answer(&mut self, who: Who<'_>, command: &AnswerTask, feed: &Feed<'_>) -> Answer {
         let task = self.find_task(&command.task_id)?;
         let mut refused = Refused::default();
         let options: &[String] = task.question.as_ref().map_or(&[], |question| &question.options);

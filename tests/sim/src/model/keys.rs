@@ -1,6 +1,9 @@
 //! Idempotency keys: the first success again, for a day.
 
-use coordhub_core::{Request, Timestamp, ids::{EntityId, Seq}};
+use coordhub_core::{
+    Request, Timestamp,
+    ids::{EntityId, Seq},
+};
 
 use super::{Expected, Model, Refused, Told};
 

@@ -221,13 +221,15 @@ impl Model {
         refused.check()?;
         let (now, by_human) = (self.now, self.is_human(who.id));
         let proposal = self.proposals.get_mut(&command.proposal_id).expect("it was found");
-        let same = proposal.votes.get(id).is_some_and(|vote| {
-            vote.choice == command.vote && vote.comment == command.comment
-        });
+        let same = proposal
+            .votes
+            .get(id)
+            .is_some_and(|vote| vote.choice == command.vote && vote.comment == command.comment);
         if same {
             return Ok(Told::Proposal(command.proposal_id.clone(), true));
         }
-        let vote = Vote { choice: command.vote, comment: command.comment.clone(), at: now, by_human };
+        let vote =
+            Vote { choice: command.vote, comment: command.comment.clone(), at: now, by_human };
         proposal.votes.insert(id.clone(), vote);
         self.tell("vote_cast", command.proposal_id.as_str());
         self.decide_if_certain(&command.proposal_id);

@@ -115,9 +115,8 @@ impl Model {
             let id = id.unwrap_or_else(|| {
                 TaskId::parse(&format!("task-not-in-the-log-{}", made.len())).expect("an id")
             });
-            let has = |id: &TaskId| {
-                self.tasks.contains_key(id) || made.iter().any(|task| task.id == *id)
-            };
+            let has =
+                |id: &TaskId| self.tasks.contains_key(id) || made.iter().any(|task| task.id == *id);
             let mut refused = Refused::default();
             refused.add(command.title.trim().is_empty(), 422, "invalid_field");
             let unknown = command.depends_on.iter().any(|id| !has(id));

@@ -9,9 +9,8 @@ use coordhub_core::{
 use super::{Generator, json};
 use crate::model::Message;
 
-const CHANNELS: [&str; 8] = [
-    "general", "general", "technical", "urgent", "ai-only", "ai-only", "human-only", "kitchen",
-];
+const CHANNELS: [&str; 8] =
+    ["general", "general", "technical", "urgent", "ai-only", "ai-only", "human-only", "kitchen"];
 
 impl Generator<'_> {
     pub(super) fn message_command(

@@ -50,8 +50,7 @@ impl Generator<'_> {
 
     fn electorate(&mut self) -> Vec<Elector> {
         let count = self.rng.below(5);
-        let mut electors: Vec<Elector> =
-            (0..count).map(|_| self.an_elector()).collect();
+        let mut electors: Vec<Elector> = (0..count).map(|_| self.an_elector()).collect();
         if self.rng.percent(30) {
             electors.push(Elector::Type(*self.rng.pick(EntityType::ALL)));
         }

@@ -15,10 +15,7 @@ use super::{Generator, json};
 const TAGS: [&str; 3] = ["web", "db", "fun"];
 
 impl Generator<'_> {
-    pub(super) fn task_command(
-        &mut self,
-        caller: Option<EntityId>,
-    ) -> (Option<EntityId>, Command) {
+    pub(super) fn task_command(&mut self, caller: Option<EntityId>) -> (Option<EntityId>, Command) {
         let few = self.model.tasks.len() < 3;
         let n = self.rng.below(100);
         if n < 18 || few {
@@ -90,8 +87,7 @@ impl Generator<'_> {
         create.tags = self.tags(30);
         create.capabilities = self.skills(15);
         create.metadata = self.metadata();
-        create.max_attempts =
-            self.rng.percent(45).then(|| *self.rng.pick(&[1, 2, 2, 3, 0]));
+        create.max_attempts = self.rng.percent(45).then(|| *self.rng.pick(&[1, 2, 2, 3, 0]));
         create.retry_delay_seconds =
             self.rng.percent(30).then(|| *self.rng.pick(&[0, 1, 60, 3_600]));
         if self.rng.percent(15) {
@@ -124,8 +120,7 @@ impl Generator<'_> {
         create.requires_human = true;
         let options =
             if self.rng.percent(60) { vec!["yes".to_owned(), "no".to_owned()] } else { Vec::new() };
-        let deadline =
-            self.rng.percent(60).then(|| self.model.now.plus_millis(self.span().max(1)));
+        let deadline = self.rng.percent(60).then(|| self.model.now.plus_millis(self.span().max(1)));
         let default = deadline.filter(|_| self.rng.percent(50)).map(|_| "no".to_owned());
         create.question = Some(Question { options, deadline, default });
     }
@@ -174,11 +169,8 @@ impl Generator<'_> {
         };
         let tasks = self.model.tasks.values();
         let fitting: Vec<_> = tasks.clone().filter(|task| fits(task.status)).collect();
-        let all: Vec<_> = if fitting.is_empty() || self.rng.percent(25) {
-            tasks.collect()
-        } else {
-            fitting
-        };
+        let all: Vec<_> =
+            if fitting.is_empty() || self.rng.percent(25) { tasks.collect() } else { fitting };
         if all.is_empty() { task("no-such-task") } else { self.rng.pick(&all).id.clone() }
     }
 

@@ -10,11 +10,8 @@ use super::{failed, same};
 use crate::model::{Mismatch, Model};
 
 pub(super) fn look(hub: &Hub, model: &Model, id: Option<&EntityId>) -> Result<(), Mismatch> {
-    let filter = Filter {
-        reader: id.cloned(),
-        channels: Channels::All,
-        show: Show::Log { kinds: None },
-    };
+    let filter =
+        Filter { reader: id.cloned(), channels: Channels::All, show: Show::Log { kinds: None } };
     let mut stream = hub.subscribe(filter, Start::After(0));
     let mut seen = Vec::new();
     let mut text = Vec::new();

@@ -100,7 +100,8 @@ impl Eyes<'_> {
             let query = RecentQuery { channel: Some(channel.clone()), ..RecentQuery::default() };
             self.check_recent(query, &due)?;
         }
-        let threads: BTreeSet<&MessageId> = self.model.messages.values().map(|m| &m.thread).collect();
+        let threads: BTreeSet<&MessageId> =
+            self.model.messages.values().map(|m| &m.thread).collect();
         for thread in threads {
             let due = self.model.messages_for(&self.due, |message| message.thread == *thread);
             let query = RecentQuery { thread: Some(thread.clone()), ..RecentQuery::default() };
@@ -135,8 +136,7 @@ impl Eyes<'_> {
         check_list(&what, &ask(&RecentQuery { limit: 3, ..query.clone() })?, &due[newest..])?;
         let Some(middle) = due.get(due.len() / 2) else { return Ok(()) };
         let older = &due[..due.len() / 2];
-        let before =
-            RecentQuery { before: Some(middle.seq), limit: 2, ..query.clone() };
+        let before = RecentQuery { before: Some(middle.seq), limit: 2, ..query.clone() };
         check_list(&what, &ask(&before)?, &older[older.len().saturating_sub(2)..])?;
         let (mut after, mut found) = (0, 0);
         loop {
@@ -156,8 +156,7 @@ impl Eyes<'_> {
             let on = |message: &Message| message.channel.as_ref() == Some(&name);
             let due = self.model.messages_for(&self.due, on);
             let view = views.iter().find(|view| view.channel == name);
-            let readable =
-                self.due.sees(&crate::model::Audience::Channel(name.clone()));
+            let readable = self.due.sees(&crate::model::Audience::Channel(name.clone()));
             let Some(view) = view else {
                 if readable {
                     return Err(Mismatch(format!("{:?} finds no channel {name}", self.due)));
@@ -180,7 +179,8 @@ impl Eyes<'_> {
 
     fn inbox(&self, id: &EntityId) -> Result<(), Mismatch> {
         for (only_direct, is_direct) in [(OnlyDirect::No, false), (OnlyDirect::Yes, true)] {
-            let query = InboxQuery { after: None, limit: MANY, unread: Unread::AndRead, only_direct };
+            let query =
+                InboxQuery { after: None, limit: MANY, unread: Unread::AndRead, only_direct };
             let all = self.model.inbox(id, is_direct);
             let what = format!("the inbox of {id}, {query:?}");
             check_list(&what, &self.ask_inbox(&query)?, &all)?;
