@@ -55,6 +55,8 @@ pub struct Model {
     pub vague: BTreeSet<EntityId>,
     /// Who has a live socket.
     pub connected: BTreeSet<EntityId>,
+    /// Whose socket was open when it was removed, and is being closed.
+    pub closing: BTreeSet<EntityId>,
     /// Every message.
     pub messages: BTreeMap<MessageId, Message>,
     /// Every task.
