@@ -14,6 +14,8 @@ mod ground_rules;
 mod entities;
 // Sending, reading back, replies and threads, inbox, unread, read cursors, channels, and who may see what.
 mod messages;
+// Words, phrases and pages of a search, who finds what, and an index that is lost or damaged.
+mod search;
 // Who has seen a message: acknowledgements, roll-calls, deadlines, and emergencies that bring a task.
 mod receipts;
 // Removing what a message says, from everywhere and for good.
@@ -28,6 +30,8 @@ mod waits;
 mod attention;
 // Several messages or tasks in one commit, all or none.
 mod batches;
+// Reserving paths, checking many of them, and handing over all that one holds.
+mod reservations;
 // Leases and their tokens, lapses, late results, attempts, schedules, falling with a blocker.
 mod leases;
 // The next task of what one can do: order, and those who wait for it.
@@ -54,6 +58,8 @@ mod log;
 mod connections;
 // The scripts of `examples/shell`, with text that broke the old ones.
 mod shell;
+// The Python programs of `examples/python`, one for each use of a hub.
+mod examples;
 // `kill -9` under load, a second hub on the file, and files that must be refused untouched.
 mod durability;
 // A disk that fills up and gets room again.

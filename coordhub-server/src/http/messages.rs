@@ -7,7 +7,7 @@ use crate::{
 };
 use coordhub_core::{
     command::{Caller, Command},
-    engine::{InboxQuery, NoticesAmong, OnlyDirect, RecentQuery, Unread},
+    engine::{InboxQuery, NoticesAmong, OnlyDirect, RecentQuery, SearchQuery, SearchWords, Unread},
     ids::{ChannelName, EntityId, MessageId},
 };
 
@@ -88,6 +88,27 @@ pub fn recent(call: &Call<'_>) -> Result<Read, Problem> {
         let list = app.hub().recent(&reader, &query)?;
         Ok(reply::list("messages", &list.items, list.next))
     })
+}
+
+/// Fields of `GET /messages/search`.
+pub const SEARCH: &[Field] = &[
+    required("q", Kind::Text, "Words and \"phrases\", all of which a message must have."),
+    optional("channel", Kind::Text, "Only this channel."),
+    LIMIT,
+    optional("before", Kind::Integer, "The newest before this `seq`."),
+    ENTITY_ID,
+];
+
+/// `GET /messages/search`
+pub fn search(call: &Call<'_>) -> Result<Read, Problem> {
+    let query = SearchQuery {
+        words: SearchWords::parse(&call.fields.needed_text("q")?)?,
+        channel: call.fields.parsed("channel", ChannelName::parse)?,
+        before: call.seq("before")?,
+        limit: call.message_limit()?,
+    };
+    let reader = call.reader()?;
+    Read::later(move |app| Ok(reply::search(&app.hub().search(&reader, &query)?)))
 }
 
 /// Fields of `GET /messages/for/{entity_id}`.

@@ -208,7 +208,7 @@ pub fn ask(fields: &Fields<'_>) -> Result<CreateTask, Problem> {
 const TITLE_OF_QUESTION_CHARS: usize = 200;
 
 /// A number that fits its place; one that does not is judged with those that do.
-fn number(fields: &Fields<'_>, name: &'static str) -> Result<Option<u32>, Problem> {
+pub(super) fn number(fields: &Fields<'_>, name: &'static str) -> Result<Option<u32>, Problem> {
     Ok(fields.integer(name)?.map(|value| u32::try_from(value).unwrap_or(u32::MAX)))
 }
 

@@ -128,7 +128,7 @@ fn waiters_are_served_first_come_first_served() {
     }
     let got: Vec<String> = waiting.into_iter().map(|ticket| claimed(ticket.wait())).collect();
     assert_eq!(got, ["t1", "t2", "t3"]);
-    assert_eq!(hub.waiters(), 0);
+    parked(&hub, 0);
 }
 
 #[test]
