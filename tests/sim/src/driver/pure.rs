@@ -249,7 +249,6 @@ impl Pure {
                 let proposal = self.proposal(&proposal_id).expect("the proposal of an answer");
                 Outcome::Proposal { proposal: proposal.clone(), already }
             }
-            #[expect(unreachable_patterns, reason = "answers that are not modelled yet")]
             _ => Outcome::Done,
         }
     }
