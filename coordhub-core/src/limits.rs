@@ -83,6 +83,7 @@ pub const RESERVATION_SECONDS_MAX: u32 = 30 * 86_400;
 /// How long a reservation lasts where its holder does not say.
 pub const RESERVATION_SECONDS_DEFAULT: u32 = 3_600;
 /// How many comparisons of patterns one call may cost: as many as a thousand with a thousand.
+/// Those of long patterns count for several.
 pub const COMPARISONS_MAX: usize = 1_000_000;
 /// How many conflicts a refusal names.
 pub const CONFLICTS_NAMED_MAX: usize = 64;

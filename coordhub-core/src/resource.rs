@@ -15,6 +15,8 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::limits::{RESOURCE_BYTES_MAX, RESOURCE_SEGMENTS_MAX};
 
+/// How many pairs of segments are looked at for the price of one comparison.
+const SEGMENTS_OF_ONE_COMPARISON: usize = 64;
 /// Any number of segments.
 const DEEP: &str = "**";
 /// What `repo:**` ends with: everything under a prefix.
@@ -90,6 +92,12 @@ impl Resource {
     /// Whether some path is meant by both.
     pub fn overlaps(&self, other: &Self) -> bool {
         self.0.patterns.iter().any(|one| other.0.patterns.iter().any(|two| overlap(one, two)))
+    }
+
+    /// About what it costs to compare the two: 1 where they are no longer than most.
+    pub(crate) fn comparison_cost(&self, other: &Self) -> usize {
+        let segments = |one: &Self| one.as_str().bytes().filter(|byte| *byte == b'/').count() + 1;
+        1 + segments(self) * segments(other) / SEGMENTS_OF_ONE_COMPARISON
     }
 
     /// What it means: a path matches it that matches one of these.

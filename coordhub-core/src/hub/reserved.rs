@@ -131,7 +131,7 @@ impl Reservations {
             if found.iter().any(|conflict| conflict.reservation_id == *id) {
                 return ControlFlow::Continue(());
             }
-            let Some(left) = comparisons.left.checked_sub(1) else {
+            let Some(left) = comparisons.left.checked_sub(held.comparison_cost(asked)) else {
                 return ControlFlow::Break(Stop::TooMuch);
             };
             comparisons.left = left;

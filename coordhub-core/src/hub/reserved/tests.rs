@@ -127,4 +127,8 @@ fn a_call_that_would_hold_others_up_is_refused() {
     let refused = (0..1_000)
         .find_map(|_| reserved.conflicts(&resource("**/x*"), seeker, 4, &mut comparisons).err());
     assert_eq!(refused.and_then(|why| why.field()), Some("resources"));
+    // Long patterns take longer, and count for more.
+    let long = resource(&format!("**/{}", ["x"; 63].join("/")));
+    assert_eq!(resource("a/b").comparison_cost(&resource("**/x*")), 1);
+    assert_eq!(long.comparison_cost(&long), 65);
 }
