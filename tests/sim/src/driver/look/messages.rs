@@ -81,9 +81,11 @@ impl Eyes<'_> {
             (Some(call), _) => call.asked.clone().into_iter().collect(),
             (None, Some(to)) => vec![(to.clone(), due.acked)],
             (None, None) => {
-                let readers = self.model.entities.keys().filter(|id| **id != due.from);
+                // Those who were there: of others a cursor says nothing.
+                let there = self.model.entities.iter().filter(|(_, e)| e.registered_seq < due.seq);
+                let others = there.map(|(id, _)| id).filter(|id| **id != due.from);
                 let reads = |id: &&EntityId| self.model.reader(Some(id)).sees(&due.audience());
-                readers.filter(reads).map(|id| (id.clone(), None)).collect()
+                others.filter(reads).map(|id| (id.clone(), None)).collect()
             }
         };
         let asked: Vec<_> = asked.into_iter().map(|(id, at)| (id.clone(), read(&id), at)).collect();
