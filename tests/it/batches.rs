@@ -278,6 +278,7 @@ async fn lists_are_refused_where_an_object_is_expected() {
         }
         let path = path
             .replace("{entity_id}", "ai")
+            .replace("{id}", "ai")
             .replace("{task_id}", "t1")
             .replace("{proposal_id}", "p1")
             .replace("{message_id}", sent["message_id"].as_str().unwrap());
