@@ -221,13 +221,13 @@ test("everything can be done with the keyboard alone", async () => {
   await logIs(page, ["Build 12 is green.", "First line\nsecond line"]);
   assert.equal(await page.evaluate(() => document.activeElement?.id), "message", "one can go on writing");
 
-  await tabTo(page, "[data-task=spend] button");
+  await tabTo(page, "[data-task=spend] [aria-label^=Claim]");
   await keyboard.press("Enter");
   await page.locator("[data-task=spend][data-status=in_progress]").waitFor();
   // The focus goes where one goes on.
   await page.locator("[data-task=spend] input:focus").waitFor();
   await keyboard.type("approved");
-  await tabTo(page, "[data-task=spend] .primary");
+  await tabTo(page, "[data-task=spend] [aria-label^=Complete]");
   await keyboard.press("Space");
   await page.locator("[data-task=spend][data-status=completed]").waitFor({ state: "attached" });
   assert.equal((await hub.get("/tasks/spend")).result, "approved");

@@ -135,6 +135,7 @@ test("a message stands in its conversation once, wherever it came from", () => {
     message_type: "text",
     metadata: {},
     reply_to: null,
+    ack_required: false,
     timestamp: "2026-01-01T00:00:00.000Z",
   });
   const said = (/** @type {any} */ data) => ({

@@ -102,6 +102,32 @@ export async function findSent(hub, place, position, mark) {
   }
 }
 
+/**
+ * Reads again what the events did not tell in full. What was changed by an event while it was read is read once more: the
+ * answer may be from before that event.
+ *
+ * @template T
+ * @param {Hub} hub
+ * @param {Set<string>} outdated
+ * @param {Map<string, T>} objects
+ * @param {string} path
+ */
+export async function readAgain(hub, outdated, objects, path) {
+  for (const id of [...outdated]) {
+    const before = objects.get(id);
+    outdated.delete(id);
+    const read = await hub.get(path + segment(id)).catch((error) => {
+      outdated.add(id);
+      throw error;
+    });
+    if (objects.get(id) === before && !outdated.has(id)) {
+      objects.set(id, read);
+    } else {
+      outdated.add(id);
+    }
+  }
+}
+
 /** @param {Message} message @param {string} me @param {string} mark */
 export function isMarked(message, me, mark) {
   return message.from_entity === me && message.metadata.client_ref === mark;
