@@ -15,7 +15,7 @@ import { isOpen } from "../roll-calls.js";
 export class RollCallBox {
   state = h("span", { class: "state" });
   ack = h("button", { type: "button", class: "primary" }, "Acknowledge");
-  who = h("button", { type: "button", "aria-expanded": "false" }, "Who has seen it");
+  who = h("button", { type: "button", "aria-expanded": "false" }, "Show who has");
   resolve = h("button", { type: "button" }, "Resolve");
   list = h("ul", { class: "receipts" });
   problem = h("p", { class: "problem", role: "status" });
