@@ -1,8 +1,8 @@
 //! Every documented command, run as documented.
 //!
-//! A block of `README.md` or `docs/*.md` whose info string is exactly `sh` is run: the blocks of one file in their
-//! order, in one bash, against a hub of its own whose address stands in for `localhost:8550`. A `json` block that
-//! follows shows the reply, whose members must be there with the types shown.
+//! A block of `README.md`, `examples/README.md` or `docs/*.md` whose info string is exactly `sh` is run: the blocks of
+//! one file in their order, in one bash, against a hub of its own whose address stands in for `localhost:8550`. A `json`
+//! block that follows shows the reply, whose members must be there with the types shown.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -146,13 +146,13 @@ fn compare_reply(name: &str, block: &Block, output: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_documented_command_does_what_its_document_says() {
-    let mut documents = vec![root().join("README.md")];
+    let mut documents = vec![root().join("README.md"), root().join("examples/README.md")];
     documents.extend(fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path()));
     documents.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
     documents.sort();
     let mut ran = 0;
     for path in documents {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
         let blocks = blocks(&fs::read_to_string(&path).unwrap());
         if blocks.is_empty() {
             continue;

@@ -1,12 +1,15 @@
 //! What the writer decides between two commits: one batch of commands, and whatever is due.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use bytes::Bytes;
 use ulid::Ulid;
 
 use super::{
-    Claim, HubError, Made, Outcome, Reply, Sent, prefetch::prefetch, queue::Job, ticket::Answerer,
+    Claim, HubError, Made, Outcome, Reply, Sent,
+    prefetch::prefetch,
+    queue::{Job, Place},
+    ticket::Answerer,
     writer::Writer,
 };
 use crate::{
@@ -31,6 +34,8 @@ pub(super) struct Pending {
     pub(super) envelope: Envelope,
     pub(super) answerer: Answerer,
     pub(super) answer: Result<Reply, HubError>,
+    /// Its place among those who wait, where it was taken from there.
+    pub(super) place: Option<Place>,
 }
 
 impl Writer {
@@ -50,11 +55,18 @@ impl Writer {
             }
             self.serve(before, now, &mut decided);
         }
+        if mem::take(&mut self.reconsiders) {
+            let mut arrival = 0;
+            while let Some((next, job)) = self.waiters.reconsider_next(arrival, &self.ahead) {
+                arrival = next;
+                self.serve_job(job, now, &mut decided);
+            }
+        }
         decided
     }
 
     /// Decides a command of the hub's own, which has nobody to answer, and which nothing refuses.
-    fn decide_own(&mut self, command: Command, now: Timestamp, decided: &mut Decided) {
+    pub(super) fn decide_own(&mut self, command: Command, now: Timestamp, decided: &mut Decided) {
         let caller = Caller::named(EntityId::system());
         let own = Envelope { caller, fresh: Ulid::nil(), command, key: None };
         if let Err(why) = self.decide_one(&own, now, &mut decided.events) {
@@ -66,9 +78,7 @@ impl Writer {
     pub(super) fn decide_job(&mut self, job: Job, now: Timestamp, decided: &mut Decided) {
         let before = decided.events.len();
         let answer = self.decide_one(&job.envelope, now, &mut decided.events);
-        let found_nothing =
-            matches!(&answer, Ok(Reply { outcome: Outcome::NoTask, made: Made::Now, .. }));
-        let job = if found_nothing && !self.shared.ends_waits() {
+        let job = if found_nothing(&answer) && !self.shared.ends_waits() {
             let monotonic = self.shared.clock.monotonic();
             match self.waiters.park(job, &self.ahead, monotonic) {
                 None => return,
@@ -77,8 +87,8 @@ impl Writer {
         } else {
             job
         };
-        let Job { envelope, answerer, .. } = job;
-        decided.answers.push(Pending { envelope, answerer, answer });
+        let Job { envelope, answerer, place, .. } = job;
+        decided.answers.push(Pending { envelope, answerer, answer, place });
         self.serve(before, now, decided);
     }
 
@@ -115,10 +125,20 @@ impl Writer {
         }
     }
 
+    /// Gives somebody who waits what there is for it. Where there is nothing after all, for what it can
+    /// do is about to change, it goes on waiting.
     fn serve_job(&mut self, job: Job, now: Timestamp, decided: &mut Decided) {
         let answer = self.decide_one(&job.envelope, now, &mut decided.events);
-        let Job { envelope, answerer, .. } = job;
-        decided.answers.push(Pending { envelope, answerer, answer });
+        let job = if found_nothing(&answer) {
+            match self.waiters.put_back(job, &self.ahead) {
+                None => return,
+                Some(job) => job,
+            }
+        } else {
+            job
+        };
+        let Job { envelope, answerer, place, .. } = job;
+        decided.answers.push(Pending { envelope, answerer, answer, place });
     }
 
     /// Decides one command on the state ahead, and makes its events true there.
@@ -184,6 +204,12 @@ impl Writer {
             Answer::Lease { task_id, lease_expires_at } => {
                 Outcome::Lease { task_id, lease_expires_at }
             }
+            Answer::Reserved { reservation, already } => {
+                let held = self.ahead.reservations().get(&reservation.reservation_id);
+                Outcome::Reserved { reservation: held.cloned().unwrap_or(reservation), already }
+            }
+            Answer::Released(id) => Outcome::Released(id),
+            Answer::HandedOver(handed) => Outcome::HandedOver(handed),
             Answer::Proposal { proposal_id, already } => {
                 let proposal = match self.ahead.proposal(&proposal_id) {
                     Some(hot) => hot.clone(),
@@ -224,6 +250,10 @@ impl Writer {
         };
         Ok(Sent { message, json, recipients, task_id })
     }
+}
+
+fn found_nothing(answer: &Result<Reply, HubError>) -> bool {
+    matches!(answer, Ok(Reply { outcome: Outcome::NoTask, made: Made::Now, .. }))
 }
 
 /// What an event has changed, as far as those who wait for a task care.

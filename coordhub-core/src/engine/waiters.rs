@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::queue::Job;
+use super::queue::{Job, Place};
 use crate::{
     command::{ClaimNext, Command},
     hub::{State, Wants},
@@ -44,13 +44,26 @@ impl Waiters {
         if job.wait.is_zero() || !room {
             return Some(job);
         }
-        let Some((claimer, wants)) = wants(&job, state) else { return Some(job) };
         self.arrivals += 1;
-        let (place, end) = (self.arrivals, now + job.wait);
-        self.by_wants.entry(wants.clone()).or_default().insert(place);
-        self.by_entity.entry(claimer).or_default().insert(place);
-        self.by_end.insert((end, place));
-        self.by_arrival.insert(place, Waiter { job, wants, end });
+        let place = Place { arrival: self.arrivals, end: now + job.wait };
+        self.put(job, place, state)
+    }
+
+    /// Puts somebody back who was taken out, and for whom there was nothing after all, at its old
+    /// place. It comes back where it never had one.
+    pub(super) fn put_back(&mut self, job: Job, state: &State) -> Option<Job> {
+        match job.place {
+            Some(place) => self.put(job, place, state),
+            None => Some(job),
+        }
+    }
+
+    fn put(&mut self, job: Job, Place { arrival, end }: Place, state: &State) -> Option<Job> {
+        let Some((claimer, wants)) = wants(&job, state) else { return Some(job) };
+        self.by_wants.entry(wants.clone()).or_default().insert(arrival);
+        self.by_entity.entry(claimer).or_default().insert(arrival);
+        self.by_end.insert((end, arrival));
+        self.by_arrival.insert(arrival, Waiter { job, wants, end });
         None
     }
 
@@ -79,20 +92,33 @@ impl Waiters {
     /// Looks again at what somebody wants, who has changed: takes out those that would take something
     /// that is open already, in order.
     pub(super) fn reconsider(&mut self, entity: &EntityId, state: &State) -> Vec<Job> {
-        let mut served = Vec::new();
-        for place in self.by_entity.get(entity).cloned().unwrap_or_default() {
-            let Some(waiter) = self.by_arrival.get_mut(&place) else { continue };
-            let Some((_, wants)) = wants(&waiter.job, state) else { continue };
-            if wants != waiter.wants {
-                let before = std::mem::replace(&mut waiter.wants, wants.clone());
-                remove_from(&mut self.by_wants, &before, place);
-                self.by_wants.entry(wants.clone()).or_default().insert(place);
-            }
-            if state.next_task(&wants).is_some() {
-                served.extend(self.take(place));
+        let places = self.by_entity.get(entity).cloned().unwrap_or_default();
+        places.into_iter().filter_map(|place| self.reconsider_one(place, state)).collect()
+    }
+
+    /// The same for the first after `arrival` of all of them, with its place. What was decided for
+    /// them may have come to nothing.
+    pub(super) fn reconsider_next(&mut self, arrival: u64, state: &State) -> Option<(u64, Job)> {
+        let mut after = arrival;
+        loop {
+            let (next, _) = self.by_arrival.range(after + 1..).next()?;
+            after = *next;
+            if let Some(job) = self.reconsider_one(after, state) {
+                return Some((after, job));
             }
         }
-        served
+    }
+
+    fn reconsider_one(&mut self, place: u64, state: &State) -> Option<Job> {
+        let waiter = self.by_arrival.get_mut(&place)?;
+        let (_, wants) = wants(&waiter.job, state)?;
+        if wants != waiter.wants {
+            let before = std::mem::replace(&mut waiter.wants, wants.clone());
+            remove_from(&mut self.by_wants, &before, place);
+            self.by_wants.entry(wants.clone()).or_default().insert(place);
+        }
+        state.next_task(&wants)?;
+        self.take(place)
     }
 
     /// When the first of them has waited long enough.
@@ -117,7 +143,8 @@ impl Waiters {
     }
 
     fn take(&mut self, place: u64) -> Option<Job> {
-        let Waiter { job, wants, end } = self.by_arrival.remove(&place)?;
+        let Waiter { mut job, wants, end } = self.by_arrival.remove(&place)?;
+        job.place = Some(Place { arrival: place, end });
         remove_from(&mut self.by_wants, &wants, place);
         if let Some(claimer) = &job.envelope.caller.id {
             remove_from(&mut self.by_entity, claimer, place);

@@ -1,8 +1,8 @@
 //! Why the hub refuses: one value for each reason, with a stable code and a sentence to act on.
 
 use crate::{
-    ids::{ChannelName, EntityId, MessageId, ProposalId, TaskId},
-    model::{EntityType, ProposalStatus, TaskStatus},
+    ids::{ChannelName, EntityId, MessageId, ProposalId, ReservationId, TaskId},
+    model::{Conflict, EntityType, ProposalStatus, TaskStatus},
     time::Timestamp,
 };
 
@@ -32,6 +32,11 @@ pub enum Rejection {
     /// No such proposal.
     #[error("there is no proposal {0:?}; the list of proposals shows what there is")]
     UnknownProposal(ProposalId),
+    /// No such reservation, or it has ended.
+    #[error(
+        "there is no reservation {0:?}, or it has ended; the list of reservations shows what holds"
+    )]
+    UnknownReservation(ReservationId),
     /// A field holds what it may not hold.
     #[error("{detail}")]
     Invalid {
@@ -209,6 +214,9 @@ pub enum Rejection {
         /// What it lacks.
         missing: Vec<String>,
     },
+    /// Others have what the caller would reserve. There is one at least; not all may be named.
+    #[error("{}", conflict(.0))]
+    ReservationConflict(Vec<Conflict>),
     /// The proposal takes no votes any more.
     #[error("proposal {proposal_id:?} is {status}; it takes no votes and cannot be decided again")]
     ProposalClosed {
@@ -242,6 +250,7 @@ impl Rejection {
             Self::UnknownMessage(_) => "unknown_message",
             Self::UnknownTask(_) => "unknown_task",
             Self::UnknownProposal(_) => "unknown_proposal",
+            Self::UnknownReservation(_) => "unknown_reservation",
             Self::Invalid { .. } => "invalid_field",
             Self::TooLarge { .. } => "too_large",
             Self::TypeIsFixed { .. } => "type_is_fixed",
@@ -268,6 +277,7 @@ impl Rejection {
             Self::RequiresHuman(_) => "requires_human",
             Self::RequiresAi(_) => "requires_ai",
             Self::MissingCapabilities { .. } => "missing_capabilities",
+            Self::ReservationConflict(_) => "reservation_conflict",
             Self::ProposalClosed { .. } => "proposal_closed",
             Self::NotInElectorate { .. } => "not_in_electorate",
             Self::NotDecidedYet(_) => "not_decided_yet",
@@ -293,6 +303,19 @@ impl Rejection {
     pub(crate) fn invalid(field: &'static str, detail: impl Into<String>) -> Self {
         Self::Invalid { field, detail: detail.into() }
     }
+}
+
+/// Who has what until when, of the first that stands in the way.
+fn conflict(conflicts: &[Conflict]) -> String {
+    let Some(first) = conflicts.first() else { return "nothing stands in the way".to_owned() };
+    let Conflict { resource, held_by, held_resource, expires_at, .. } = first;
+    let more = match conflicts.len() - 1 {
+        0 => String::new(),
+        more => format!(", and {more} more in the way"),
+    };
+    format!(
+        "{resource:?} is reserved by {held_by:?}, as {held_resource:?} until {expires_at}{more}; nothing was reserved. Ask its holder, or try again then"
+    )
 }
 
 fn list(ids: &[TaskId]) -> String {

@@ -27,7 +27,7 @@ const TABLES: [&[&str]; MIGRATIONS.len()] = [
         "tasks",
         "votes",
     ],
-    &["idempotency_keys", "late_results", "notes", "receipts", "roll_calls"],
+    &["idempotency_keys", "late_results", "notes", "receipts", "reservations", "roll_calls"],
 ];
 
 /// The tables that a file of some schema has.
@@ -188,7 +188,7 @@ CREATE TABLE votes (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// Leases that lapse, questions, notes, late results, roll-calls and idempotency keys.
+/// Leases that lapse, questions, notes, late results, roll-calls, reservations and idempotency keys.
 const SCHEMA_2: &str = "
 ALTER TABLE messages ADD COLUMN redacted_at INTEGER;
 ALTER TABLE tasks ADD COLUMN on_blocker_failed TEXT NOT NULL DEFAULT 'hold';
@@ -236,6 +236,19 @@ CREATE TABLE receipts (
     acked_at INTEGER,
     PRIMARY KEY (message_id, entity_id)
 ) STRICT, WITHOUT ROWID;
+
+-- What is reserved now. A reservation that ended stands in the log alone.
+CREATE TABLE reservations (
+    reservation_id TEXT PRIMARY KEY,
+    acquired_seq INTEGER NOT NULL,
+    entity_id TEXT NOT NULL,
+    exclusive INTEGER NOT NULL,
+    ttl_seconds INTEGER NOT NULL,
+    acquired_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    reason TEXT,
+    resources TEXT NOT NULL
+) STRICT;
 
 -- `told` is the answer by its ids, as JSON.
 CREATE TABLE idempotency_keys (

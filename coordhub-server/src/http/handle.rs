@@ -74,11 +74,12 @@ async fn answer(
     let call = call_of(app, route, &parts, &body)?;
     let body = match route.action {
         Action::Change(make) => {
-            let change =
-                match make(&call).and_then(|change| under_key(route, &call, &parts, change)) {
-                    Ok(change) => change,
-                    Err(problem) => return Err(missing_first(route, &call, problem).await),
-                };
+            let keyed = |change| under_key(route, &call, &parts, change);
+            let made = make(&call).map_err(|why| nobodys_key(route, &parts, why)).and_then(keyed);
+            let change = match made {
+                Ok(change) => change,
+                Err(problem) => return Err(missing_first(route, &call, problem).await),
+            };
             drop(call);
             return answer_change(app, change, &parts).await;
         }
@@ -121,7 +122,9 @@ pub fn perform(
     change: Change,
 ) -> impl Future<Output = Result<Answered, Problem>> + Send + 'static + use<> {
     let Change { caller, command, form, key, wait } = change;
-    let claimer = matches!(command, Command::ClaimNext(_)).then(|| caller.clone());
+    // Under a key the claimer asks again, and is told of the claim that it has.
+    let may_be_lost = key.is_none() && matches!(command, Command::ClaimNext(_));
+    let claimer = may_be_lost.then(|| caller.clone());
     let ticket = app.hub().submit_request(HubRequest { caller, command, key, wait });
     let app = app.clone();
     async move {
@@ -214,6 +217,15 @@ fn under_key(
     }
     let text = str::from_utf8(value.as_bytes()).unwrap_or_default();
     Ok(Change { key: Some(key(route, call, text)?), ..change })
+}
+
+/// A call that lacks its caller and has a key is refused for the key, as on routes where anyone may call.
+fn nobodys_key(route: &Route, parts: &Parts, problem: Problem) -> Problem {
+    let is_keyed = route.takes_keys() && parts.headers.contains_key(KEY_HEADER);
+    if !is_keyed || problem.code() != "caller_needed" {
+        return problem;
+    }
+    Problem::field("Idempotency-Key", "an Idempotency-Key belongs to a caller; say who you are")
 }
 
 /// The idempotency key of a call.

@@ -7,7 +7,7 @@ use axum::{
     http::{HeaderValue, Response, StatusCode, header},
 };
 use coordhub_core::{HubError, hub::Rejection, store::StoreError};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// A refusal, as the contract shows it.
 #[derive(Clone, Debug, PartialEq)]
@@ -164,6 +164,9 @@ impl From<Rejection> for Problem {
             Rejection::MissingCapabilities { missing, .. } => {
                 problem.with("missing", missing.clone())
             }
+            Rejection::ReservationConflict(conflicts) => {
+                problem.with("conflicts", json!(conflicts))
+            }
             Rejection::ProposalClosed { status, .. } => {
                 problem.with("proposal_status", status.as_str())
             }
@@ -179,7 +182,8 @@ fn status_of(rejection: &Rejection) -> StatusCode {
         | Rejection::UnknownRecipient(_)
         | Rejection::UnknownMessage(_)
         | Rejection::UnknownTask(_)
-        | Rejection::UnknownProposal(_) => StatusCode::NOT_FOUND,
+        | Rejection::UnknownProposal(_)
+        | Rejection::UnknownReservation(_) => StatusCode::NOT_FOUND,
         Rejection::Invalid { .. } | Rejection::KeyReused(_) => StatusCode::UNPROCESSABLE_ENTITY,
         Rejection::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         Rejection::CallerNeeded

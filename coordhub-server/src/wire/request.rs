@@ -73,18 +73,12 @@ fn ack(fields: &Fields<'_>) -> Result<Ack, Problem> {
 pub fn send_batch(
     fields: &Fields<'_>,
     caller: Option<EntityId>,
-) -> Result<(Option<EntityId>, Vec<Send>), Problem> {
+) -> Result<(Option<EntityId>, Vec<impl FnOnce(EntityId) -> Send + use<>>), Problem> {
     let items = items(fields, "messages")?;
     let named = named_in(&items, "from_entity", caller)?;
-    let mut sends = Vec::with_capacity(items.len());
-    for (nth, item) in items.iter().enumerate() {
-        let make = send(item).map_err(|problem| problem.in_item(nth))?;
-        let from = named.clone().ok_or_else(|| {
-            Problem::field("from_entity", "from_entity is missing: say who sends").in_item(nth)
-        })?;
-        sends.push(make(from));
-    }
-    Ok((named, sends))
+    let sends = items.iter().enumerate();
+    let sends = sends.map(|(nth, item)| send(item).map_err(|why| why.in_item(nth)));
+    Ok((named, sends.collect::<Result<_, _>>()?))
 }
 
 /// `POST /tasks/create-batch`: whoever creates them all, and the tasks.
@@ -210,7 +204,7 @@ pub fn ask(fields: &Fields<'_>) -> Result<CreateTask, Problem> {
 const TITLE_OF_QUESTION_CHARS: usize = 200;
 
 /// A number that fits its place; one that does not is judged with those that do.
-fn number(fields: &Fields<'_>, name: &'static str) -> Result<Option<u32>, Problem> {
+pub(super) fn number(fields: &Fields<'_>, name: &'static str) -> Result<Option<u32>, Problem> {
     Ok(fields.integer(name)?.map(|value| u32::try_from(value).unwrap_or(u32::MAX)))
 }
 

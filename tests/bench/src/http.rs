@@ -99,14 +99,21 @@ fn parse_head(bytes: &[u8]) -> io::Result<Option<(u16, Range<usize>)>> {
     }
 }
 
-/// The number after the first `"seq":`. In JSON a quote within text is escaped, so this cannot match inside a string.
+/// The first `seq` in it.
 pub(crate) fn seq_of(json: &[u8]) -> Option<u64> {
-    let start = find(json, b"\"seq\":")? + 6;
-    let mut seq = None;
+    number_after(json, b"\"seq\":")
+}
+
+/// The number after the first such `"member":`. In JSON a quote within text is escaped, so this cannot match inside a
+/// string.
+pub(crate) fn number_after(json: &[u8], member: &[u8]) -> Option<u64> {
+    let start = find(json, member)? + member.len();
+    let mut number = None;
     for digit in json[start..].iter().take_while(|byte| byte.is_ascii_digit()) {
-        seq = Some(seq.unwrap_or(0_u64).checked_mul(10)?.checked_add(u64::from(digit - b'0'))?);
+        number =
+            Some(number.unwrap_or(0_u64).checked_mul(10)?.checked_add(u64::from(digit - b'0'))?);
     }
-    seq
+    number
 }
 
 /// A text member of a JSON object.

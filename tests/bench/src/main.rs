@@ -1,4 +1,4 @@
-//! Load against a running hub: durable sends, and one sender to many sockets.
+//! Load against a running hub: durable sends, one sender to many sockets, and searches.
 //!
 //! The generator shares its machine with the hub, so it is cheap on purpose: one thread unless told otherwise, requests
 //! built once, replies read by substring. What it saves on parsing it does not save on checking: only a 200 counts as a
@@ -9,7 +9,9 @@ mod fanout;
 mod histogram;
 mod http;
 mod report;
+mod search;
 mod send;
+mod vocabulary;
 
 use std::io;
 use std::process::ExitCode;
@@ -34,6 +36,8 @@ enum Workload {
     Fanout(FanoutArgs),
     /// Workers that ask for the next task, complete it and bring a new one.
     Claim(ClaimArgs),
+    /// Many messages, and then searches for two words of every frequency, one after the other.
+    Search(SearchArgs),
 }
 
 /// What every workload takes.
@@ -92,12 +96,28 @@ struct ClaimArgs {
     workers: u32,
 }
 
+#[derive(Args)]
+struct SearchArgs {
+    #[command(flatten)]
+    common: Common,
+    /// Messages that the hub is filled with.
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(100..=100_000_000))]
+    messages: u64,
+    /// The hub was filled with them before.
+    #[arg(long)]
+    filled: bool,
+    /// How often each query is asked.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    rounds: u32,
+}
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match &cli.workload {
         Workload::Send(args) => run(&args.common, send::run(args)),
         Workload::Fanout(args) => run(&args.common, fanout::run(args)),
         Workload::Claim(args) => run(&args.common, claim::run(args)),
+        Workload::Search(args) => run(&args.common, search::run(args)),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

@@ -1,18 +1,20 @@
 //! What a workload found, as lines for a person or one JSON object for a program.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 /// Figures in the order in which they were added, and how many faults are among them.
 #[derive(Default)]
 pub(crate) struct Report {
-    figures: Vec<(&'static str, Value)>,
+    figures: Vec<(Cow<'static, str>, Value)>,
     faults: u64,
 }
 
 impl Report {
     /// A figure that is only worth knowing.
-    pub(crate) fn figure(&mut self, name: &'static str, value: impl Into<Value>) {
-        self.figures.push((name, value.into()));
+    pub(crate) fn figure(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Value>) {
+        self.figures.push((name.into(), value.into()));
     }
 
     /// A count that has to be 0.

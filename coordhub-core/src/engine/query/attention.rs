@@ -145,7 +145,9 @@ impl Hub {
                     .entities()
                     .filter(|(_, entity)| {
                         let standing = Standing::Registered(entity.entity_type);
-                        policy::may_read_channel(standing, channel)
+                        // Whoever came later was no recipient, though its cursor begins behind it.
+                        entity.registered_seq < message.seq
+                            && policy::may_read_channel(standing, channel)
                     })
                     .map(|(_, entity)| entity.entity_id.clone())
                     .filter(|id| *id != message.from_entity)

@@ -5,6 +5,8 @@ mod failures;
 mod following;
 mod waiting;
 mod presence;
+mod searching;
+mod reservations;
 
 use super::*;
 use crate::{

@@ -15,8 +15,8 @@ use super::{
 use crate::{
     Timestamp,
     command::{
-        Caller, ClaimNext, ClaimTask, Command, CompleteTask, CreateTask, Register, ReleaseTask,
-        UpdateTask,
+        Caller, ClaimNext, ClaimTask, Command, CompleteTask, CreateTask, Key, Register,
+        ReleaseTask, UpdateTask,
     },
     engine::{Builder, Claim, Clock, Hub, HubError, Outcome, Reply, Request, Ticket},
     ids::TaskId,
@@ -128,7 +128,7 @@ fn waiters_are_served_first_come_first_served() {
     }
     let got: Vec<String> = waiting.into_iter().map(|ticket| claimed(ticket.wait())).collect();
     assert_eq!(got, ["t1", "t2", "t3"]);
-    assert_eq!(hub.waiters(), 0);
+    parked(&hub, 0);
 }
 
 #[test]
@@ -239,6 +239,26 @@ fn a_claim_whose_answer_nobody_took_goes_back_without_an_attempt() {
     drop(ticket);
     let claim = claim_of(next(&hub, "here", 60).wait());
     assert_eq!((claim.claim_token, claim.task.attempts), (2, 0));
+}
+
+#[test]
+fn under_a_key_a_claim_waits_for_its_holder_to_ask_again() {
+    let hub = Hub::in_memory().expect("opens");
+    create(&hub, "t");
+    let ask = || {
+        let key = Key { route: "tasks.claim-next".into(), key: "k".into(), fingerprint: 1 };
+        let next = Command::ClaimNext(ClaimNext::default());
+        let request = Request { key: Some(key), ..Request::new(Caller::named(id("a")), next) };
+        hub.submit_request(request).expect("is taken")
+    };
+    let lost = ask();
+    while status(&hub, "t") != TaskStatus::InProgress {
+        std::thread::yield_now();
+    }
+    drop(lost);
+    let claim = claim_of(ask().wait());
+    assert_eq!(claim.claim_token, 1);
+    assert_eq!(status(&hub, "t"), TaskStatus::InProgress);
 }
 
 #[test]
