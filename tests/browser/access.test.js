@@ -79,10 +79,20 @@ async function fill() {
     asked_by: "scout",
   });
   await hub.post("/questions/ask", { question: "What do we call the release?", asked_by: "scout" });
-  await hub.post("/tasks/create", { task_id: "leased", title: "Measure the latency", created_by: "scout", max_attempts: 3 });
+  await hub.post("/tasks/create", {
+    task_id: "leased",
+    title: "Measure the latency",
+    created_by: "scout",
+    max_attempts: 3,
+  });
   await hub.post("/tasks/leased/claim", { entity_id: "builder-with-a-long-name-7", lease_seconds: 3_600 });
   await hub.post("/tasks/leased/update", { entity_id: "scout", note: "Half of the runs are done." });
-  await hub.post("/tasks/create", { task_id: "later", title: "Rotate the keys", created_by: "scout", not_before: hour });
+  await hub.post("/tasks/create", {
+    task_id: "later",
+    title: "Rotate the keys",
+    created_by: "scout",
+    not_before: hour,
+  });
   const rude = await scout.say("general", "Something that should not stand here");
   await hub.post(`/messages/${rude.message_id}/redact`, { entity_id: "james" });
   await hub.post("/tasks/deploy/claim", { entity_id: "scout" });
@@ -191,7 +201,11 @@ for (const [size, viewport] of Object.entries({ wide: WIDE, narrow: NARROW })) {
       }
       await page.locator("hub-chat .more").last().click();
       await page.locator("hub-chat .menu:visible button").first().click();
-      await page.locator("hub-chat").getByRole("button", { name: /^Show who has/ }).last().click();
+      await page
+        .locator("hub-chat")
+        .getByRole("button", { name: /^Show who has/ })
+        .last()
+        .click();
       await page.locator("hub-chat .receipts li").first().waitFor();
       await page.locator("hub-chat .roll-call").last().scrollIntoViewIfNeeded();
       await inspect("roll-call");

@@ -159,14 +159,21 @@ async function openWhatIsAsked(page) {
   }
   await page.locator("hub-waiting .what", { hasText: "<img" }).first().waitFor();
   await page.locator("hub-alerts .alert", { hasText: `roll-call ${first}` }).waitFor();
-  await page.locator("hub-alerts").getByRole("button", { name: /^Show who has/ }).first().click();
+  await page
+    .locator("hub-alerts")
+    .getByRole("button", { name: /^Show who has/ })
+    .first()
+    .click();
   await page.locator("hub-alerts .receipts", { hasText: IDS[1] }).waitFor();
   await page.getByRole("button", { name: "#technical" }).click();
   for (const evil of IDS) {
     await page.locator(".log .removed", { hasText: `removed by ${evil}` }).waitFor();
   }
   for (const evil of IDS.slice(1)) {
-    await page.locator(".log .content", { hasText: `roll-call ${evil}` }).first().waitFor();
+    await page
+      .locator(".log .content", { hasText: `roll-call ${evil}` })
+      .first()
+      .waitFor();
   }
 }
 

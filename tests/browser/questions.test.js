@@ -72,7 +72,12 @@ test("a question without options, and a task that needs a human, take words", as
   await ada.locator(`[data-task="${id}"][data-status=completed]`).waitFor({ state: "attached" });
   assert.equal((await hub.get(`/tasks/${id}`)).result, "Coordination Hub");
 
-  await hub.post("/tasks/create", { task_id: "spend", title: "Approve $10K", requires_human: true, created_by: "scout" });
+  await hub.post("/tasks/create", {
+    task_id: "spend",
+    title: "Approve $10K",
+    requires_human: true,
+    created_by: "scout",
+  });
   await card(ada, "spend").getByLabel("Answer to Approve $10K").fill("approved");
   await ada.keyboard.press("Enter");
   await ada.locator("[data-task=spend][data-status=completed]").waitFor({ state: "attached" });

@@ -43,12 +43,21 @@ test("whoever is asked acknowledges, and everybody sees who has", async () => {
   for (const page of [ada, ben]) {
     await shown(page, "Read the new rules").getByText("You are asked to acknowledge this by").waitFor();
   }
-  await shown(ada, "Read the new rules").getByRole("button", { name: /^Acknowledge/ }).click();
+  await shown(ada, "Read the new rules")
+    .getByRole("button", { name: /^Acknowledge/ })
+    .click();
   await shown(ben, "Read the new rules").getByText("1 of 2 have.").waitFor();
-  await shown(ada, "Read the new rules").getByRole("button", { name: /^Acknowledge/ }).waitFor({ state: "hidden" });
-  await shown(ben, "Read the new rules").getByRole("button", { name: /^Show who has/ }).click();
+  await shown(ada, "Read the new rules")
+    .getByRole("button", { name: /^Acknowledge/ })
+    .waitFor({ state: "hidden" });
+  await shown(ben, "Read the new rules")
+    .getByRole("button", { name: /^Show who has/ })
+    .click();
   await until(
-    async () => /^ada has, .*,ben has/.test(String(await shown(ben, "Read the new rules").locator(".receipts li").allTextContents())),
+    async () =>
+      /^ada has, .*,ben has/.test(
+        String(await shown(ben, "Read the new rules").locator(".receipts li").allTextContents()),
+      ),
     async () => String(await shown(ben, "Read the new rules").locator(".receipts li").allTextContents()),
   );
   const { recipients } = await hub.get(`/messages/${id}/receipts`);
@@ -83,7 +92,9 @@ test("a roll-call on urgent stands above everything until it is acknowledged or 
   // Reading it is no answer.
   assert.ok(await ada.getByRole("button", { name: "Seen", exact: true }).isHidden());
   await ada.getByRole("button", { name: "Open #urgent" }).click();
-  await top(ada).getByRole("button", { name: /^Acknowledge/ }).click();
+  await top(ada)
+    .getByRole("button", { name: /^Acknowledge/ })
+    .click();
   await top(ada).waitFor({ state: "detached" });
   await top(ben).getByText("1 of 2 have.").waitFor();
 
@@ -92,12 +103,20 @@ test("a roll-call on urgent stands above everything until it is acknowledged or 
   await top(ben).waitFor();
   await ada.reload();
   await live(ada);
-  await shown(ada, "Evacuate").or(ada.getByRole("button", { name: "#urgent" })).first().waitFor();
+  await shown(ada, "Evacuate")
+    .or(ada.getByRole("button", { name: "#urgent" }))
+    .first()
+    .waitFor();
   assert.equal(await top(ada).count(), 0, "it was acknowledged");
   const late = await openPage(browser, hub);
   await signIn(late, "Late Lena");
   await top(late).getByText("Asks to be acknowledged").waitFor();
-  assert.ok(await top(late).getByRole("button", { name: /^Acknowledge/ }).isHidden(), "who came later was not asked");
+  assert.ok(
+    await top(late)
+      .getByRole("button", { name: /^Acknowledge/ })
+      .isHidden(),
+    "who came later was not asked",
+  );
 
   await hub.post(`/messages/${id}/resolve`, { entity_id: "scout" });
   await top(ben).waitFor({ state: "detached" });
@@ -163,10 +182,16 @@ test("a message is removed by its sender, with the keyboard alone, after a secon
 test("a human removes what others said, also an alert and what is read later", async () => {
   await hub.post("/messages/send", { from_entity: "scout", content: "Something rude" });
   await shown(ben, "Something rude").getByRole("button", { name: /^More/ }).click();
-  await shown(ben, "Something rude").getByRole("button", { name: /^Remove/ }).click();
+  await shown(ben, "Something rude")
+    .getByRole("button", { name: /^Remove/ })
+    .click();
   await shown(ben, "Something rude").getByRole("button", { name: "Yes, remove it" }).click();
   await shown(ada, "removed by ben").waitFor();
-  const { message_id } = await hub.post("/messages/send", { from_entity: "scout", channel: "urgent", content: "Leaked" });
+  const { message_id } = await hub.post("/messages/send", {
+    from_entity: "scout",
+    channel: "urgent",
+    content: "Leaked",
+  });
   const alert = ada.getByRole("alert").locator(".alert");
   await alert.filter({ hasText: "Leaked" }).waitFor();
   await hub.post(`/messages/${message_id}/redact`, { entity_id: "scout" });

@@ -261,7 +261,12 @@ test("presence comes right in whatever order it comes", () => {
   const registered = () => happened("entity_registered", { entity: { entity_id: "bob", name: "Bob" }, joins: [] });
   const removed = () => happened("entity_removed", { entity_id: "bob", name: "Bob" });
   /** @param {"online" | "idle" | "offline"} status @param {string | null} [activity] */
-  const is = (status, activity = null) => ({ entity_id: "bob", status, activity, last_seen: "2026-01-01T00:00:00.000Z" });
+  const is = (status, activity = null) => ({
+    entity_id: "bob",
+    status,
+    activity,
+    last_seen: "2026-01-01T00:00:00.000Z",
+  });
   const shown = () => [store.entities.get("bob")?.status, store.entities.get("bob")?.activity];
 
   registered();

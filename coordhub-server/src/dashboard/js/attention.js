@@ -1,4 +1,4 @@
-/** What waits for the person. The hub knows it whole; it is read again when something happened that may have moved it. */
+/** What waits for the person. The hub knows it whole; it is read again when something may have moved it. */
 
 /**
  * @typedef {import("./types.js").Attention} Attention

@@ -26,7 +26,7 @@ export function wordsFor(error) {
 const PATIENCE_MS = 20_000;
 
 export class Hub {
-  /** The last change of each object, where the hub has not answered it. @type {Map<string, { words: string, key: string }>} */
+  /** The last change of each object, unless it was answered. @type {Map<string, { words: string, key: string }>} */
   #unanswered = new Map();
 
   /** @param {string} me  The entity that calls. */

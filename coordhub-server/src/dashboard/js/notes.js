@@ -18,7 +18,13 @@ export function applyToNotes(notes, { seq, at, kind, actor, data }) {
   }
 }
 
-/** Keeps what was read, and what came after it. @param {Map<string, Note[]>} notes @param {string} id @param {Note[]} read */
+/**
+ * Keeps what was read, and what came after it.
+ *
+ * @param {Map<string, Note[]>} notes
+ * @param {string} id
+ * @param {Note[]} read
+ */
 export function rememberNotes(notes, id, read) {
   const later = (notes.get(id) ?? []).filter(({ seq }) => seq > lastOf(read));
   notes.set(id, [...read, ...later]);

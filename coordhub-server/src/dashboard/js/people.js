@@ -51,7 +51,7 @@ export class People {
     this.#told.clear();
   }
 
-  /** Everybody's presence as a list has it. Only that: the rest is for the events to say. @param {Presence[]} presences */
+  /** Everybody's presence as a list has it. The rest is for the events to say. @param {Presence[]} presences */
   listed(presences) {
     presences.filter(({ entity_id }) => !this.#told.has(entity_id)).forEach((presence) => this.#setPresence(presence));
   }

@@ -59,7 +59,7 @@ export class RollCalls {
   }
 
   /**
-   * Keeps what was read. An acknowledgement and an end are never taken back, so neither the older nor the newer is lost.
+   * Keeps what was read. Acknowledgement and end are never taken back, so neither the older nor the newer is lost.
    *
    * @param {Receipts} read
    */
@@ -115,7 +115,12 @@ export class RollCalls {
   }
 }
 
-/** Whether there is still something to be answered, or an emergency to be ended. @param {RollCall} rollCall @param {boolean} isUrgent */
+/**
+ * Whether there is still something to be answered, or an emergency to be ended.
+ *
+ * @param {RollCall} rollCall
+ * @param {boolean} isUrgent
+ */
 export function isOpen({ complete, resolvedBy, recipients }, isUrgent) {
   return complete && resolvedBy === null && (isUrgent || recipients.some(({ acked_at }) => acked_at === null));
 }
@@ -138,7 +143,10 @@ function asked(ids) {
 /** @param {Receipt[]} recipients @param {Receipt[]} known */
 function withAcks(recipients, known) {
   const acks = new Map(known.map(({ entity_id, acked_at }) => [entity_id, acked_at]));
-  return recipients.map((receipt) => ({ ...receipt, acked_at: receipt.acked_at ?? acks.get(receipt.entity_id) ?? null }));
+  return recipients.map((receipt) => ({
+    ...receipt,
+    acked_at: receipt.acked_at ?? acks.get(receipt.entity_id) ?? null,
+  }));
 }
 
 /** @param {Receipt} a @param {Receipt} b */

@@ -112,7 +112,9 @@ export class Session {
     this.store.changed();
     const upTo = () => found.messages.at(-1)?.seq ?? 0;
     if (found.place.kind === "channel") {
-      await this.#once.run(`read ${found.place.id}`, () => this.#moveCursor({ up_to: upTo(), channel: found.place.id }));
+      await this.#once.run(`read ${found.place.id}`, () =>
+        this.#moveCursor({ up_to: upTo(), channel: found.place.id }),
+      );
       return;
     }
     // All direct messages share one cursor: it may move when nothing before it is unread.
@@ -233,8 +235,11 @@ export class Session {
     }
   }
 
-  /** Who was asked says whether it is still for this person, so that is read first. */
-  /** @param {import("./types.js").Message} message */
+  /**
+   * Who has acknowledged it says whether it is still for this person, so that is read first.
+   *
+   * @param {import("./types.js").Message} message
+   */
   async #remind(message) {
     await this.readReceipts(message.message_id).catch(() => {});
     this.store.remind(message);

@@ -188,7 +188,10 @@ export class Store {
 
   /** Messages from before: a page of history. @param {Place} place @param {Message[]} messages */
   remember(place, messages) {
-    insert(this.at(place), messages.map((message) => redacted(message, this.#redactions)));
+    insert(
+      this.at(place),
+      messages.map((message) => redacted(message, this.#redactions)),
+    );
     this.changed();
   }
 

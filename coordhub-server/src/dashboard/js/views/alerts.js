@@ -12,7 +12,10 @@ import { RollCallBox } from "./roll-call.js";
 
 const SHOWN_MAX = 3;
 
-/** Urgent messages, above everything: until somebody puts them away, or, where they ask for it, acknowledges or ends them. */
+/**
+ * Urgent messages, above everything: until somebody puts them away, or, where they ask for it, acknowledges or ends
+ * them.
+ */
 export class Alerts extends View {
   list = h("div", { role: "alert", class: "alerts-list" });
   more = h("span", {});

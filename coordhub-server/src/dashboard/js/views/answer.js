@@ -16,7 +16,12 @@ export class Answer {
   options = h("div", { class: "actions options", role: "group" });
   field = h("input", { type: "text", autocomplete: "off", placeholder: "Your answer" });
   send = h("button", { type: "submit" }, "Answer");
-  form = h("form", { class: "inline", onsubmit: (/** @type {Event} */ event) => this.#onSubmit(event) }, this.field, this.send);
+  form = h(
+    "form",
+    { class: "inline", onsubmit: (/** @type {Event} */ event) => this.#onSubmit(event) },
+    this.field,
+    this.send,
+  );
   element = h("div", { class: "answer" }, this.terms, this.options, this.form);
 
   /** @param {View} view @param {string} id @param {HTMLElement} problem */

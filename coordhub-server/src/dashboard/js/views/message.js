@@ -72,7 +72,13 @@ function removalMenu(view, id, from) {
   const element = h("div", { class: "actions menu" }, remove, question, yes, no, problem);
   const button = h(
     "button",
-    { type: "button", class: "quiet more", tabindex: -1, "aria-label": `More: ${label}`, onclick: () => open(element.hidden) },
+    {
+      type: "button",
+      class: "quiet more",
+      tabindex: -1,
+      "aria-label": `More: ${label}`,
+      onclick: () => open(element.hidden),
+    },
     "⋯",
   );
   element.hidden = true;

@@ -17,7 +17,12 @@ export class Notes {
   field = h("input", { type: "text", autocomplete: "off", placeholder: "How it is going" });
   add = h("button", { type: "submit" }, "Add note");
   problem = h("p", { class: "problem", role: "alert" });
-  form = h("form", { class: "inline", onsubmit: (/** @type {Event} */ event) => void this.#onSubmit(event) }, this.field, this.add);
+  form = h(
+    "form",
+    { class: "inline", onsubmit: (/** @type {Event} */ event) => void this.#onSubmit(event) },
+    this.field,
+    this.add,
+  );
   element = h(
     "details",
     { class: "notes-box", ontoggle: () => void this.#onToggle() },

@@ -95,13 +95,18 @@ export function taskCard(view, id) {
     attribute(result, "aria-label", `Result of ${task.title}`);
     buttons.forEach((button) => attribute(button, "aria-label", `${button.textContent}: ${task.title}`));
     fill(facts, ...factsOf(task, me, stale));
-    text(description, task.description);
+    text(description, restOf(task));
     text(outcome, task.result === null || task.result === undefined ? "" : `Result: ${plain(task.result)}`);
     answer.update(task);
     notes.update(task, known);
     offer(task, stale);
   };
   return { element, update };
+}
+
+/** What a task says beyond its title: the whole of a question begins with that. @param {Task} task */
+function restOf({ title, description, question }) {
+  return question && description.startsWith(`${title}\n`) ? description.slice(title.length).trim() : description;
 }
 
 /** What its holder was to a task that is over. @type {Partial<Record<Task["status"], string>>} */

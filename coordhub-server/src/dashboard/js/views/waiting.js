@@ -87,7 +87,13 @@ export class Waiting extends View {
   }
 }
 
-/** What waits, as the hub said last, without what was done since. @param {Store} store @param {string} me @returns {Item[]} */
+/**
+ * What waits, as the hub said last, without what was acknowledged since.
+ *
+ * @param {Store} store
+ * @param {string} me
+ * @returns {Item[]}
+ */
 function itemsOf(store, me) {
   const { questions, acks_owed, unread_direct, proposals, tasks } = store.attention;
   /** @type {Map<string, Message[]>} */
@@ -122,7 +128,14 @@ function ackItem(message, me) {
     showSection("talk");
     void session.select(placeOf(message, me));
   };
-  return { key: `ack ${message_id}`, verb: "Acknowledge", what: firstLine(content), who: from_entity, go, owed: message_id };
+  return {
+    key: `ack ${message_id}`,
+    verb: "Roll-call",
+    what: firstLine(content),
+    who: from_entity,
+    go,
+    owed: message_id,
+  };
 }
 
 /** @param {string} from @param {Message[]} messages @returns {Item} */
