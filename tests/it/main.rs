@@ -22,6 +22,12 @@ mod receipts;
 mod redaction;
 // The life of a task, dependencies, and many claimers for one task.
 mod tasks;
+// Questions to humans: their answers, and what is taken at the deadline.
+mod questions;
+// Waiting until a task, or a proposal, gets somewhere.
+mod waits;
+// What waits for one entity and for nobody else.
+mod attention;
 // Several messages or tasks in one commit, all or none.
 mod batches;
 // Reserving paths, checking many of them, and handing over all that one holds.

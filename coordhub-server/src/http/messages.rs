@@ -51,9 +51,7 @@ pub const SEND_BATCH: &[Field] = &[required(
 /// `POST /messages/send-batch`
 pub fn send_batch(call: &Call<'_>) -> Result<Change, Problem> {
     let caller = call.caller()?;
-    let (named, sends) = request::send_batch(&call.fields, caller.id.clone())?;
-    let from = caller::needed(Caller { id: named, ..caller.clone() })?;
-    let sends = sends.into_iter().map(|send| send(from.clone())).collect();
+    let (from, sends) = request::send_batch(&call.fields, caller.id.clone())?;
     let change = call.change(Command::SendBatch(sends), "sent")?;
     Ok(Change { caller: Caller { id: Some(from), ..caller }, form: Form::Batch("sent"), ..change })
 }

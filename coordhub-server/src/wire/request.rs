@@ -8,6 +8,7 @@ use coordhub_core::{
         CreateProposal, CreateTask, CursorScope, Deadline, Destination, Elector, FailTask,
         MoveCursor, Register, ReleaseTask, Remove, RenewLease, Send, UpdateTask,
     },
+    hub::Rejection,
     ids::{ChannelName, EntityId, MessageId, ProposalId, TaskId},
     limits::{BATCH_ITEMS_MAX, LEASE_SECONDS_DEFAULT},
     model::{Choice, EntityType, OnBlockerFailed, Priority, Question, Threshold},
@@ -73,12 +74,15 @@ fn ack(fields: &Fields<'_>) -> Result<Ack, Problem> {
 pub fn send_batch(
     fields: &Fields<'_>,
     caller: Option<EntityId>,
-) -> Result<(Option<EntityId>, Vec<impl FnOnce(EntityId) -> Send + use<>>), Problem> {
+) -> Result<(EntityId, Vec<Send>), Problem> {
     let items = items(fields, "messages")?;
     let named = named_in(&items, "from_entity", caller)?;
     let sends = items.iter().enumerate();
     let sends = sends.map(|(nth, item)| send(item).map_err(|why| why.in_item(nth)));
-    Ok((named, sends.collect::<Result<_, _>>()?))
+    // What is wrong in the fields is said before that nobody is named.
+    let sends = sends.collect::<Result<Vec<_>, _>>()?;
+    let from = named.ok_or(Rejection::CallerNeeded)?;
+    Ok((from.clone(), sends.into_iter().map(|send| send(from.clone())).collect()))
 }
 
 /// `POST /tasks/create-batch`: whoever creates them all, and the tasks.

@@ -3,7 +3,7 @@
 use std::{process::ExitCode, time::Instant};
 
 use clap::{Parser, ValueEnum};
-use coordhub_sim::driver::{Failure, Kind, Step, run, shrink};
+use coordhub_sim::driver::{Kind, run, shrink};
 
 /// Plays random sequences to the hub and to the model of its contract, and compares.
 #[derive(Parser)]
@@ -43,10 +43,6 @@ impl Hub {
             Self::Disk => Kind::Disk,
         }
     }
-
-    fn word(self) -> String {
-        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
-    }
 }
 
 fn main() -> ExitCode {
@@ -62,7 +58,7 @@ fn main() -> ExitCode {
             }
             Err(failure) => {
                 failures += 1;
-                show(&args, &shrink(args.hub.kind(), &failure));
+                println!("{}\n", shrink(&failure));
                 if failures >= args.failures {
                     break;
                 }
@@ -72,22 +68,4 @@ fn main() -> ExitCode {
     let seconds = started.elapsed().as_secs_f64();
     println!("{steps} steps, {events} events, {failures} failures in {seconds:.1} s");
     if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-fn show(args: &Args, failure: &Failure) {
-    println!("seed {}: {}", failure.seed, failure.why);
-    for step in &failure.steps {
-        match step {
-            Step::Burst(asks) => {
-                println!("  Burst");
-                asks.iter().for_each(|ask| println!("    {ask:?}"));
-            }
-            step => println!("  {step:?}"),
-        }
-    }
-    let hub = args.hub.word();
-    let (seed, steps) = (failure.seed, args.steps);
-    println!(
-        "again: cargo run -p coordhub-sim -- --hub {hub} --seed {seed} --sequences 1 --steps {steps}\n"
-    );
 }

@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     faults::{Fault, Faulty, Levers},
-    id, register,
+    id, register, say,
 };
 use crate::{
     Timestamp,
@@ -289,6 +289,63 @@ fn a_claim_for_a_waiter_is_lost_with_its_commit_and_no_other_way() {
     assert!(matches!(created, Err(HubError::Unavailable(_))), "{created:?}");
     assert!(matches!(waiting.wait(), Err(HubError::Unavailable(_))));
     assert_eq!(hub.with_state(|state| state.active_tasks()), 0);
+}
+
+/// Submits these while a commit is held, so that they are one batch.
+fn as_one_batch(hub: &Hub, levers: &Levers, commands: Vec<(Caller, Command)>) -> Vec<Ticket> {
+    levers.hold();
+    let (caller, command) = say("first");
+    let first = hub.submit(caller, command).expect("is taken");
+    levers.wait_until_one_waits();
+    let submit = |(caller, command)| hub.submit(caller, command).expect("is taken");
+    let tickets = commands.into_iter().map(submit).collect();
+    levers.let_go();
+    let _sent_or_not = first.wait();
+    tickets
+}
+
+#[test]
+fn done_over_one_by_one_a_batch_leaves_waiters_their_turn() {
+    let levers = Levers::default();
+    let hub = Builder::default().with_store(Faulty::new(&levers)).expect("opens");
+    let waiting = ["a", "b"].map(|who| {
+        let ticket = next(&hub, who, 60);
+        parked(&hub, if who == "a" { 1 } else { 2 });
+        ticket
+    });
+    levers.poison("poison");
+    let create = Command::CreateTask(CreateTask::titled("t"));
+    let boss = Caller::named(id("boss"));
+    let tickets = as_one_batch(&hub, &levers, vec![say("poison"), (boss, create)]);
+    let answers: Vec<_> = tickets.into_iter().map(Ticket::wait).collect();
+    assert!(answers[0] == Err(HubError::Internal) && answers[1].is_ok(), "{answers:?}");
+    let [first, second] = waiting;
+    assert_eq!(claim_of(first.wait()).claim_token, 1);
+    // There was nothing for the second.
+    parked(&hub, 1);
+    hub.end_waits();
+    nothing(second.wait());
+}
+
+#[test]
+fn what_a_lost_batch_had_taken_is_there_for_who_waits() {
+    let levers = Levers::default();
+    let hub = Builder::default().with_store(Faulty::new(&levers)).expect("opens");
+    create(&hub, "t");
+    levers.hold();
+    let (caller, command) = say("first");
+    let first = hub.submit(caller, command).expect("is taken");
+    levers.wait_until_one_waits();
+    let taken = next(&hub, "quick", 0);
+    let waiting = next(&hub, "slow", 60);
+    // The commit that is held takes the first.
+    levers.fail([Fault::Disk, Fault::Disk]);
+    levers.let_go();
+    assert!(matches!(first.wait(), Err(HubError::Unavailable(_))));
+    assert!(matches!(taken.wait(), Err(HubError::Unavailable(_))));
+    let (caller, command) = say("there is room again");
+    hub.call(caller, command).expect("is sent");
+    assert_eq!(claimed(waiting.wait()), "t");
 }
 
 #[test]

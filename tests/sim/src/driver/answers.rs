@@ -6,7 +6,7 @@ use super::tasks::{proposal_differs, task_differs};
 use crate::model::{Expected, Mismatch, Model, Told};
 
 /// Compares an answer.
-pub fn compare(
+pub(super) fn compare(
     model: &Model,
     expected: &Expected,
     answer: &Result<Reply, HubError>,

@@ -337,6 +337,7 @@ impl EnginePlayer {
 impl EnginePlayer {
     /// Drops the sockets of those who were removed.
     fn close_sockets(&mut self) {
+        self.model.closing.clear();
         let connected = &self.model.connected;
         self.sockets.retain(|id, _| connected.contains(id));
     }

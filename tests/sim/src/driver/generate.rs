@@ -63,22 +63,22 @@ const CAST: [(&str, &[EntityType]); 8] = [
 const SKILLS: [&str; 3] = ["rust", "sql", "art"];
 
 /// Makes steps.
-pub struct Generator<'a> {
+pub(super) struct Generator<'a> {
     /// Where chance comes from.
-    pub rng: &'a mut Rng,
+    pub(super) rng: &'a mut Rng,
     /// How things stand.
-    pub model: &'a Model,
+    pub(super) model: &'a Model,
     /// What stands for ids that the hub made.
-    pub labels: &'a Labels,
+    pub(super) labels: &'a Labels,
     /// What it is mostly about.
-    pub theme: Theme,
+    pub(super) theme: Theme,
     /// The label of the next command.
-    pub label: u32,
+    pub(super) label: u32,
 }
 
 impl Generator<'_> {
     /// One step more.
-    pub fn step(&mut self, powers: Powers) -> Step {
+    pub(super) fn step(&mut self, powers: Powers) -> Step {
         let n = self.rng.below(1_000);
         match n {
             0..=69 => Step::Pass(self.span()),
@@ -107,15 +107,19 @@ impl Generator<'_> {
     }
 
     /// One command, and who asks for it.
-    pub fn ask(&mut self) -> Ask {
+    pub(super) fn ask(&mut self) -> Ask {
         let label = self.label;
         self.label += 1;
         let caller = if self.rng.percent(96) { Some(self.somebody()) } else { None };
         let is_admin = self.rng.percent(3);
         let (caller, mut command) = self.command(caller);
         self.labels.put_labels(&mut command);
-        let key = self.rng.percent(12).then(|| self.key(&command));
+        let mut key = self.rng.percent(12).then(|| self.key(&command));
         let waits = matches!(command, Command::ClaimNext(_)) && self.rng.percent(50);
+        if waits && let Some(key) = &mut key {
+            // Two that wait under one key at the same time are not modelled.
+            key.key = format!("wait-{label}");
+        }
         let wait_seconds = if waits { *self.rng.pick(&[1, 5, 30, 60]) } else { 0 };
         Ask { label, caller, is_admin, command, key, wait_seconds }
     }

@@ -10,14 +10,14 @@ use coordhub_core::{
 
 /// Which label stands for which id.
 #[derive(Clone, Debug, Default)]
-pub struct Labels {
+pub(super) struct Labels {
     ids: BTreeMap<String, String>,
     labels: BTreeMap<String, String>,
 }
 
 impl Labels {
     /// Learns what a command has made.
-    pub fn learn(&mut self, label: u32, outcome: &Outcome) {
+    pub(super) fn learn(&mut self, label: u32, outcome: &Outcome) {
         match outcome {
             Outcome::Sent(sent) => {
                 for (nth, sent) in sent.iter().enumerate() {
@@ -52,22 +52,22 @@ impl Labels {
     }
 
     /// The id that a text stands for.
-    pub fn id<'a>(&'a self, text: &'a str) -> &'a str {
+    pub(super) fn id<'a>(&'a self, text: &'a str) -> &'a str {
         self.ids.get(text).map_or(text, String::as_str)
     }
 
     /// The label of an id.
-    pub fn label<'a>(&'a self, id: &'a str) -> &'a str {
+    pub(super) fn label<'a>(&'a self, id: &'a str) -> &'a str {
         self.labels.get(id).map_or(id, String::as_str)
     }
 
     /// Puts the ids into a command.
-    pub fn put_ids(&self, command: &mut Command) {
+    pub(super) fn put_ids(&self, command: &mut Command) {
         rename(command, &|text| self.id(text).to_owned());
     }
 
     /// Puts the labels into a command.
-    pub fn put_labels(&self, command: &mut Command) {
+    pub(super) fn put_labels(&self, command: &mut Command) {
         rename(command, &|text| self.label(text).to_owned());
     }
 }

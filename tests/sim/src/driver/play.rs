@@ -1,5 +1,7 @@
 //! Plays sequences, made from a seed or given.
 
+use std::fmt;
+
 use super::{
     Rng,
     engine_player::EnginePlayer,
@@ -22,7 +24,7 @@ pub enum Kind {
 }
 
 /// Plays steps to one hub and to the model.
-pub trait Player {
+pub(super) trait Player {
     /// Plays a step.
     fn play(&mut self, step: &Step) -> Result<(), Mismatch>;
     /// How things stand.
@@ -41,15 +43,52 @@ fn player(kind: Kind) -> Box<dyn Player> {
     }
 }
 
+impl Kind {
+    /// The word for it on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pure => "pure",
+            Self::Memory => "memory",
+            Self::Disk => "disk",
+        }
+    }
+}
+
 /// A sequence in which hub and model disagree.
 #[derive(Clone, Debug)]
 pub struct Failure {
+    /// Which hub played.
+    pub kind: Kind,
+    /// How many steps were asked for.
+    pub length: usize,
     /// What was made from.
     pub seed: u64,
     /// The steps up to where they disagree.
     pub steps: Vec<Step>,
     /// In what.
     pub why: String,
+}
+
+/// What it takes to see it again: the steps, one a line, and the command line.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, length, seed, steps, why } = self;
+        writeln!(f, "seed {seed}: {why}")?;
+        for step in steps {
+            match step {
+                Step::Burst(asks) => {
+                    writeln!(f, "  Burst")?;
+                    asks.iter().try_for_each(|ask| writeln!(f, "    {ask:?}"))?;
+                }
+                step => writeln!(f, "  {step:?}")?,
+            }
+        }
+        let kind = kind.as_str();
+        write!(
+            f,
+            "again: cargo run -p coordhub-sim -- --hub {kind} --seed {seed} --sequences 1 --steps {length}"
+        )
+    }
 }
 
 /// What was played.
@@ -76,7 +115,7 @@ pub fn run(kind: Kind, seed: u64, length: usize) -> Result<Report, Failure> {
         steps.push(step);
         let step = steps.last().expect("one was added");
         if let Err(Mismatch(why)) = guarded(&mut *player, step) {
-            return Err(Failure { seed, steps, why });
+            return Err(Failure { kind, length, seed, steps, why });
         }
     }
     Ok(Report { steps: steps.len(), events: player.model().head })

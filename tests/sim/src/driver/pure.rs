@@ -23,15 +23,15 @@ use ulid::Ulid;
 use crate::model::Mismatch;
 
 /// The pure hub and what a store would keep for it.
-pub struct Pure {
+pub(super) struct Pure {
     /// The state, with what is not committed.
-    pub state: State,
+    pub(super) state: State,
     /// Hub time.
-    pub now: Timestamp,
+    pub(super) now: Timestamp,
     /// Everything that happened.
-    pub log: Vec<Stamped>,
+    pub(super) log: Vec<Stamped>,
     /// Who is there.
-    pub soft: Soft,
+    pub(super) soft: Soft,
     disk: Disk,
     made: u64,
 }
@@ -51,11 +51,11 @@ struct Disk {
 
 /// Who is there.
 #[derive(Clone, Debug, Default)]
-pub struct Soft {
+pub(super) struct Soft {
     /// With a live socket.
-    pub connected: BTreeSet<EntityId>,
+    pub(super) connected: BTreeSet<EntityId>,
     /// When each registered one last acted.
-    pub seen: BTreeMap<EntityId, Timestamp>,
+    pub(super) seen: BTreeMap<EntityId, Timestamp>,
 }
 
 impl SoftFacts for Soft {
@@ -78,13 +78,13 @@ impl SoftFacts for Soft {
 
 impl Pure {
     /// A hub where nothing has happened.
-    pub fn new(now: Timestamp) -> Self {
+    pub(super) fn new(now: Timestamp) -> Self {
         let (state, log) = (State::new(Limits::default()), Vec::new());
         Self { state, now, log, soft: Soft::default(), disk: Disk::default(), made: 0 }
     }
 
     /// What time decides by now.
-    pub fn tick(&mut self) -> Result<(), Mismatch> {
+    pub(super) fn tick(&mut self) -> Result<(), Mismatch> {
         while self.state.next_deadline().is_some_and(|due| due <= self.now) {
             let before = self.log.len();
             self.own(Command::Tick)?;
@@ -97,7 +97,7 @@ impl Pure {
     }
 
     /// Gives leases more time.
-    pub fn move_leases(&mut self, why: MoveLeases) -> Result<(), Mismatch> {
+    pub(super) fn move_leases(&mut self, why: MoveLeases) -> Result<(), Mismatch> {
         self.own(Command::MoveLeases(why))
     }
 
@@ -110,14 +110,14 @@ impl Pure {
     }
 
     /// Notes that somebody acted.
-    pub fn touch(&mut self, id: &EntityId) {
+    pub(super) fn touch(&mut self, id: &EntityId) {
         if self.state.entity(id).is_some() {
             self.soft.seen.insert(id.clone(), self.now);
         }
     }
 
     /// Decides one command.
-    pub fn call(&mut self, request: &Request) -> Result<Reply, HubError> {
+    pub(super) fn call(&mut self, request: &Request) -> Result<Reply, HubError> {
         self.made += 1;
         let millis = u64::try_from(self.now.millis()).unwrap_or(0);
         let fresh = Ulid::from_parts(millis, u128::from(self.made) << 16);
@@ -166,12 +166,12 @@ impl Pure {
     }
 
     /// Whether every invariant holds.
-    pub fn check(&self) -> Result<(), Mismatch> {
+    pub(super) fn check(&self) -> Result<(), Mismatch> {
         invariants::check(&self.state).map_err(|what| Mismatch(format!("invariant: {what}")))
     }
 
     /// Writes what happened, and forgets what that has made history.
-    pub fn commit(&mut self) {
+    pub(super) fn commit(&mut self) {
         for stamped in &self.log[self.disk.kept..] {
             self.disk.take(stamped);
         }
@@ -190,12 +190,12 @@ impl Pure {
     }
 
     /// A task, in memory or on disk.
-    pub fn task(&self, id: &TaskId) -> Option<&Arc<Task>> {
+    pub(super) fn task(&self, id: &TaskId) -> Option<&Arc<Task>> {
         self.state.task(id).or_else(|| self.disk.tasks.get(id))
     }
 
     /// A proposal, in memory or on disk.
-    pub fn proposal(&self, id: &ProposalId) -> Option<&Arc<Proposal>> {
+    pub(super) fn proposal(&self, id: &ProposalId) -> Option<&Arc<Proposal>> {
         self.state.proposal(id).or_else(|| self.disk.proposals.get(id))
     }
 
@@ -249,7 +249,6 @@ impl Pure {
                 let proposal = self.proposal(&proposal_id).expect("the proposal of an answer");
                 Outcome::Proposal { proposal: proposal.clone(), already }
             }
-            #[expect(unreachable_patterns, reason = "answers that are not modelled yet")]
             _ => Outcome::Done,
         }
     }

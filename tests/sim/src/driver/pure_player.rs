@@ -22,10 +22,10 @@ use super::{
 use crate::model::{Feed, Mismatch, Model};
 
 /// When every sequence begins.
-pub const BEGINNING: i64 = 1_700_000_000_000;
+pub(super) const BEGINNING: i64 = 1_700_000_000_000;
 
 /// The pure hub beside the model.
-pub struct PurePlayer {
+pub(super) struct PurePlayer {
     hub: Pure,
     model: Model,
     labels: Labels,
@@ -35,7 +35,7 @@ pub struct PurePlayer {
 
 impl PurePlayer {
     /// Both where nothing has happened.
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let now = Timestamp::from_millis(BEGINNING);
         let model = Model::new(now);
         Self { hub: Pure::new(now), model, labels: Labels::default(), explained: 0 }
@@ -76,7 +76,11 @@ impl PurePlayer {
         self.explain(Some(answer.is_err()), |model, feed| {
             let expected = model.call(&request, None, feed)?;
             answers::compare(model, &expected, &answer)
-        })
+        })?;
+        // Whoever was removed has lost its sockets.
+        self.model.closing.clear();
+        self.hub.soft.connected.clone_from(&self.model.connected);
+        Ok(())
     }
 
     fn pass(&mut self, millis: i64) -> Result<(), Mismatch> {

@@ -9,7 +9,8 @@ use super::{
 const TRIES_MAX: usize = 2_000;
 
 /// The same failure, or one like it, with as few steps as was found.
-pub fn shrink(kind: Kind, failure: &Failure) -> Failure {
+pub fn shrink(failure: &Failure) -> Failure {
+    let kind = failure.kind;
     let mut best = Failure { steps: taken_apart(&failure.steps), ..failure.clone() };
     match replay(kind, &best.steps) {
         Err((at, why)) => {

@@ -5,7 +5,7 @@ use coordhub_core::model::{self as hub, Choice, TaskStatus};
 use crate::model::{Model, Proposal, Task};
 
 /// In what a task differs, if in anything.
-pub fn task_differs(model: &Model, due: &Task, task: &hub::Task) -> Option<String> {
+pub(super) fn task_differs(model: &Model, due: &Task, task: &hub::Task) -> Option<String> {
     let mut fields = Differences::default();
     fields.of("task_id", &due.id, &task.task_id);
     fields.of("status", &due.status, &task.status);
@@ -53,7 +53,7 @@ pub fn task_differs(model: &Model, due: &Task, task: &hub::Task) -> Option<Strin
 }
 
 /// In what a proposal differs, if in anything.
-pub fn proposal_differs(due: &Proposal, proposal: &hub::Proposal) -> Option<String> {
+pub(super) fn proposal_differs(due: &Proposal, proposal: &hub::Proposal) -> Option<String> {
     let mut fields = Differences::default();
     fields.of("proposal_id", &due.id, &proposal.proposal_id);
     fields.of("title", &due.title, &proposal.title);

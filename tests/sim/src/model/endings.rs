@@ -73,7 +73,7 @@ impl Model {
     /// Keeps a result that came too late. It must be kept where its claim was made by whoever brings
     /// it and has lapsed or been taken away; of other claims that are over it may be.
     fn keep_late(&mut self, who: Who<'_>, command: &CompleteTask, feed: &Feed<'_>) {
-        let Some(token) = command.claim_token else { return };
+        let (Some(token), Some(result)) = (command.claim_token, &command.result) else { return };
         let task = &self.tasks[&command.task_id];
         let Some(claimer) = task.claimers.get(&token) else { return };
         let is_over = task.status != TaskStatus::InProgress || token < task.token;
@@ -84,9 +84,9 @@ impl Model {
         }
         // Beyond what must be kept the hub may keep what it likes: look what it did.
         let taken_since = task.status == TaskStatus::InProgress && token < task.token;
-        let must = taken_since && is_own && command.result.is_some();
+        let must = taken_since && is_own;
         if must || feed.comes("late_result_kept", command.task_id.as_str()) {
-            let result = command.result.clone();
+            let result = Some(result.clone());
             self.task_mut(&command.task_id).late_results.push((token, result));
             self.tell("late_result_kept", command.task_id.as_str());
         }

@@ -153,7 +153,9 @@ impl Model {
         self.seen.remove(id);
         self.vague.remove(id);
         // Its sockets are closed.
-        self.connected.remove(id);
+        if self.connected.remove(id) {
+            self.closing.insert(id.clone());
+        }
         self.tell("entity_removed", id.as_str());
         self.leave_proposals(id);
         Ok(Told::Done)

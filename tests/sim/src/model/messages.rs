@@ -92,7 +92,9 @@ impl Model {
         };
         let to = self.destination(send, parent.as_ref(), &mut refused);
         if let Destination::Entity(to) = send.to.as_ref().unwrap_or(&to) {
-            let known = self.entities.contains_key(to) || self.connected.contains(to);
+            // A socket that is being closed is open, or not any more.
+            let closes = self.closing.contains(to) && feed.refused != Some(true);
+            let known = self.entities.contains_key(to) || self.connected.contains(to) || closes;
             refused.add(!known, 404, "unknown_recipient");
         }
         if let Destination::Channel(channel) = &to {

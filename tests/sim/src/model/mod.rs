@@ -55,6 +55,8 @@ pub struct Model {
     pub vague: BTreeSet<EntityId>,
     /// Who has a live socket.
     pub connected: BTreeSet<EntityId>,
+    /// Whose socket was open when it was removed, and is being closed.
+    pub closing: BTreeSet<EntityId>,
     /// Every message.
     pub messages: BTreeMap<MessageId, Message>,
     /// Every task.
@@ -210,7 +212,6 @@ impl Model {
             Command::CloseProposal(id) => self.close_proposal(who, id),
             Command::WithdrawProposal(id) => self.withdraw(who, id),
             Command::Tick | Command::MoveLeases(_) => unreachable!("the hub's own affair"),
-            #[expect(unreachable_patterns, reason = "commands that are not modelled yet")]
             _ => unreachable!("not made by the generator"),
         }
     }

@@ -43,12 +43,12 @@ impl Reader {
 }
 
 /// Whether somebody of a type, or of none, may read a channel.
-pub fn may_read(kind: Option<EntityType>, channel: &ChannelName) -> bool {
+pub(super) fn may_read(kind: Option<EntityType>, channel: &ChannelName) -> bool {
     channel.as_str() != "ai-only" || kind.is_some_and(|kind| kind != EntityType::Human)
 }
 
 /// Whether it may post there.
-pub fn may_post(kind: Option<EntityType>, channel: &ChannelName) -> bool {
+pub(super) fn may_post(kind: Option<EntityType>, channel: &ChannelName) -> bool {
     match channel.as_str() {
         "ai-only" => may_read(kind, channel),
         "human-only" => kind == Some(EntityType::Human),
@@ -101,7 +101,7 @@ impl Model {
 }
 
 /// How far somebody has read where a message stands.
-pub fn entity_read(entity: &super::Entity, message: &Message) -> Seq {
+pub(super) fn entity_read(entity: &super::Entity, message: &Message) -> Seq {
     match &message.channel {
         Some(channel) => entity.read_on(channel),
         None => entity.direct_read(),

@@ -47,7 +47,7 @@ fn each_task(hub: &Hub, model: &Model) -> Result<(), Mismatch> {
 }
 
 /// Tasks in order of creation.
-fn due<'a>(model: &'a Model, fits: impl Fn(&Task) -> bool) -> Vec<&'a Task> {
+fn due(model: &Model, fits: impl Fn(&Task) -> bool) -> Vec<&Task> {
     let mut tasks: Vec<&Task> = model.tasks.values().filter(|task| fits(task)).collect();
     tasks.sort_by_key(|task| task.created_seq);
     tasks
