@@ -111,6 +111,10 @@ impl Waiters {
 
     fn reconsider_one(&mut self, place: u64, state: &State) -> Option<Job> {
         let waiter = self.by_arrival.get_mut(&place)?;
+        if waiter.job.answerer.is_abandoned() {
+            drop(self.take(place));
+            return None;
+        }
         let (_, wants) = wants(&waiter.job, state)?;
         if wants != waiter.wants {
             let before = std::mem::replace(&mut waiter.wants, wants.clone());

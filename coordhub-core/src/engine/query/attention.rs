@@ -49,16 +49,21 @@ impl Hub {
         let (questions, tasks) = self.waiting_tasks(id);
         Ok(Attention {
             unread_direct,
-            acks_owed: self.acks_owed(id)?,
+            acks_owed: self.acks_owed(&reader, id)?,
             questions,
             tasks,
             proposals: self.open_votes(id),
         })
     }
 
-    fn acks_owed(&self, id: &EntityId) -> Result<Vec<Bytes>, HubError> {
+    /// Who registered anew as something else may be asked for what it may no longer read.
+    fn acks_owed(&self, reader: &Reader, id: &EntityId) -> Result<Vec<Bytes>, HubError> {
         let mut owed: Vec<_> = self.with_state(|state| {
-            state.acks_owed(id).map(|call| (call.seq, call.message_id.clone())).collect()
+            let readable = state.acks_owed(id).filter(|call| {
+                let (to, channel) = (call.to_entity.as_ref(), call.channel.as_ref());
+                policy::audience_of_message(&call.from_entity, to, channel).includes(reader)
+            });
+            readable.map(|call| (call.seq, call.message_id.clone())).collect()
         });
         owed.sort_unstable();
         self.message_objects(owed.into_iter().take(SHOWN_MAX).map(|(_, id)| id))

@@ -4,6 +4,7 @@ mod faults;
 mod failures;
 mod following;
 mod waiting;
+mod attention;
 mod presence;
 mod searching;
 mod reservations;

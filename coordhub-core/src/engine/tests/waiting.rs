@@ -228,6 +228,25 @@ fn who_has_gone_is_not_served() {
 }
 
 #[test]
+fn who_has_gone_is_not_served_when_it_learns_something() {
+    let hub = Hub::in_memory().expect("opens");
+    create_with(&hub, "t", |c| c.capabilities = vec!["art".into()]);
+    let gone = next(&hub, "gone", 60);
+    parked(&hub, 1);
+    drop(gone);
+    let register = Register {
+        entity_id: id("gone"),
+        entity_type: EntityType::AiAgent,
+        name: None,
+        capabilities: vec!["art".into()],
+        metadata: JsonText::empty_object(),
+    };
+    let head = hub.call(Caller::named(id("gone")), Command::Register(register)).expect("done").seq;
+    parked(&hub, 0);
+    assert_eq!((hub.head_seq(), status(&hub, "t")), (head, TaskStatus::Open));
+}
+
+#[test]
 fn a_claim_whose_answer_nobody_took_goes_back_without_an_attempt() {
     let hub = Hub::in_memory().expect("opens");
     create(&hub, "t");
