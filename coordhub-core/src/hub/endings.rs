@@ -77,7 +77,8 @@ impl Desk<'_> {
             result: Some(result.clone()),
         };
         let events = vec![Event::LateResultKept(event)];
-        Ok(Decision { refusal: Some(refusal), ..Decision::of(events, Answer::Done) })
+        let refusal = Some(Rejection::LateResultKept(Box::new(refusal)));
+        Ok(Decision { refusal, ..Decision::of(events, Answer::Done) })
     }
 
     fn complete_again(

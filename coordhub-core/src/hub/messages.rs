@@ -15,15 +15,19 @@ use crate::{
 };
 
 impl Desk<'_> {
+    pub(super) fn send(&self, command: &Send) -> Result<Decision, Rejection> {
+        let mut events = Vec::new();
+        let sent = self.send_one(command, 0, &mut Drafted::default(), &mut events)?;
+        Ok(Decision::of(events, Answer::Sent(vec![sent])))
+    }
+
     /// Sends messages, all or none.
-    pub(super) fn send(&self, commands: &[Send]) -> Result<Decision, Rejection> {
+    pub(super) fn send_batch(&self, commands: &[Send]) -> Result<Decision, Rejection> {
         let (mut events, mut sent) = (Vec::new(), Vec::with_capacity(commands.len()));
-        let mut made = Drafted::default();
+        let mut drafted = Drafted::default();
         for (nth, command) in commands.iter().enumerate() {
-            let answer = self.send_one(command, nth, &mut made, &mut events);
-            sent.push(answer.map_err(|why| {
-                if nth == 0 && commands.len() == 1 { why } else { why.in_item(nth) }
-            })?);
+            let answer = self.send_one(command, nth, &mut drafted, &mut events);
+            sent.push(answer.map_err(|why| why.in_item(nth))?);
         }
         Ok(Decision::of(events, Answer::Sent(sent)))
     }
@@ -92,7 +96,8 @@ impl Desk<'_> {
         nth: usize,
         drafted: &mut Drafted,
     ) -> Result<Made, Rejection> {
-        let made = self.make_task(command, nth, &drafted.tasks)?;
+        let made = self.make_task(command, nth, &drafted.tasks);
+        let made = made.map_err(|why| Rejection::InTask(Box::new(why)))?;
         drafted.tasks.insert(made.task.task_id.clone(), made.status());
         Ok(made)
     }

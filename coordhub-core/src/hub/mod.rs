@@ -192,8 +192,8 @@ impl<'a> Desk<'a> {
         match &desk.envelope.command {
             Command::Register(command) => desk.register(command),
             Command::Remove(command) => desk.remove(command),
-            Command::Send(command) => desk.send(std::slice::from_ref(command)),
-            Command::SendBatch(commands) => desk.send(commands),
+            Command::Send(command) => desk.send(command),
+            Command::SendBatch(commands) => desk.send_batch(commands),
             Command::RedactMessage(message_id) => desk.redact_message(message_id),
             Command::AckMessage(message_id) => desk.ack_message(message_id),
             Command::ResolveRollCall(message_id) => desk.resolve_roll_call(message_id),

@@ -179,6 +179,12 @@ pub enum Rejection {
         "the Idempotency-Key {0:?} was used for a call with other arguments; use a fresh key for each change"
     )]
     KeyReused(String),
+    /// What came too late was refused, and kept.
+    #[error("{0}; the result was kept in `late_results`")]
+    LateResultKept(Box<Rejection>),
+    /// The task that was to come with a message is refused, and with it the message.
+    #[error("task: {0}")]
+    InTask(Box<Rejection>),
     /// One item of a batch is refused, and with it the batch.
     #[error("item {index}: {why}; nothing of the batch was done")]
     InBatch {
@@ -271,7 +277,7 @@ impl Rejection {
             Self::AckNotAsked { .. } => "ack_not_asked",
             Self::NoRollCall(_) => "no_roll_call",
             Self::KeyReused(_) => "idempotency_key_reused",
-            Self::InBatch { why, .. } => why.code(),
+            Self::LateResultKept(why) | Self::InTask(why) | Self::InBatch { why, .. } => why.code(),
             Self::AlreadyCompleted(_) => "already_completed",
             Self::TaskNotReopenable { .. } => "task_not_reopenable",
             Self::RequiresHuman(_) => "requires_human",
@@ -289,7 +295,7 @@ impl Rejection {
         match self {
             Self::Invalid { field, .. } | Self::TooLarge { field, .. } => Some(field),
             Self::KeyReused(_) => Some("Idempotency-Key"),
-            Self::InBatch { why, .. } => why.field(),
+            Self::InTask(why) | Self::InBatch { why, .. } => why.field(),
             _ => None,
         }
     }

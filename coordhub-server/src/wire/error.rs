@@ -141,6 +141,13 @@ impl From<Rejection> for Problem {
     fn from(rejection: Rejection) -> Self {
         let rejection = match rejection {
             Rejection::InBatch { index, why } => return Self::from(*why).in_item(index),
+            Rejection::InTask(why) => return Self::from(*why).within("task"),
+            Rejection::LateResultKept(why) => {
+                let mut problem = Self::from(*why);
+                let kept = "; the result was kept in `late_results`";
+                problem.inner.detail = format!("{}{kept}", problem.inner.detail).into();
+                return problem;
+            }
             other => other,
         };
         let problem = Self::new(status_of(&rejection), rejection.code(), rejection.to_string());
