@@ -27,6 +27,8 @@ use crate::{
 pub(super) struct Decided {
     pub(super) events: Vec<Stamped>,
     pub(super) answers: Vec<Pending>,
+    /// How many of the [`Moves`] are among the events.
+    pub(super) moves: usize,
 }
 
 /// A command that was decided, and waits for the commit to be answered.
@@ -42,7 +44,7 @@ impl Writer {
     /// Everything due at or before now is decided before any command of now. What gives leases more
     /// time comes first of all: no lease lapses for a time in which nobody could work.
     pub(super) fn decide_due(&mut self, now: Timestamp) -> Decided {
-        let mut decided = Decided::default();
+        let mut decided = Decided { moves: self.moves.len(), ..Decided::default() };
         for why in self.moves.clone() {
             self.decide_own(Command::MoveLeases(why), now, &mut decided);
         }
@@ -87,8 +89,7 @@ impl Writer {
         } else {
             job
         };
-        let Job { envelope, answerer, place, .. } = job;
-        decided.answers.push(Pending { envelope, answerer, answer, place });
+        self.answer(job, answer, now, decided);
         self.serve(before, now, decided);
     }
 
@@ -137,8 +138,29 @@ impl Writer {
         } else {
             job
         };
+        self.answer(job, answer, now, decided);
+    }
+
+    /// Keeps an answer until the commit, and gives it to those, too, who ask again under the same key
+    /// and wait for it.
+    fn answer(
+        &mut self,
+        job: Job,
+        answer: Result<Reply, HubError>,
+        now: Timestamp,
+        decided: &mut Decided,
+    ) {
+        let claimed =
+            answer.as_ref().is_ok_and(|reply| matches!(reply.outcome, Outcome::Claimed(_)));
+        let key = job.envelope.key.clone().filter(|_| claimed);
+        let caller = job.envelope.caller.id.clone();
         let Job { envelope, answerer, place, .. } = job;
         decided.answers.push(Pending { envelope, answerer, answer, place });
+        if let (Some(key), Some(caller)) = (key, caller) {
+            for again in self.waiters.under_key(&caller, &key) {
+                self.serve_job(again, now, decided);
+            }
+        }
     }
 
     /// Decides one command on the state ahead, and makes its events true there.

@@ -48,7 +48,9 @@ impl Absence {
             let Some(known) = presence.of(id, now).filter(|_| state.entity(id).is_some()) else {
                 return false;
             };
-            let heard_of = known.last_seen.max(self.jumped_at);
+            // What was handed to somebody who is away is kept for it as long as what it took itself.
+            let newest = state.reservations().newest_of(id).unwrap_or_default();
+            let heard_of = known.last_seen.max(self.jumped_at).max(newest);
             known.status == Status::Offline && now.millis() - heard_of.millis() > patience_millis
         };
         state.reservations().holders().filter(is_gone).cloned().collect()

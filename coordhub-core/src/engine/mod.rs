@@ -222,6 +222,7 @@ impl Hub {
                 }
             })
         });
+        let wait = wait.min(Duration::from_secs(crate::limits::WAIT_SECONDS_MAX));
         let (job, ticket) = Job::new(Envelope { caller, fresh, command, key }, wait);
         self.shared.queue.push(job)?;
         Ok(match untaken {

@@ -10,7 +10,7 @@ use std::{
 
 use super::queue::{Job, Place};
 use crate::{
-    command::{ClaimNext, Command},
+    command::{ClaimNext, Command, Key},
     hub::{State, Wants},
     ids::EntityId,
     model::Task,
@@ -123,6 +123,18 @@ impl Waiters {
         }
         state.next_task(&wants)?;
         self.take(place)
+    }
+
+    /// Takes out those of one entity that wait under a key.
+    pub(super) fn under_key(&mut self, entity: &EntityId, key: &Key) -> Vec<Job> {
+        let places = self.by_entity.get(entity).cloned().unwrap_or_default();
+        let same = |place: &u64| {
+            let waiter = self.by_arrival.get(place);
+            let other = waiter.and_then(|waiter| waiter.job.envelope.key.as_ref());
+            other.is_some_and(|other| other.route == key.route && other.key == key.key)
+        };
+        let places: Vec<u64> = places.into_iter().filter(same).collect();
+        places.into_iter().filter_map(|place| self.take(place)).collect()
     }
 
     /// When the first of them has waited long enough.

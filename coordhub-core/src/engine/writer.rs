@@ -31,7 +31,7 @@ const IDLE: Duration = Duration::from_secs(1);
 /// How often `last_seen` reaches the disk.
 const SAVE_PRESENCE_MILLIS: i64 = 30_000;
 /// How often idempotency keys that are too old to count are forgotten, some at a time.
-const FORGET_KEYS_MILLIS: i64 = 10_000;
+const FORGET_KEYS_MILLIS: i64 = 1_000;
 
 pub(super) struct Writer {
     pub(super) shared: Arc<Shared>,
@@ -153,7 +153,7 @@ impl Writer {
         }
         if decided.events.is_empty() {
             // What these were decided on has been committed before them.
-            self.moves.clear();
+            self.moves.drain(..decided.moves);
             return self.give(decided.answers);
         }
         match self.commit(&decided) {
@@ -167,8 +167,12 @@ impl Writer {
         }
     }
 
-    /// The commit failed for the disk's sake.
+    /// The commit failed for the disk's sake. Until it takes writes again nobody can renew a lease,
+    /// so that all have the time of a start afterwards.
     fn fail(&mut self, answers: Vec<Pending>, failure: CommitError) {
+        if !self.moves.contains(&MoveLeases::Started) {
+            self.moves.push(MoveLeases::Started);
+        }
         match failure {
             CommitError::Unknown(why) => {
                 self.degrade(&why);
@@ -186,7 +190,7 @@ impl Writer {
     /// The batch is on disk: readers and subscribers see it, then callers are told, in this order.
     fn publish(&mut self, decided: Decided) {
         self.ahead.settle();
-        self.moves.clear();
+        self.moves.drain(..decided.moves);
         let now = self.ahead.now();
         let mut messages = 0;
         {
@@ -218,6 +222,7 @@ impl Writer {
         for entry in &entries {
             if let Some(Event::MessageRedacted(redacted)) = entry.event() {
                 self.shared.published.redact(redacted);
+                self.shared.published.forget_taken();
             }
         }
         self.shared.commits.fetch_add(1, Ordering::Relaxed);
@@ -369,7 +374,7 @@ impl Writer {
         for stamped in found.iter().filter(|stamped| stamped.seq > durable) {
             self.ahead.evolve(stamped);
         }
-        self.publish(Decided { events: found, answers: Vec::new() });
+        self.publish(Decided { events: found, ..Decided::default() });
         Ok(())
     }
 

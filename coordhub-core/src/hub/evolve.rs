@@ -313,11 +313,18 @@ impl State {
     fn message_acked(&mut self, at: Timestamp, event: &MessageAcked) {
         let (message, entity) = (&event.of.message_id, &event.entity_id);
         self.fresh.acked.insert((message.clone(), entity.clone()));
-        self.change_roll_call(message, |call| {
-            if let Some(acked) = call.recipients.get_mut(entity) {
-                *acked = Some(at);
-            }
-        });
+        let Some(shared) = self.roll_calls.get_mut(message) else { return };
+        let call = Arc::make_mut(shared);
+        let Some(acked) = call.recipients.get_mut(entity) else { return };
+        *acked = Some(at);
+        // One of many: the others stay where they are in the indexes.
+        remove_from(&mut self.acks_owed, entity, message);
+        if call.missing().next().is_none()
+            && let Some(deadline) = call.deadline
+        {
+            self.deadlines.remove(&(deadline, Due::RollCall(message.clone())));
+        }
+        self.touched.roll_calls.insert(message.clone());
     }
 
     fn change_roll_call(&mut self, id: &MessageId, change: impl FnOnce(&mut RollCall)) {

@@ -63,6 +63,11 @@ pub fn is_public(channel: &ChannelName) -> bool {
     !RESTRICTED_CHANNELS.contains(&channel.as_str())
 }
 
+/// Whether messages on `channel` reach everyone at once, subscribed or not.
+pub fn is_emergency(channel: &ChannelName) -> bool {
+    channel.as_str() == "urgent"
+}
+
 /// Whether someone of this standing may read `channel`.
 pub fn may_read_channel(standing: Standing, channel: &ChannelName) -> bool {
     match channel.as_str() {

@@ -102,6 +102,12 @@ impl Reservations {
         self.holders.keys()
     }
 
+    /// When somebody last reserved something, or was handed it.
+    pub fn newest_of(&self, holder: &EntityId) -> Option<Timestamp> {
+        let own = self.holders.get(holder)?.iter().filter_map(|id| self.all.get(id));
+        own.map(|reservation| reservation.acquired_at).max()
+    }
+
     /// How many reservations there are.
     pub fn len(&self) -> usize {
         self.all.len()

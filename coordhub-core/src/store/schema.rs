@@ -289,13 +289,14 @@ pub(super) fn without_waiting<T>(
     outcome
 }
 
-/// What a connection needs that writes. `fullfsync` makes Apple's disks write through their own
+/// What a connection needs that writes. What is overwritten is gone from the file, for a message may
+/// be redacted. `fullfsync` makes Apple's disks write through their own
 /// cache, and does nothing elsewhere.
 pub(super) fn prepare_writer(conn: &Connection) -> rusqlite::Result<()> {
     prepare_connection(conn)?;
     conn.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
-         PRAGMA fullfsync = 1; PRAGMA checkpoint_fullfsync = 1;",
+         PRAGMA secure_delete = ON; PRAGMA fullfsync = 1; PRAGMA checkpoint_fullfsync = 1;",
     )
 }
 

@@ -21,7 +21,7 @@ use super::{
     take_back::TakeBack,
 };
 use crate::{
-    access::caller::{CALLER_HEADER, Named},
+    access::caller::{CALLER_HEADER, CallerIn, Named},
     app::App,
     bridge,
     net::{BodyError, Deliveries, Undelivered as _, read_body},
@@ -236,7 +236,16 @@ pub fn key(route: &Route, call: &Call<'_>, text: &str) -> Result<Key, Problem> {
         let detail = format!("an Idempotency-Key is 1 to {KEY_CHARS_MAX} characters of text");
         return Err(Problem::field("Idempotency-Key", detail));
     }
-    Ok(Key { route: route.op(), key: text.to_owned(), fingerprint: call.fields.fingerprint() })
+    // Whose key it is stands in the key, and how long to wait is no argument of the change.
+    let is_no_argument = |name: &str| {
+        let is_caller = matches!(call.caller_in, CallerIn::Field(own) if own == name);
+        is_caller || matches!(name, "entity_id" | "wait_seconds")
+    };
+    Ok(Key {
+        route: route.op(),
+        key: text.to_owned(),
+        fingerprint: call.fields.fingerprint(is_no_argument),
+    })
 }
 
 /// What the path names and is not there is said before what is wrong in the fields. The hub itself

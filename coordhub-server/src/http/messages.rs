@@ -146,7 +146,8 @@ pub const ACK: &[Field] = &[
 
 /// `POST /messages/for/{entity_id}/ack`
 pub fn ack(call: &Call<'_>) -> Result<Change, Problem> {
-    call.change(request::move_cursor(&call.fields)?, "acked")
+    let id = call.needed_caller()?;
+    call.change(request::move_cursor(&call.fields, id)?, "acked")
 }
 
 /// Fields of `POST /messages/{message_id}/ack`.

@@ -17,9 +17,10 @@ use coordhub_core::{
 use super::{Fields, Problem};
 
 /// `POST /entities/register`.
-pub fn register(fields: &Fields<'_>) -> Result<Command, Problem> {
+pub fn register(fields: &Fields<'_>, caller: Option<EntityId>) -> Result<Command, Problem> {
+    let named = fields.parsed("entity_id", EntityId::parse)?.or(caller);
     Ok(Command::Register(Register {
-        entity_id: fields.needed("entity_id", EntityId::parse)?,
+        entity_id: named.map_or_else(|| fields.needed("entity_id", EntityId::parse), Ok)?,
         entity_type: entity_type(fields, "entity_type")?
             .ok_or_else(|| Problem::field("entity_type", "entity_type is missing: say what you are, one of claude_session, ai_agent, human, service"))?,
         name: fields.text("name")?.map(Into::into),
@@ -43,8 +44,19 @@ pub fn send(fields: &Fields<'_>) -> Result<impl FnOnce(EntityId) -> Send + use<>
     let metadata = metadata(fields)?;
     let reply_to = fields.parsed("reply_to", MessageId::parse)?;
     let ack = ack(fields)?;
-    let task = fields.nested("task")?.map(|task| create_task(&task)).transpose();
+    let nested = fields.nested("task")?;
+    let task = nested.as_ref().map(create_task).transpose();
     let task = task.map_err(|problem| problem.within("task"))?.map(Box::new);
+    let sender = fields.parsed("from_entity", EntityId::parse)?;
+    let creator = nested.map(|task| task.parsed("created_by", EntityId::parse)).transpose();
+    let creator = creator.map_err(|problem| problem.within("task"))?.flatten();
+    if let (Some(sender), Some(creator)) = (sender, creator)
+        && sender != creator
+    {
+        let detail =
+            format!("the task of a message is its sender's, {sender:?}; leave created_by out");
+        return Err(Problem::field("task.created_by", detail));
+    }
     Ok(move |from_entity| Send {
         from_entity,
         to,
@@ -140,7 +152,7 @@ pub fn message_id(fields: &Fields<'_>) -> Result<MessageId, Problem> {
 }
 
 /// `POST /messages/for/{id}/ack`.
-pub fn move_cursor(fields: &Fields<'_>) -> Result<Command, Problem> {
+pub fn move_cursor(fields: &Fields<'_>, entity_id: EntityId) -> Result<Command, Problem> {
     let channel = fields.parsed("channel", ChannelName::parse)?;
     let scope = match (channel, fields.flag("direct")?.unwrap_or(false)) {
         (Some(_), true) => {
@@ -152,7 +164,7 @@ pub fn move_cursor(fields: &Fields<'_>) -> Result<Command, Problem> {
         (None, false) => CursorScope::All,
     };
     Ok(Command::MoveCursor(MoveCursor {
-        entity_id: fields.needed("entity_id", EntityId::parse)?,
+        entity_id,
         scope,
         up_to: fields.integer("up_to")?.ok_or_else(|| {
             Problem::field("up_to", "up_to is missing: the seq up to which everything is read")
