@@ -234,6 +234,14 @@ async fn a_batch_is_made_by_one_caller() {
         .await;
     let recent = hub.get_ok("/messages/recent").await;
     assert_eq!(column(&recent, "messages", "from_entity"), ["session"; 4]);
+    // As in `send`, `entity_id` says who sends where `from_entity` does not.
+    let general = json!([{ "entity_id": "backup", "content": "c" }]);
+    let reply = hub.post_ok("/messages/send-batch", general).await;
+    assert_eq!(reply["messages"][0]["message"]["from_entity"], "backup");
+    let torn =
+        json!([{ "from_entity": "ai", "content": "c" }, { "entity_id": "anna", "content": "c" }]);
+    let problem = hub.post("/messages/send-batch", torn).await.wrong_field("entity_id");
+    assert_eq!(problem["index"], 1);
     // As in `create`: what nobody is named to have made is nobody's.
     let reply = hub.post_ok("/tasks/create-batch", json!([{ "title": "t" }])).await;
     assert!(reply["tasks"][0]["created_by"].is_null(), "{reply}");
@@ -270,6 +278,7 @@ async fn lists_are_refused_where_an_object_is_expected() {
         }
         let path = path
             .replace("{entity_id}", "ai")
+            .replace("{id}", "ai")
             .replace("{task_id}", "t1")
             .replace("{proposal_id}", "p1")
             .replace("{message_id}", sent["message_id"].as_str().unwrap());

@@ -26,10 +26,12 @@ fn case(
     Case { route, caller, before, body, other }
 }
 
-/// Signs of life may be repeated at will, and take no key.
-const HEARTBEATS: [&str; 2] = ["/entities/{entity_id}/heartbeat", "/tasks/{task_id}/heartbeat"];
+/// Signs of life, and what changes nothing, may be repeated at will and take no key.
+const UNKEYED: [&str; 3] =
+    ["/entities/{entity_id}/heartbeat", "/tasks/{task_id}/heartbeat", "/reservations/check"];
 
-/// One case for each route. `TASK` is the id of the case's own task, which also is its tag.
+/// One case for each route. `TASK` is the id of the case's own task, which also is its tag; `RESERVATION` that of a
+/// reservation.
 #[rustfmt::skip]
 fn cases() -> Vec<Case> {
     let udc = |payload: &str| json!({ "trace_id": "x", "source": "ai", "target": "hub", "message_type": "status",
@@ -60,6 +62,10 @@ fn cases() -> Vec<Case> {
         case("/proposals/{proposal_id}/vote", "ai", &[], json!({ "vote": "for" }), Some(json!({ "vote": "against" }))),
         case("/proposals/{proposal_id}/close", "ai", &["vote"], json!({}), None),
         case("/proposals/{proposal_id}/withdraw", "ai", &[], json!({}), None),
+        case("/reservations/acquire", "ai", &[], json!({ "resources": ["TASK:a"] }), Some(json!({ "resources": ["TASK:b"] }))),
+        case("/reservations/renew", "ai", &[], json!({ "reservation_id": "RESERVATION" }), None),
+        case("/reservations/release", "ai", &[], json!({ "reservation_id": "RESERVATION" }), None),
+        case("/entities/{id}/handoff", "backup", &[], json!({ "note": "n" }), Some(json!({ "note": "m" }))),
         case("/message", "ai", &[], udc("a"), Some(udc("b"))),
     ]
 }
@@ -77,23 +83,10 @@ struct Made {
 
 impl Made {
     async fn of(hub: &Hub, nth: usize, case: Case) -> Self {
-        let path = place(hub, case.route, nth, case.caller).await;
-        let elsewhere = place(hub, case.route, nth + 1_000, case.caller).await;
-        for verb in case.before {
-            for path in [&path, &elsewhere] {
-                let object = path.rsplit_once('/').unwrap().0;
-                let body = json!({ "entity_id": case.caller, "vote": "for" });
-                hub.post_ok(&format!("{object}/{verb}"), body).await;
-            }
-        }
-        let own = |body: &Value| {
-            let text = body.to_string().replace("TASK", &format!("t{nth}"));
-            serde_json::from_str::<Value>(&text).unwrap()
-        };
-        let body = own(&case.body);
+        let (path, body) = place(hub, &case, nth, &case.body).await;
         let other = match &case.other {
-            Some(other) => (path.clone(), own(other)),
-            None => (elsewhere, body.clone()),
+            Some(other) => (path.clone(), with_ids(other, nth, "")),
+            None => place(hub, &case, nth + 1_000, &case.body).await,
         };
         Self { case, path, body, other }
     }
@@ -109,8 +102,9 @@ impl Made {
     }
 }
 
-/// The path of a route, with objects of its own in the places of the ids.
-async fn place(hub: &Hub, route: &str, nth: usize, caller: &str) -> String {
+/// The path and body of a call, about objects of its own with which was done what is to be done before.
+async fn place(hub: &Hub, case: &Case, nth: usize, body: &Value) -> (String, Value) {
+    let Case { route, caller, .. } = *case;
     let task = format!("t{nth}");
     let proposal = format!("p{nth}");
     if route.contains("{task_id}") || route.ends_with("claim-next") {
@@ -130,9 +124,25 @@ async fn place(hub: &Hub, route: &str, nth: usize, caller: &str) -> String {
         let sent = hub.post_ok("/messages/send", message).await;
         path = path.replace("{message_id}", sent["message_id"].as_str().unwrap());
     }
-    let path = path.replace("{entity_id}", caller);
+    let path = path.replace("{entity_id}", caller).replace("{id}", caller);
     assert!(!path.contains('{'), "{path}");
-    path
+    for verb in case.before {
+        let object = path.rsplit_once('/').unwrap().0;
+        let body = json!({ "entity_id": caller, "vote": "for" });
+        hub.post_ok(&format!("{object}/{verb}"), body).await;
+    }
+    let mut reservation = String::new();
+    if body.to_string().contains("RESERVATION") {
+        let acquire = json!({ "entity_id": caller, "resources": [format!("{task}:c")] });
+        let acquired = hub.post_ok("/reservations/acquire", acquire).await;
+        acquired["reservation_id"].as_str().unwrap().clone_into(&mut reservation);
+    }
+    (path, with_ids(body, nth, &reservation))
+}
+
+fn with_ids(body: &Value, nth: usize, reservation: &str) -> Value {
+    let text = body.to_string().replace("TASK", &format!("t{nth}"));
+    serde_json::from_str(&text.replace("RESERVATION", reservation)).unwrap()
 }
 
 /// Whether the answer says that it was given before.
@@ -168,7 +178,7 @@ async fn every_change_has_a_case() {
     let endpoints = capabilities["integration_endpoints"].as_array().expect("endpoints");
     let posts = endpoints.iter().filter(|endpoint| endpoint["method"] == "POST");
     let mut posts: Vec<_> = posts.map(|endpoint| endpoint["path"].as_str().unwrap()).collect();
-    let mut tested: Vec<_> = cases().iter().map(|case| case.route).chain(HEARTBEATS).collect();
+    let mut tested: Vec<_> = cases().iter().map(|case| case.route).chain(UNKEYED).collect();
     posts.sort_unstable();
     tested.sort_unstable();
     assert_eq!(posts, tested, "left: the routes there are; right: those with a case");
@@ -235,7 +245,8 @@ async fn a_key_belongs_to_a_caller() {
     let hub = hub_with_everyone().await;
     let made = made(&hub).await;
     for case in &made {
-        let names_itself = case.case.route.contains("{entity_id}")
+        let names_itself = case.case.route.starts_with("/entities/{")
+            || case.case.route.contains("{entity_id}")
             || case.body.get("entity_id").is_some()
             || case.body.get("source").is_some();
         if names_itself {

@@ -285,3 +285,27 @@ async fn questions_survive_a_kill_and_are_decided_at_the_start() {
     answer(&hub, &lasting, "anna", "c").await.wrong_field("answer");
     answer(&hub, &lasting, "anna", "b").await.ok();
 }
+
+#[tokio::test]
+async fn asking_and_answering_by_socket() {
+    let hub = hub_with_everyone().await;
+    let mut ai = hub.socket("/ws/ai?notices=none").await;
+    let mut anna = hub.socket("/ws/anna?notices=question_asked").await;
+    let asked =
+        ai.call("questions.ask", json!({ "question": "Deploy?", "options": ["yes"] })).await;
+    assert_eq!(
+        (&asked["status"], &asked["body"]["task"]["created_by"]),
+        (&json!(200), &json!("ai"))
+    );
+    let notice = anna.until("message").await;
+    let id = &notice["message"]["metadata"]["task_id"];
+    assert_eq!(*id, asked["body"]["task_id"]);
+    let answer = |answer: &str| json!({ "task_id": id, "answer": answer });
+    assert_eq!(ai.call("tasks.answer", answer("yes")).await["status"], 403);
+    assert_eq!(anna.call("tasks.answer", answer("no")).await["status"], 422);
+    let answered = anna.call("tasks.answer", answer("yes")).await;
+    assert_eq!(
+        (&answered["status"], &answered["body"]["task"]["result"]),
+        (&json!(200), &json!("yes"))
+    );
+}

@@ -116,16 +116,19 @@ fn named_in(
 ) -> Result<Option<EntityId>, Problem> {
     let mut named = caller;
     for (nth, item) in items.iter().enumerate() {
-        let own = item.parsed(name, EntityId::parse).map_err(|problem| problem.in_item(nth))?;
-        match (&named, own) {
-            (Some(first), Some(other)) if *first != other => {
-                let detail = format!(
-                    "a batch is made by one caller, and names {first:?} and {other:?}; make one batch for each"
-                );
-                return Err(Problem::field(name, detail).in_item(nth));
+        // As in a call of its own, `entity_id` says the same.
+        for place in [name, "entity_id"] {
+            let own = item.parsed(place, EntityId::parse).map_err(|why| why.in_item(nth))?;
+            match (&named, own) {
+                (Some(first), Some(other)) if *first != other => {
+                    let detail = format!(
+                        "a batch is made by one caller, and names {first:?} and {other:?}; make one batch for each"
+                    );
+                    return Err(Problem::field(place, detail).in_item(nth));
+                }
+                (None, Some(own)) => named = Some(own),
+                _ => {}
             }
-            (None, Some(own)) => named = Some(own),
-            _ => {}
         }
     }
     Ok(named)
