@@ -10,14 +10,15 @@ use super::{
     prefetch::prefetch,
     queue::{Job, Place},
     ticket::Answerer,
+    waiters::Opened,
     writer::Writer,
 };
 use crate::{
     command::{Caller, Command, Envelope, MoveLeases},
-    event::{Event, Stamped},
+    event::{EntityRegistered, EntityRemoved, EntityUpdated, Event, Stamped},
     hub::{Answer, Decision, Rejection, SentAnswer, decide},
     ids::{EntityId, TaskId},
-    model::{Message, TaskStatus},
+    model::{Entity, Message},
     subscribe::message_object,
     time::Timestamp,
 };
@@ -98,47 +99,29 @@ impl Writer {
         if self.waiters.is_empty() {
             return;
         }
-        let mut at = since;
-        // Serving makes events of its own, which open nothing.
-        while let Some(stamped) = decided.events.get(at) {
-            at += 1;
-            match changed(&stamped.event) {
-                Changed::Task(id) => {
-                    let id = id.clone();
-                    self.serve_task(&id, now, decided);
-                }
-                Changed::Entity(id) => {
-                    let id = id.clone();
-                    for job in self.waiters.reconsider(&id, &self.ahead) {
-                        self.serve_job(job, now, decided);
-                    }
-                }
-                Changed::Nothing => {}
+        let opened = opened(&decided.events[since..]);
+        for entity in &opened.entities {
+            self.waiters.refresh(entity, &self.ahead);
+        }
+        // Whoever came first goes first, whichever of the tasks it takes. Serving makes events of its
+        // own, which open nothing.
+        while let Some(job) = self.waiters.first_for(&opened, &self.ahead) {
+            if !self.serve_job(job, now, decided) {
+                break;
             }
         }
     }
 
-    fn serve_task(&mut self, id: &TaskId, now: Timestamp, decided: &mut Decided) {
-        while let Some(task) = self.ahead.task(id).filter(|task| task.status == TaskStatus::Open) {
-            let task = task.clone();
-            let Some(job) = self.waiters.first_for(&task) else { return };
-            self.serve_job(job, now, decided);
-        }
-    }
-
-    /// Gives somebody who waits what there is for it. Where there is nothing after all, for what it can
-    /// do is about to change, it goes on waiting.
-    fn serve_job(&mut self, job: Job, now: Timestamp, decided: &mut Decided) {
+    /// Gives somebody who waits what there is for it. Where there is nothing after all it goes on
+    /// waiting. Whether there was something.
+    fn serve_job(&mut self, job: Job, now: Timestamp, decided: &mut Decided) -> bool {
         let answer = self.decide_one(&job.envelope, now, &mut decided.events);
-        let job = if found_nothing(&answer) {
-            match self.waiters.put_back(job, &self.ahead) {
-                None => return,
-                Some(job) => job,
-            }
-        } else {
-            job
-        };
-        self.answer(job, answer, now, decided);
+        let found = !found_nothing(&answer);
+        let job = if found { Some(job) } else { self.waiters.put_back(job, &self.ahead) };
+        if let Some(job) = job {
+            self.answer(job, answer, now, decided);
+        }
+        found
     }
 
     /// Keeps an answer until the commit, and gives it to those, too, who ask again under the same key
@@ -278,28 +261,30 @@ fn found_nothing(answer: &Result<Reply, HubError>) -> bool {
     matches!(answer, Ok(Reply { outcome: Outcome::NoTask, made: Made::Now, .. }))
 }
 
-/// What an event has changed, as far as those who wait for a task care.
-enum Changed<'a> {
-    /// A task that may be open now.
-    Task(&'a TaskId),
-    /// An entity that may be able to do more now.
-    Entity(&'a EntityId),
-    Nothing,
-}
-
-fn changed(event: &Event) -> Changed<'_> {
-    match event {
-        Event::TaskCreated(e) => Changed::Task(&e.task.task_id),
-        Event::TaskUpdated(e) => Changed::Task(&e.task_id),
-        Event::TaskReleased(e) => Changed::Task(&e.task_id),
-        Event::TaskFailed(e) => Changed::Task(&e.task_id),
-        Event::TaskReopened(e) => Changed::Task(&e.task.task_id),
-        Event::TaskReady(e) => Changed::Task(&e.task_id),
-        Event::EntityRegistered(e) => Changed::Entity(&e.entity.entity_id),
-        Event::EntityUpdated(e) => Changed::Entity(&e.entity_id),
-        Event::EntityRemoved(e) => Changed::Entity(&e.entity_id),
-        _ => Changed::Nothing,
+/// What events have changed, as far as those who wait for a task care.
+fn opened(events: &[Stamped]) -> Opened {
+    let mut opened = Opened::default();
+    for stamped in events {
+        let task = match &stamped.event {
+            Event::TaskCreated(e) => &e.task.task_id,
+            Event::TaskUpdated(e) => &e.task_id,
+            Event::TaskReleased(e) => &e.task_id,
+            Event::TaskFailed(e) => &e.task_id,
+            Event::TaskReopened(e) => &e.task.task_id,
+            Event::TaskReady(e) => &e.task_id,
+            Event::EntityRegistered(EntityRegistered {
+                entity: Entity { entity_id, .. }, ..
+            })
+            | Event::EntityUpdated(EntityUpdated { entity_id, .. })
+            | Event::EntityRemoved(EntityRemoved { entity_id, .. }) => {
+                opened.entities.insert(entity_id.clone());
+                continue;
+            }
+            _ => continue,
+        };
+        opened.tasks.insert(task.clone());
     }
+    opened
 }
 
 /// The hub's own reasons to give leases more time, until they are on disk.

@@ -12,8 +12,8 @@ use super::queue::{Job, Place};
 use crate::{
     command::{ClaimNext, Command, Key},
     hub::{State, Wants},
-    ids::EntityId,
-    model::Task,
+    ids::{EntityId, TaskId},
+    model::TaskStatus,
 };
 
 /// How many may wait; one more is told at once that there is nothing.
@@ -26,6 +26,15 @@ pub(super) struct Waiters {
     by_wants: BTreeMap<Wants, BTreeSet<u64>>,
     by_entity: BTreeMap<EntityId, BTreeSet<u64>>,
     by_end: BTreeSet<(Duration, u64)>,
+}
+
+/// What one command has changed, as far as those who wait care.
+#[derive(Debug, Default)]
+pub(super) struct Opened {
+    /// Tasks that may be open now.
+    pub(super) tasks: BTreeSet<TaskId>,
+    /// Entities that may be able to do more now.
+    pub(super) entities: BTreeSet<EntityId>,
 }
 
 #[derive(Debug)]
@@ -77,27 +86,37 @@ impl Waiters {
         self.by_arrival.len()
     }
 
-    /// Takes out who has waited longest of those who would take `task`. Who is gone is forgotten.
-    pub(super) fn first_for(&mut self, task: &Task) -> Option<Job> {
+    /// Takes out who has waited longest of those who would take one of these tasks, or who can do more
+    /// now and would take any. Who is gone is forgotten.
+    pub(super) fn first_for(&mut self, opened: &Opened, state: &State) -> Option<Job> {
         loop {
-            let fitting = self.by_wants.iter().filter(|(wants, _)| wants.fit(task));
-            let place = fitting.filter_map(|(_, places)| places.first()).min().copied()?;
-            let job = self.take(place)?;
+            let fits = |wants: &Wants| {
+                let open = opened.tasks.iter().filter_map(|id| state.task(id));
+                open.filter(|task| task.status == TaskStatus::Open).any(|task| wants.fit(task))
+            };
+            let fitting = self.by_wants.iter().filter(|(wants, _)| fits(wants));
+            let first = fitting.filter_map(|(_, places)| places.first()).min().copied();
+            let changed = opened.entities.iter().filter_map(|id| self.by_entity.get(id)).flatten();
+            let able = changed.copied().filter(|place| {
+                let waiter = self.by_arrival.get(place);
+                waiter.is_some_and(|waiter| state.next_task(&waiter.wants).is_some())
+            });
+            let job = self.take(first.into_iter().chain(able).min()?)?;
             if !job.answerer.is_abandoned() {
                 return Some(job);
             }
         }
     }
 
-    /// Looks again at what somebody wants, who has changed: takes out those that would take something
-    /// that is open already, in order.
-    pub(super) fn reconsider(&mut self, entity: &EntityId, state: &State) -> Vec<Job> {
-        let places = self.by_entity.get(entity).cloned().unwrap_or_default();
-        places.into_iter().filter_map(|place| self.reconsider_one(place, state)).collect()
+    /// Looks again at what somebody wants, who has changed.
+    pub(super) fn refresh(&mut self, entity: &EntityId, state: &State) {
+        for place in self.by_entity.get(entity).cloned().unwrap_or_default() {
+            self.refresh_one(place, state);
+        }
     }
 
-    /// The same for the first after `arrival` of all of them, with its place. What was decided for
-    /// them may have come to nothing.
+    /// Looks again at everybody after `arrival`, and takes out the first who would take something that
+    /// is open already, with its place: what was decided for them may have come to nothing.
     pub(super) fn reconsider_next(&mut self, arrival: u64, state: &State) -> Option<(u64, Job)> {
         let mut after = arrival;
         loop {
@@ -110,19 +129,23 @@ impl Waiters {
     }
 
     fn reconsider_one(&mut self, place: u64, state: &State) -> Option<Job> {
-        let waiter = self.by_arrival.get_mut(&place)?;
-        if waiter.job.answerer.is_abandoned() {
+        if self.by_arrival.get(&place)?.job.answerer.is_abandoned() {
             drop(self.take(place));
             return None;
         }
-        let (_, wants) = wants(&waiter.job, state)?;
+        self.refresh_one(place, state);
+        state.next_task(&self.by_arrival.get(&place)?.wants)?;
+        self.take(place)
+    }
+
+    fn refresh_one(&mut self, place: u64, state: &State) {
+        let Some(waiter) = self.by_arrival.get_mut(&place) else { return };
+        let Some((_, wants)) = wants(&waiter.job, state) else { return };
         if wants != waiter.wants {
             let before = std::mem::replace(&mut waiter.wants, wants.clone());
             remove_from(&mut self.by_wants, &before, place);
-            self.by_wants.entry(wants.clone()).or_default().insert(place);
+            self.by_wants.entry(wants).or_default().insert(place);
         }
-        state.next_task(&wants)?;
-        self.take(place)
     }
 
     /// Takes out those of one entity that wait under a key.

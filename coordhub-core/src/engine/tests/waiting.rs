@@ -21,7 +21,7 @@ use crate::{
     engine::{Builder, Claim, Clock, Hub, HubError, Outcome, Reply, Request, Ticket},
     ids::TaskId,
     json::JsonText,
-    model::{EntityType, TaskStatus},
+    model::{EntityType, Priority, TaskStatus},
     store::SqliteStore,
 };
 
@@ -129,6 +129,42 @@ fn waiters_are_served_first_come_first_served() {
     let got: Vec<String> = waiting.into_iter().map(|ticket| claimed(ticket.wait())).collect();
     assert_eq!(got, ["t1", "t2", "t3"]);
     parked(&hub, 0);
+}
+
+#[test]
+fn of_several_tasks_that_open_at_once_whoever_came_first_takes_its_own() {
+    let hub = Hub::in_memory().expect("opens");
+    let artist = Register {
+        entity_id: id("artist"),
+        entity_type: EntityType::AiAgent,
+        name: None,
+        capabilities: vec!["art".into()],
+        metadata: JsonText::empty_object(),
+    };
+    hub.call(Caller::named(id("artist")), Command::Register(artist)).expect("is registered");
+    create_with(&hub, "gate", |c| c.requires_ai = true);
+    let behind = |c: &mut CreateTask| c.depends_on = vec![TaskId::parse("gate").expect("an id")];
+    create_with(&hub, "a-picture", |c| {
+        behind(c);
+        c.capabilities = vec!["art".into()];
+    });
+    create_with(&hub, "for-anyone", |c| {
+        behind(c);
+        c.priority = Priority::Urgent;
+    });
+    let keeper = claim_of(next(&hub, "keeper", 0).wait());
+    let first = next(&hub, "first", 60);
+    parked(&hub, 1);
+    let second = next(&hub, "artist", 60);
+    parked(&hub, 2);
+    let complete = CompleteTask {
+        task_id: keeper.task.task_id.clone(),
+        result: None,
+        claim_token: Some(keeper.claim_token),
+    };
+    hub.call(Caller::named(id("keeper")), Command::CompleteTask(complete)).expect("is done");
+    assert_eq!(claimed(first.wait()), "for-anyone");
+    assert_eq!(claimed(second.wait()), "a-picture");
 }
 
 #[test]
@@ -278,6 +314,23 @@ fn under_a_key_a_claim_waits_for_its_holder_to_ask_again() {
     let claim = claim_of(ask().wait());
     assert_eq!(claim.claim_token, 1);
     assert_eq!(status(&hub, "t"), TaskStatus::InProgress);
+}
+
+#[test]
+fn who_asks_again_under_the_key_of_a_wait_is_told_with_it() {
+    let hub = Hub::in_memory().expect("opens");
+    let ask = || {
+        let key = Key { route: "tasks.claim-next".into(), key: "k".into(), fingerprint: 1 };
+        let next = Command::ClaimNext(ClaimNext::default());
+        let wait = Duration::from_secs(60);
+        let request = Request { key: Some(key), wait, ..Request::new(Caller::named(id("a")), next) };
+        hub.submit_request(request).expect("is taken")
+    };
+    let (first, again) = (ask(), ask());
+    parked(&hub, 2);
+    create(&hub, "t");
+    let (first, again) = (claim_of(first.wait()), claim_of(again.wait()));
+    assert_eq!((first.claim_token, again.claim_token), (1, 1));
 }
 
 #[test]
