@@ -323,7 +323,8 @@ fn who_asks_again_under_the_key_of_a_wait_is_told_with_it() {
         let key = Key { route: "tasks.claim-next".into(), key: "k".into(), fingerprint: 1 };
         let next = Command::ClaimNext(ClaimNext::default());
         let wait = Duration::from_secs(60);
-        let request = Request { key: Some(key), wait, ..Request::new(Caller::named(id("a")), next) };
+        let request =
+            Request { key: Some(key), wait, ..Request::new(Caller::named(id("a")), next) };
         hub.submit_request(request).expect("is taken")
     };
     let (first, again) = (ask(), ask());

@@ -13,7 +13,7 @@ use coordhub_core::{
     Hub, HubError, Reply, Request, Ticket, Timestamp,
     command::{Caller, Command},
     engine::Connection,
-    event::Stamped,
+    event::{Event, MoveReason, Stamped},
     hub::invariants,
     ids::{EntityId, TaskId},
 };
@@ -44,6 +44,8 @@ pub(super) struct EnginePlayer {
     folder: Option<TempDir>,
     file: u32,
     fault: Option<Fault>,
+    /// Whether a store that took no writes has held up the leases.
+    held_up: bool,
     sockets: BTreeMap<EntityId, Vec<Connection>>,
     /// Those who wait, by their place, and until when by the monotonic clock.
     waiting: BTreeMap<usize, (Ticket, i64)>,
@@ -78,6 +80,7 @@ impl EnginePlayer {
             folder,
             file: 0,
             fault: None,
+            held_up: false,
             sockets: BTreeMap::new(),
             waiting: BTreeMap::new(),
             places: 0,
@@ -130,6 +133,7 @@ impl EnginePlayer {
             return Err(Mismatch(format!("hub time is {is} and not {now}")));
         }
         let mut upcoming = self.upcoming();
+        self.recovered(&mut upcoming)?;
         let mut feed = Feed { upcoming: &mut upcoming, refused: None };
         self.model.now = now;
         if jump > 0 {
@@ -140,6 +144,18 @@ impl EnginePlayer {
         explained(&upcoming)?;
         self.give(served, false)?;
         self.end_waits()
+    }
+
+    /// After a store that took no writes leases have the time that they have after a start.
+    fn recovered(&mut self, upcoming: &mut VecDeque<Stamped>) -> Result<(), Mismatch> {
+        let Some(first) = upcoming.front().filter(|_| self.held_up) else { return Ok(()) };
+        let (at, event) = (first.at, &first.event);
+        let is_start = matches!(event, Event::LeasesMoved(e) if e.reason == MoveReason::Started);
+        if is_start {
+            self.held_up = false;
+            self.model.started(at, &mut Feed { upcoming, refused: None })?;
+        }
+        Ok(())
     }
 
     /// Holds the answers of those who waited against what they were due.
@@ -208,6 +224,7 @@ impl EnginePlayer {
         // Commands that are done over one by one keep no order with those that begin to wait.
         let fault = self.fault.take().filter(|fault| *fault != Fault::Refused || asks.len() == 1);
         self.is_kept = fault == Some(Fault::SyncKept);
+        self.held_up |= fault.is_some();
         self.levers.arm(fault);
         let submit = |request: &Request| {
             self.hub().submit_request(request.clone()).expect("the queue has room")
@@ -244,6 +261,7 @@ impl EnginePlayer {
             let end = monotonic + i64::try_from(request.wait.as_millis()).unwrap_or(0);
             self.one(ask, request, answer, ticket.map(|ticket| (ticket, end)), &mut upcoming)?;
         }
+        self.recovered(&mut upcoming)?;
         // What a batch took that came to nothing is there for who waits.
         let mut feed = Feed { upcoming: &mut upcoming, refused: None };
         let served = self.model.serve(&mut feed)?;
@@ -290,6 +308,7 @@ impl EnginePlayer {
             }
             _ => {}
         }
+        self.recovered(upcoming)?;
         self.places += 1;
         let place = self.places;
         let may_wait = !request.wait.is_zero();
