@@ -3,13 +3,19 @@
 //! A command holds parsed values only. Ids that the hub must make and the time come with the
 //! [`Envelope`], so that deciding is the same on every machine.
 
+mod reservations;
+mod proposals;
+
 use ulid::Ulid;
 
+pub use proposals::{CastVote, Closing, CreateProposal, Deadline, Elector};
+pub use reservations::{AcquireReservation, HandOff, RenewReservation};
+
 use crate::{
-    ids::{ChannelName, EntityId, MessageId, ProposalId, Seq, TaskId},
+    ids::{ChannelName, EntityId, MessageId, ProposalId, ReservationId, Seq, TaskId},
     json::JsonText,
     limits::LEASE_SECONDS_DEFAULT,
-    model::{Choice, EntityType, OnBlockerFailed, Priority, Question, Threshold},
+    model::{EntityType, OnBlockerFailed, Priority, Question},
     time::Timestamp,
 };
 
@@ -134,6 +140,14 @@ pub enum Command {
     CancelTask(TaskId),
     /// Open a failed or cancelled task again.
     ReopenTask(TaskId),
+    /// Keep others out of paths that one works on.
+    AcquireReservation(AcquireReservation),
+    /// Keep a reservation for longer.
+    RenewReservation(RenewReservation),
+    /// Give a reservation up.
+    ReleaseReservation(ReservationId),
+    /// Give all that one holds to another, or back.
+    HandOff(HandOff),
     /// Put a question to the vote.
     CreateProposal(CreateProposal),
     /// Vote, or change one's vote.
@@ -146,6 +160,8 @@ pub enum Command {
     Tick,
     /// Give leases more time. The writer's own.
     MoveLeases(MoveLeases),
+    /// Free what those have reserved who are gone. The writer's own: who is gone hangs on soft facts.
+    FreeReservations(Vec<EntityId>),
 }
 
 impl Command {
@@ -177,6 +193,8 @@ impl Command {
                 complete.result.as_ref().map_or(0, |result| result.as_str().len())
             }
             Self::FailTask(fail) => of_option(&fail.reason),
+            Self::AcquireReservation(acquire) => acquire.weight(),
+            Self::HandOff(handoff) => handoff.note.len(),
             Self::CreateProposal(proposal) => {
                 proposal.title.len()
                     + proposal.description.len()
@@ -514,70 +532,4 @@ pub struct ReleaseTask {
     pub task_id: TaskId,
     /// The token of the claim that is given back.
     pub claim_token: Option<u64>,
-}
-
-/// See [`Command::CreateProposal`].
-#[derive(Clone, Debug)]
-pub struct CreateProposal {
-    /// Under which id; the hub makes one where none is given.
-    pub proposal_id: Option<ProposalId>,
-    /// One line that says what is proposed.
-    pub title: String,
-    /// The rest.
-    pub description: String,
-    /// The share that must be exceeded.
-    pub threshold: Threshold,
-    /// How many must vote; more than half of the eligible where not given.
-    pub quorum: Option<u64>,
-    /// When it is decided at the latest.
-    pub deadline: Deadline,
-    /// Who may vote; those about where `None`.
-    pub electorate: Option<Vec<Elector>>,
-    /// Whether at least one human must be for it.
-    pub requires_human: bool,
-    /// When it may be decided before its deadline.
-    pub closing: Closing,
-}
-
-/// When a proposal is decided at the latest.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Deadline {
-    /// At an instant, which must be to come.
-    At(Timestamp),
-    /// So many milliseconds after it was made.
-    AfterMillis(i64),
-}
-
-impl Deadline {
-    /// A day.
-    pub const DEFAULT: Self = Self::AfterMillis(86_400_000);
-}
-
-/// When a proposal may be decided before its deadline.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Closing {
-    /// As soon as no vote still out could change the outcome.
-    Early,
-    /// Only when someone asks for it, or at the deadline.
-    AtDeadline,
-}
-
-/// Who may vote: one entity, or all of a type that are registered now.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Elector {
-    /// One entity.
-    Entity(EntityId),
-    /// Every registered entity of a type.
-    Type(EntityType),
-}
-
-/// See [`Command::CastVote`]. The voter is the caller.
-#[derive(Clone, Debug)]
-pub struct CastVote {
-    /// On which proposal.
-    pub proposal_id: ProposalId,
-    /// What.
-    pub vote: Choice,
-    /// Why.
-    pub comment: Option<String>,
 }

@@ -187,6 +187,11 @@ name_type!(
     check_id
 );
 name_type!(
+    /// The id of a reservation, made by the hub.
+    ReservationId,
+    check_id
+);
+name_type!(
     /// The name of a channel.
     ChannelName,
     check_channel

@@ -15,6 +15,7 @@
 pub mod ids;
 pub mod time;
 pub mod limits;
+pub mod resource;
 pub mod json;
 pub mod model;
 pub mod command;

@@ -33,6 +33,10 @@ pub const LIST_ROWS_DEFAULT: usize = 1_000;
 pub const MESSAGE_ROWS_DEFAULT: usize = 50;
 /// The largest `limit` a caller may name.
 pub const ROWS_MAX: usize = 1_000;
+/// How many words one search may ask for.
+pub const SEARCH_WORDS_MAX: usize = 32;
+/// How many messages one search reads; where more would have to be looked at, it says how far it came.
+pub const SEARCH_READS_MAX: usize = 2_000;
 /// Where the count of unread messages of a channel stops: "1000 or more".
 pub const UNREAD_COUNT_MAX: u64 = 1_000;
 /// How many messages or tasks one batch takes.
@@ -60,10 +64,43 @@ pub const OPTIONS_MAX: usize = 64;
 /// How many roll-calls may be open; a message that would open one more is refused.
 pub const ROLL_CALLS_MAX: usize = 10_000;
 
+/// The longest path or pattern that can be reserved, in bytes.
+pub const RESOURCE_BYTES_MAX: usize = 512;
+/// How many segments it has at most.
+pub const RESOURCE_SEGMENTS_MAX: usize = 64;
+/// How many resources one call reserves or asks about.
+pub const RESOURCES_MAX: usize = 1_000;
+/// How many reservations one entity acquires.
+pub const RESERVATIONS_OF_ONE_MAX: usize = 1_000;
+/// How many reservations a hub keeps.
+pub const RESERVATIONS_MAX: usize = 10_000;
+/// How many resources are reserved in a hub.
+pub const RESERVED_RESOURCES_MAX: usize = 50_000;
+/// The shortest reservation.
+pub const RESERVATION_SECONDS_MIN: u32 = 1;
+/// The longest reservation: 30 days.
+pub const RESERVATION_SECONDS_MAX: u32 = 30 * 86_400;
+/// How long a reservation lasts where its holder does not say.
+pub const RESERVATION_SECONDS_DEFAULT: u32 = 3_600;
+/// How many comparisons of patterns one call may cost: as many as a thousand with a thousand.
+/// Those of long patterns count for several.
+pub const COMPARISONS_MAX: usize = 1_000_000;
+/// How many conflicts a refusal names.
+pub const CONFLICTS_NAMED_MAX: usize = 64;
+/// How many conflicts of one resource a check names.
+pub const CONFLICTS_OF_ONE_MAX: usize = 4;
+/// For how long a holder must have been offline before its reservations are freed.
+pub const GONE_SECONDS: u32 = 60;
+/// How many tasks or reservations a message about a handoff names.
+pub const HANDOFF_NAMED_MAX: usize = 1_000;
+
+const _: () = assert!(RESOURCES_MAX * RESOURCES_MAX <= COMPARISONS_MAX);
+const _: () = assert!(RESOURCES_MAX <= RESERVED_RESOURCES_MAX);
 const _: () =
     assert!(LEASE_SECONDS_MIN <= START_GRACE_SECONDS && START_GRACE_SECONDS <= LEASE_SECONDS_MAX);
 const _: () = assert!(BATCH_COMMANDS_MAX <= QUEUE_COMMANDS_MAX);
 const _: () = assert!(BATCH_BYTES_MAX <= QUEUE_BYTES_MAX);
+const _: () = assert!(ROWS_MAX <= SEARCH_READS_MAX);
 const _: () = assert!(MESSAGE_ROWS_DEFAULT <= ROWS_MAX && LIST_ROWS_DEFAULT <= ROWS_MAX);
 
 /// The limits an operator may change. [`Limits::default`] is the contract's.

@@ -54,6 +54,9 @@ pub(crate) fn change(hub: &Hub, reply: Reply) -> Result<String, Failure> {
         | Outcome::Message { .. }
         | Outcome::NoTask
         | Outcome::Lease { .. }
+        | Outcome::Reserved { .. }
+        | Outcome::Released(_)
+        | Outcome::HandedOver(_)
         | Outcome::Tasks(_) => text(&Done { seq }),
         Outcome::Entity(entity) => text(&OfEntity { seq, entity: hub.entity(&entity.entity_id) }),
         Outcome::Sent(sent) => {

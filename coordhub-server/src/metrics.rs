@@ -23,7 +23,7 @@ const ANSWER_BOUNDS: [u64; 14] = [
 const BUSY: &str = "busy";
 
 /// The codes of refusals that are the caller's to mend, as in the documents. What is not here is counted as `other`.
-pub const REFUSAL_CODES: [&str; 43] = [
+pub const REFUSAL_CODES: [&str; 45] = [
     "not_json",
     "caller_needed",
     "not_allowed",
@@ -41,6 +41,7 @@ pub const REFUSAL_CODES: [&str; 43] = [
     "unknown_message",
     "unknown_task",
     "unknown_proposal",
+    "unknown_reservation",
     "method_not_allowed",
     "too_slow",
     "type_is_fixed",
@@ -59,6 +60,7 @@ pub const REFUSAL_CODES: [&str; 43] = [
     "no_roll_call",
     "already_completed",
     "task_not_reopenable",
+    "reservation_conflict",
     "proposal_closed",
     "not_decided_yet",
     "body_too_large",

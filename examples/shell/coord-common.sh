@@ -28,6 +28,11 @@ usage() {
   exit "$EXIT_USAGE"
 }
 
+# is_number <text>: whether the text is a number as JSON writes it.
+is_number() {
+  [[ $1 =~ ^(0|[1-9][0-9]{0,17})$ ]]
+}
+
 # json_string <text>: the text as a JSON string. Bytes from 0x80 up pass as they are: JSON is UTF-8, and what is not
 # UTF-8 is for the hub to refuse.
 json_string() {

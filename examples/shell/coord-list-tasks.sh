@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Lists tasks, all or those of one status (open, in_progress, completed, failed, cancelled, blocked).
+# Lists tasks, all or those of one status (open, in_progress, completed, failed, cancelled, blocked,
+# scheduled).
 set -euo pipefail
 # shellcheck source=coord-common.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/coord-common.sh"

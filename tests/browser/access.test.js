@@ -70,6 +70,31 @@ async function fill() {
   for (const task of tasks) {
     await hub.post("/tasks/create", { created_by: "scout", ...task });
   }
+  const hour = new Date(Date.now() + 3_600_000).toISOString();
+  await hub.post("/questions/ask", {
+    question: "Which region do we deploy to first?\nBoth are ready; moving later costs a day.",
+    options: ["eu-west", "us-east", "Both at once, and we watch the error rate together"],
+    deadline: hour,
+    default: "eu-west",
+    asked_by: "scout",
+  });
+  await hub.post("/questions/ask", { question: "What do we call the release?", asked_by: "scout" });
+  await hub.post("/tasks/create", {
+    task_id: "leased",
+    title: "Measure the latency",
+    created_by: "scout",
+    max_attempts: 3,
+  });
+  await hub.post("/tasks/leased/claim", { entity_id: "builder-with-a-long-name-7", lease_seconds: 3_600 });
+  await hub.post("/tasks/leased/update", { entity_id: "scout", note: "Half of the runs are done." });
+  await hub.post("/tasks/create", {
+    task_id: "later",
+    title: "Rotate the keys",
+    created_by: "scout",
+    not_before: hour,
+  });
+  const rude = await scout.say("general", "Something that should not stand here");
+  await hub.post(`/messages/${rude.message_id}/redact`, { entity_id: "james" });
   await hub.post("/tasks/deploy/claim", { entity_id: "scout" });
   await hub.post("/tasks/done/claim", { entity_id: "scout" });
   await hub.post("/tasks/done/complete", { result: { pages: 12, where: "docs/" } });
@@ -116,6 +141,8 @@ for (const [size, viewport] of Object.entries({ wide: WIDE, narrow: NARROW })) {
   for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
     test(`${size}, ${colorScheme}`, async () => {
       const look = `${size}-${colorScheme}`;
+      /** @type {string[]} */
+      const calls = [];
       const page = await openPage(browser, hub, { viewport, colorScheme });
       /** @param {string} state */
       const inspect = async (state) => {
@@ -140,6 +167,15 @@ for (const [size, viewport] of Object.entries({ wide: WIDE, narrow: NARROW })) {
         content: "Do you have a minute?",
       });
       await page.locator("hub-alerts .alert").first().waitFor();
+      for (const channel of ["general", "urgent"]) {
+        const content = `Please read the rules for ${channel}, they are new`;
+        const deadline = new Date(Date.now() + 3_600_000).toISOString();
+        const call = { from_entity: "scout", channel, content, ack_required: true, ack_deadline: deadline };
+        const { message_id } = await hub.post("/messages/send", call);
+        await hub.post(`/messages/${message_id}/ack`, { entity_id: "james" });
+        calls.push(message_id);
+      }
+      await page.locator("hub-alerts .roll-call").getByText("1 of").waitFor();
       if (size === "narrow") {
         await inspect("talk");
         const shown = await page.locator(".column:visible").evaluateAll((columns) => columns.map(({ id }) => id));
@@ -148,6 +184,12 @@ for (const [size, viewport] of Object.entries({ wide: WIDE, narrow: NARROW })) {
         await inspect("who");
         await page.getByRole("button", { name: /^Work/ }).click();
       }
+      await page.locator("hub-waiting li").first().waitFor();
+      await inspect("waiting");
+      await page.locator("[data-task=leased] .notes-box summary").click();
+      await page.locator("[data-task=leased] .notes li").waitFor();
+      await page.locator("[data-task=leased]").scrollIntoViewIfNeeded();
+      await inspect("notes");
       await page.getByText("Finished (", { exact: false }).click();
       await page.getByText("Decided (", { exact: false }).click();
       await inspect("work");
@@ -157,6 +199,20 @@ for (const [size, viewport] of Object.entries({ wide: WIDE, narrow: NARROW })) {
       if (size === "narrow") {
         await page.getByRole("button", { name: /^Talk/ }).click();
       }
+      await page.locator("hub-chat .more").last().click();
+      await page.locator("hub-chat .menu:visible button").first().click();
+      await page
+        .locator("hub-chat")
+        .getByRole("button", { name: /^Show who has/ })
+        .last()
+        .click();
+      await page.locator("hub-chat .receipts li").first().waitFor();
+      await page.locator("hub-chat .roll-call").last().scrollIntoViewIfNeeded();
+      await inspect("roll-call");
+      for (const id of calls) {
+        await hub.post(`/messages/${id}/resolve`, { entity_id: "scout" });
+      }
+      await page.locator("hub-alerts .roll-call").waitFor({ state: "detached" });
       await page.route("**/messages/send", (route) => route.abort());
       await page.locator("#message").fill("This does not get through");
       await page.getByRole("button", { name: "Send", exact: true }).click();
@@ -221,13 +277,22 @@ test("everything can be done with the keyboard alone", async () => {
   await logIs(page, ["Build 12 is green.", "First line\nsecond line"]);
   assert.equal(await page.evaluate(() => document.activeElement?.id), "message", "one can go on writing");
 
-  await tabTo(page, "[data-task=spend] button");
+  await tabTo(page, "hub-waiting .place");
+  await keyboard.press("Enter");
+  await page.locator("#work .card:focus").waitFor();
+  await tabTo(page, ".options button[aria-label^='us-east']");
+  await keyboard.press("Space");
+  await page.locator(".options button[aria-label^='us-east']").waitFor({ state: "detached" });
+  const { tasks } = await hub.get("/tasks/list?status=completed");
+  assert.ok(tasks.some((/** @type {any} */ task) => task.result === "us-east" && task.claimed_by === "keyboard-kim"));
+
+  await tabTo(page, "[data-task=spend] [aria-label^=Claim]");
   await keyboard.press("Enter");
   await page.locator("[data-task=spend][data-status=in_progress]").waitFor();
   // The focus goes where one goes on.
   await page.locator("[data-task=spend] input:focus").waitFor();
   await keyboard.type("approved");
-  await tabTo(page, "[data-task=spend] .primary");
+  await tabTo(page, "[data-task=spend] [aria-label^=Complete]");
   await keyboard.press("Space");
   await page.locator("[data-task=spend][data-status=completed]").waitFor({ state: "attached" });
   assert.equal((await hub.get("/tasks/spend")).result, "approved");

@@ -64,6 +64,31 @@ async function poison() {
       early_close: false,
     });
   }
+  const deadline = new Date(Date.now() + 3_600_000).toISOString();
+  const [first] = /** @type {[string]} */ (IDS);
+  for (const evil of EVIL) {
+    await hub.post("/questions/ask", {
+      question: `${evil}\n${evil}`,
+      asked_by: first,
+      options: [evil, `not ${evil}`],
+      deadline,
+      default: evil,
+      metadata: { evil },
+    });
+    await hub.post(`/tasks/${encodeURIComponent(first)}/update`, { entity_id: first, note: evil });
+  }
+  for (const [index, evil] of IDS.entries()) {
+    const content = `roll-call ${evil}`;
+    const { message_id } = await hub.post("/messages/send", {
+      from_entity: evil,
+      channel: index ? "technical" : "urgent",
+      content,
+      ack_required: true,
+    });
+    await hub.post(`/messages/${message_id}/ack`, { entity_id: IDS[index ? 0 : 1] });
+    const removed = await hub.post("/messages/send", { from_entity: evil, channel: "technical", content });
+    await hub.post(`/messages/${removed.message_id}/redact`, { entity_id: evil });
+  }
   for (const evil of EVIL) {
     await hub.post("/messages/send", { from_entity: IDS[0], channel: "general", content: evil });
     await hub.post("/tasks/create", { task_id: `done-${EVIL.indexOf(evil)}`, title: evil, description: evil });
@@ -110,6 +135,7 @@ test("what stands in the hub already, what comes live, and what is written here"
     await page.locator("hub-tasks summary", { hasText: "Finished" }).click();
     await page.locator("hub-tasks .outcome", { hasText: "window.pwned" }).first().waitFor();
     await page.locator("hub-proposals .votes li").first().waitFor();
+    await openWhatIsAsked(page);
     await page.locator("hub-people button", { hasText: "onerror" }).first().click();
     await assertHarmless(page);
   }
@@ -117,6 +143,44 @@ test("what stands in the hub already, what comes live, and what is written here"
   await assertHarmless(early);
   await assertHarmless(late);
 });
+
+/** Questions, notes, roll-calls, removed messages. @param {import("./support.js").WatchedPage} page */
+async function openWhatIsAsked(page) {
+  const [first] = /** @type {[string]} */ (IDS);
+  for (const evil of EVIL) {
+    const question = page.locator("hub-tasks .card", { has: page.getByRole("heading", { name: evil, exact: true }) });
+    await question.locator(".options button", { hasText: evil }).first().waitFor();
+    await question.locator(".answer q", { hasText: evil }).waitFor();
+  }
+  const poisoned = page.locator(`hub-tasks [data-task="${quoted(first)}"]`);
+  await poisoned.getByText("Notes", { exact: true }).click();
+  for (const evil of EVIL) {
+    await poisoned.locator(".notes .content", { hasText: evil }).waitFor();
+  }
+  await page.locator("hub-waiting .what", { hasText: "<img" }).first().waitFor();
+  await page.locator("hub-alerts .alert", { hasText: `roll-call ${first}` }).waitFor();
+  await page
+    .locator("hub-alerts")
+    .getByRole("button", { name: /^Show who has/ })
+    .first()
+    .click();
+  await page.locator("hub-alerts .receipts", { hasText: IDS[1] }).waitFor();
+  await page.getByRole("button", { name: "#technical" }).click();
+  for (const evil of IDS) {
+    await page.locator(".log .removed", { hasText: `removed by ${evil}` }).waitFor();
+  }
+  for (const evil of IDS.slice(1)) {
+    await page
+      .locator(".log .content", { hasText: `roll-call ${evil}` })
+      .first()
+      .waitFor();
+  }
+}
+
+/** @param {string} text */
+function quoted(text) {
+  return text.replace(/["\\]/g, "\\$&");
+}
 
 /** @param {import("./support.js").WatchedPage} page */
 async function writeOnPage(page) {
@@ -131,7 +195,11 @@ async function writeOnPage(page) {
   await task.getByLabel("Description").fill(evil);
   await task.getByLabel("Tags").fill(evil);
   await task.getByRole("button", { name: "Create task" }).click();
-  await page.locator("hub-tasks h3", { hasText: "here <img" }).waitFor();
+  const made = page.locator("hub-tasks .card", { hasText: "here <img" });
+  await made.getByText("Notes", { exact: true }).click();
+  await made.getByLabel(/^Note on/).fill(evil);
+  await made.getByRole("button", { name: /^Add note/ }).click();
+  await made.locator(".notes .content", { hasText: evil }).waitFor();
   await page.getByText("New proposal", { exact: true }).click();
   const proposal = page.locator("hub-proposal-form");
   await proposal.getByLabel("Title").fill(`here ${evil}`);

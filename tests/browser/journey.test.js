@@ -69,7 +69,7 @@ test("a new channel shows up with what is unread, and is read once it was opened
 
 test("what is said directly stays between two", async () => {
   await scout.tell("ada", "May I deploy?");
-  const from = ada.getByRole("button", { name: /Agent scout/ });
+  const from = ada.locator("hub-people").getByRole("button", { name: /Agent scout/ });
   await from.locator(".count").filter({ hasText: "1" }).waitFor();
   await from.click();
   await logIs(ada, ["May I deploy?"]);

@@ -45,7 +45,26 @@ async function live(seed, steps) {
         title: "t",
         created_by: who(),
         depends_on: next(3) ? [] : [`t${next(12)}`],
+        max_attempts: next(2) ? 2 : null,
+        retry_delay_seconds: next(2) ? 3_600 : null,
+        not_before: next(6) ? null : "2099-01-01T00:00:00Z",
+        on_blocker_failed: next(2) ? "cancel" : "hold",
+        requires_human: next(4) === 0,
       }),
+    () =>
+      attempt("/questions/ask", {
+        question: "q",
+        asked_by: who(),
+        options: next(2) ? [] : ["a"],
+        deadline: next(2) ? null : new Date(Date.now() + 100).toISOString(),
+        default: null,
+      }),
+    () => attempt(`${task()}/answer`, { entity_id: who(), answer: "a" }),
+    () => attempt(`${task()}/claim`, { entity_id: who(), lease_seconds: 600 }),
+    () => attempt(`${task()}/complete`, { claim_token: 1 }),
+    () => attempt(`${task()}/fail`, { reason: "r", claim_token: 1 }),
+    () => attempt(`${task()}/reassign`, { entity_id: who() }),
+    () => attempt(`${task()}/update`, { entity_id: who(), note: `n${next(9)}` }),
     () => attempt(`${task()}/claim`, { entity_id: who() }),
     () => attempt(`${task()}/claim`, { entity_id: who() }),
     () => attempt(`${task()}/complete`, { result: { n: next(9) } }),
@@ -135,6 +154,7 @@ test("a message stands in its conversation once, wherever it came from", () => {
     message_type: "text",
     metadata: {},
     reply_to: null,
+    ack_required: false,
     timestamp: "2026-01-01T00:00:00.000Z",
   });
   const said = (/** @type {any} */ data) => ({
@@ -162,6 +182,77 @@ test("a message stands in its conversation once, wherever it came from", () => {
   assert.equal(store.at({ kind: "direct", id: "bob" }).unread, 1);
 });
 
+test("a roll-call comes right, whether its event or its receipts come first", () => {
+  const at = "2026-01-01T00:00:00.000Z";
+  const opened = { message_id: "m", recipients: ["ada", "bob"], deadline: null };
+  const receipts = (/** @type {string | null} */ acked_at, /** @type {string | null} */ resolved_by = null) => ({
+    message_id: "m",
+    ack_deadline: null,
+    resolved_at: resolved_by && at,
+    resolved_by,
+    recipients: ["ada", "bob"].map((entity_id) => ({ entity_id, acked_at: entity_id === "bob" ? acked_at : null })),
+  });
+  const orders = [
+    (/** @type {Store} */ store, /** @type {any} */ happened) => {
+      happened("roll_call_opened", opened);
+      happened("message_acked", { message_id: "m", entity_id: "bob" });
+      store.receipts(receipts(null));
+    },
+    (/** @type {Store} */ store, /** @type {any} */ happened) => {
+      store.receipts(receipts(at));
+      happened("roll_call_opened", opened);
+      happened("message_acked", { message_id: "m", entity_id: "bob" });
+    },
+    (/** @type {Store} */ store, /** @type {any} */ happened) => {
+      happened("message_acked", { message_id: "m", entity_id: "bob" });
+      store.receipts(receipts(null));
+    },
+  ];
+  for (const order of orders) {
+    const store = new Store("ada");
+    let seq = 0;
+    const happened = (/** @type {string} */ kind, /** @type {any} */ data) =>
+      store.apply({ seq: (seq += 1), at, kind, actor: null, data });
+    order(store, happened);
+    const rollCall = store.rollCalls.get("m");
+    assert.deepEqual(
+      rollCall?.recipients.map(({ entity_id, acked_at }) => [entity_id, acked_at]),
+      [
+        ["ada", null],
+        ["bob", at],
+      ],
+    );
+    assert.ok(store.rollCalls.owes("m", "ada", false));
+    assert.ok(!store.rollCalls.owes("m", "bob", true), "what the hub said is older");
+    happened("roll_call_resolved", { message_id: "m", resolved_by: "bob" });
+    store.receipts(receipts(at));
+    assert.ok(!store.rollCalls.owes("m", "ada", true));
+    assert.equal(store.rollCalls.get("m")?.resolvedBy, "bob");
+  }
+});
+
+test("what was removed stays removed, however old the page of history", () => {
+  const store = new Store("ada");
+  const at = "2026-01-01T00:00:00.000Z";
+  const message = {
+    message_id: "m1",
+    seq: 1,
+    from_entity: "bob",
+    to_entity: null,
+    channel: "general",
+    content: "secret",
+    message_type: "text",
+    metadata: {},
+    reply_to: null,
+    ack_required: false,
+    timestamp: at,
+  };
+  const metadata = { hub: { redacted_at: at, redacted_by: "bob" } };
+  store.apply({ seq: 2, at, kind: "message_redacted", actor: "bob", data: { message_id: "m1", metadata } });
+  store.remember({ kind: "channel", id: "general" }, [message]);
+  assert.deepEqual(store.current.messages, [{ ...message, content: "", metadata }]);
+});
+
 test("presence comes right in whatever order it comes", () => {
   const store = new Store("ada");
   let seq = 0;
@@ -170,7 +261,12 @@ test("presence comes right in whatever order it comes", () => {
   const registered = () => happened("entity_registered", { entity: { entity_id: "bob", name: "Bob" }, joins: [] });
   const removed = () => happened("entity_removed", { entity_id: "bob", name: "Bob" });
   /** @param {"online" | "idle" | "offline"} status @param {string | null} [activity] */
-  const is = (status, activity = null) => ({ entity_id: "bob", status, activity, last_seen: "2026-01-01T00:00:00.000Z" });
+  const is = (status, activity = null) => ({
+    entity_id: "bob",
+    status,
+    activity,
+    last_seen: "2026-01-01T00:00:00.000Z",
+  });
   const shown = () => [store.entities.get("bob")?.status, store.entities.get("bob")?.activity];
 
   registered();

@@ -1,8 +1,8 @@
 //! Every documented command, run as documented.
 //!
-//! A block of `README.md` or `docs/*.md` whose info string is exactly `sh` is run: the blocks of one file in their
-//! order, in one bash, against a hub of its own whose address stands in for `localhost:8550`. A `json` block that
-//! follows shows the reply, whose members must be there with the types shown.
+//! A block of `README.md`, `examples/README.md` or `docs/*.md` whose info string is exactly `sh` is run: the blocks of
+//! one file in their order, in one bash, against a hub of its own whose address stands in for `localhost:8550`. A `json`
+//! block that follows shows the reply, whose members must be there with the types shown.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -144,15 +144,20 @@ fn compare_reply(name: &str, block: &Block, output: &str) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_documented_command_does_what_its_document_says() {
-    let mut documents = vec![root().join("README.md")];
+/// The documents whose blocks are run.
+fn documents() -> Vec<PathBuf> {
+    let mut documents = vec![root().join("README.md"), root().join("examples/README.md")];
     documents.extend(fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path()));
     documents.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
     documents.sort();
+    documents
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_documented_command_does_what_its_document_says() {
     let mut ran = 0;
-    for path in documents {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    for path in documents() {
+        let name = path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
         let blocks = blocks(&fs::read_to_string(&path).unwrap());
         if blocks.is_empty() {
             continue;
@@ -165,6 +170,70 @@ async fn every_documented_command_does_what_its_document_says() {
         ran += blocks.len();
     }
     assert!(ran > 0, "no document has a block to run");
+}
+
+/// The text of a document without its blocks.
+fn prose(document: &str) -> String {
+    document.split("```").step_by(2).collect()
+}
+
+/// What a link may name after `#`: the headings, as pages of Markdown are usually shown.
+fn anchors(document: &str) -> Vec<String> {
+    let prose = prose(document);
+    let headings = prose.lines().filter(|line| line.starts_with('#'));
+    let anchor = |line: &str| {
+        let heading = line.trim_start_matches('#').trim().to_lowercase();
+        let kept = heading.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+        kept.collect::<String>().replace(' ', "-")
+    };
+    headings.map(anchor).collect()
+}
+
+/// Where the links of a document lead that are no addresses.
+fn links(document: &str) -> Vec<String> {
+    let prose = prose(document);
+    let targets = prose.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
+    targets.map(|(target, _)| target.to_owned()).filter(|target| !target.contains("://")).collect()
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let mut documents = documents();
+    documents.extend(["ARCHITECTURE.md", "CONTRIBUTING.md"].map(|name| root().join(name)));
+    let mut checked = 0;
+    for path in documents {
+        let document = fs::read_to_string(&path).unwrap();
+        for link in links(&document) {
+            let (file, anchor) = link.split_once('#').unwrap_or((&link, ""));
+            let target = if file.is_empty() { path.clone() } else { path.with_file_name(file) };
+            assert!(target.exists(), "{}: {link}", path.display());
+            let there = || anchors(&fs::read_to_string(&target).unwrap());
+            let leads = anchor.is_empty() || there().iter().any(|other| other == anchor);
+            assert!(leads, "{}: {link}", path.display());
+            checked += 1;
+        }
+    }
+    assert!(checked > 100, "{checked} links were found");
+}
+
+#[tokio::test]
+async fn every_call_has_its_place_in_the_documents() {
+    let hub = Hub::new();
+    let api = hub.get_ok("/openapi.json").await;
+    let text: String = documents().iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    for (path, methods) in api["paths"].as_object().unwrap() {
+        for method in methods.as_object().unwrap().keys().filter(|name| *name != "parameters") {
+            let call = format!("`{} {path}`", method.to_uppercase());
+            assert!(text.contains(&call), "{call} is in no document");
+        }
+    }
+}
+
+#[test]
+fn anchors_are_those_of_the_headings() {
+    let document = "# A `B`, c\n\n```sh\n# no\n```\n### `POST /tasks/{task_id}/claim`\n[x](y.md#z) [w](http://w)\n";
+    assert_eq!(anchors(document), ["a-b-c", "post-taskstask_idclaim"]);
+    assert_eq!(links(document), ["y.md#z"]);
 }
 
 #[test]

@@ -14,8 +14,24 @@ mod ground_rules;
 mod entities;
 // Sending, reading back, replies and threads, inbox, unread, read cursors, channels, and who may see what.
 mod messages;
+// Words, phrases and pages of a search, who finds what, and an index that is lost or damaged.
+mod search;
+// Who has seen a message: acknowledgements, roll-calls, deadlines, and emergencies that bring a task.
+mod receipts;
+// Removing what a message says, from everywhere and for good.
+mod redaction;
 // The life of a task, dependencies, and many claimers for one task.
 mod tasks;
+// Questions to humans: their answers, and what is taken at the deadline.
+mod questions;
+// Waiting until a task, or a proposal, gets somewhere.
+mod waits;
+// What waits for one entity and for nobody else.
+mod attention;
+// Several messages or tasks in one commit, all or none.
+mod batches;
+// Reserving paths, checking many of them, and handing over all that one holds.
+mod reservations;
 // Leases and their tokens, lapses, late results, attempts, schedules, falling with a blocker.
 mod leases;
 // The next task of what one can do: order, and those who wait for it.
@@ -30,6 +46,8 @@ mod stream;
 mod udc;
 // Which web pages and which `Host` names may drive the hub.
 mod origin;
+// Idempotency keys on every route that changes something; a route without a case fails.
+mod keys;
 // A hidden message on every route that could show it; a route without a case fails.
 mod policy;
 // The monitor: what is counted, in Prometheus' format.
@@ -42,6 +60,8 @@ mod bench;
 mod connections;
 // The scripts of `examples/shell`, with text that broke the old ones.
 mod shell;
+// The Python programs of `examples/python`, one for each use of a hub.
+mod examples;
 // `kill -9` under load, a second hub on the file, and files that must be refused untouched.
 mod durability;
 // A disk that fills up and gets room again.

@@ -6,7 +6,7 @@
 use coordhub_harness::{Hub, Request, Stream};
 use serde_json::{Value, json};
 
-use crate::support::hub_with_everyone;
+use crate::support::{hub_with_everyone, indexed, rows};
 
 /// Stands in every message that the readers here may not see.
 const WORD: &str = "xyzzyplugh";
@@ -54,7 +54,13 @@ const READS: &[(&str, &[&str])] = &[
     ),
     (
         "/messages/search",
-        &["/messages/search?q=xyzzyplugh", "/messages/search?q=xyzzyplugh&channel=ai-only"],
+        &[
+            "/messages/search?q=xyzzyplugh",
+            "/messages/search?q=%22xyzzyplugh%20hidden%22",
+            "/messages/search?q=xyzzyplugh&channel=ai-only",
+            "/messages/search?q=xyzzyplugh&channel=general",
+            "/messages/search?q=xyzzyplugh&limit=1000&before=1000000",
+        ],
     ),
     ("/tasks/list", &["/tasks/list"]),
     ("/tasks/{}", &["/tasks/t1"]),
@@ -166,6 +172,7 @@ async fn a_hidden_word_shows_on_no_path() {
     hub.post_ok("/tasks/create", json!({ "title": "t", "task_id": "t1" })).await;
     hub.post_ok("/proposals/create", json!({ "title": "p", "proposal_id": "p1" })).await;
     let (hidden, direct) = hide(&hub).await;
+    indexed(&hub).await;
     let reads = cases_of(&routes(&hub, "get").await, READS, &[]);
     let changes = cases_of(&routes(&hub, "post").await, CHANGES, CHANGES_ELSEWHERE);
     let requests =
@@ -182,7 +189,7 @@ async fn a_hidden_word_shows_on_no_path() {
                 request = request.header("X-Entity-Id", reader);
             }
             let response = hub.send(request).await;
-            let text = response.text().replace(&format!("q={WORD}"), "");
+            let text = response.text();
             assert!(!text.contains(WORD), "{method} {path} shows it to {reader:?}: {text}");
             assert!(response.status < 500, "{method} {path}: {text}");
         }
@@ -193,6 +200,10 @@ async fn a_hidden_word_shows_on_no_path() {
     {
         let message: Value = hub.get_ok(&format!("/messages/{id}?entity_id={reader}")).await;
         assert!(message["content"].as_str().unwrap().contains(WORD), "{message}");
+    }
+    for (reader, count) in [("session", 2), ("ai", 2), ("backup", 1), ("anna", 0)] {
+        let found = hub.get_ok(&format!("/messages/search?q={WORD}&entity_id={reader}")).await;
+        assert_eq!(rows(&found, "messages").len(), count, "{reader}: {found}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! The scripts of `examples/shell`, with text that broke the old ones.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 
 use coordhub_harness::Hub;
 use serde_json::{Value, json};
@@ -39,6 +39,16 @@ impl Shell<'_> {
     }
 
     fn run_at(&self, url: &str, script: &str, args: &[&str]) -> Output {
+        self.command(url, script, args).output().unwrap()
+    }
+
+    /// A script that waits for something: its output is for the end.
+    fn start(&self, script: &str, args: &[&str]) -> Child {
+        let mut command = self.command(&self.hub.url(), script, args);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    fn command(&self, url: &str, script: &str, args: &[&str]) -> Command {
         let mut command = Command::new(scripts().join(script));
         command.args(args).env("HOME", self.hub.home()).env("COORDHUB_URL", url);
         command
@@ -46,7 +56,7 @@ impl Shell<'_> {
             .env_remove("COORDHUB_TOKEN")
             .current_dir(self.hub.home());
         command.envs(self.entity.map(|entity| ("COORDHUB_ENTITY", entity)));
-        command.output().unwrap()
+        command
     }
 
     /// Runs a script that must succeed and gives the reply that it printed.
@@ -125,6 +135,65 @@ async fn the_life_of_a_task() {
 }
 
 #[tokio::test]
+async fn a_claim_with_a_lease() {
+    let hub = Hub::new();
+    let shell = Shell { hub: &hub, entity: Some("session-5") };
+    let task = hub.task("Review").await;
+    let claimed = shell.ok("coord-claim.sh", &[&task, "30"]);
+    assert!(claimed["lease_expires_at"].is_string(), "{claimed}");
+    let token = claimed["claim_token"].to_string();
+    assert_eq!(shell.refused("coord-complete.sh", &[&task])["code"], "claim_token_required");
+    assert_eq!(shell.ok("coord-complete.sh", &[&task, "good", &token])["task"]["result"], "good");
+    assert_eq!(shell.refused("coord-claim.sh", &[&task, "4"])["field"], "lease_seconds");
+}
+
+/// The question that a script has just asked.
+async fn asked(hub: &Hub) -> Value {
+    let asked = hub.get_ok("/events?kinds=task_created&wait=30").await;
+    asked["events"][0]["data"]["task"].clone()
+}
+
+#[tokio::test]
+async fn a_question_is_waited_for() {
+    let hub = Hub::new();
+    hub.register("anna", "human").await;
+    let question = "May I spend \"$10K\"? ,\"status\":\"completed\"";
+    let shell = Shell { hub: &hub, entity: Some("marketing \"AI\"") };
+    let asking = shell.start("coord-ask.sh", &[question, "yes", "a \"no\""]);
+    let task = asked(&hub).await;
+    assert_eq!(
+        (&task["title"], &task["created_by"]),
+        (&json!(question), &json!("marketing \"AI\""))
+    );
+    let id = task["task_id"].as_str().unwrap();
+    let anna = Shell { hub: &hub, entity: Some("anna") };
+    assert_eq!(anna.refused("coord-answer.sh", &[id, "perhaps"])["field"], "answer");
+    anna.ok("coord-answer.sh", &[id, "a \"no\""]);
+    let output = asking.wait_with_output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    let answered: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&answered["result"], &answered["claimed_by"]),
+        (&json!("a \"no\""), &json!("anna"))
+    );
+}
+
+#[tokio::test]
+async fn a_question_that_nobody_will_answer() {
+    let hub = Hub::new();
+    let shell = Shell { hub: &hub, entity: Some("ai") };
+    let asking = shell.start("coord-ask.sh", &["Anybody?"]);
+    let task = asked(&hub).await;
+    let cancel = format!("/tasks/{}/cancel", task["task_id"].as_str().unwrap());
+    hub.post_ok(&cancel, json!({ "entity_id": "ai" })).await;
+    let output = asking.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let task: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(task["status"], "cancelled");
+    assert_eq!(shell.refused("coord-ask.sh", &["May I?", ""])["field"], "options");
+}
+
+#[tokio::test]
 async fn ids_with_anything_in_them() {
     let hub = Hub::new();
     let shell = Shell { hub: &hub, entity: Some("a") };
@@ -186,6 +255,12 @@ async fn what_is_wrong_shows_in_the_exit_status() {
         ("coord-list-tasks.sh", &["open", "x"]),
         ("coord-claim.sh", &[]),
         ("coord-claim.sh", &[""]),
+        ("coord-claim.sh", &["t", "soon"]),
+        ("coord-claim.sh", &["t", "1,\"x\":1"]),
+        ("coord-complete.sh", &["t", "r", "-1"]),
+        ("coord-complete.sh", &["t", "r", "1", "x"]),
+        ("coord-ask.sh", &[]),
+        ("coord-answer.sh", &["t"]),
         ("coord-complete.sh", &[]),
         ("coord-propose.sh", &[]),
         ("coord-vote.sh", &["p"]),

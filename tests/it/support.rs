@@ -1,5 +1,7 @@
 //! What several modules need.
 
+use std::time::Duration;
+
 use coordhub_harness::Hub;
 use serde_json::Value;
 
@@ -13,6 +15,9 @@ pub(crate) const MESSAGE: &str = "message_id seq from_entity to_entity channel c
 pub(crate) const TASK: &str = "task_id title description status priority created_by claimed_by requires_human \
      requires_ai tags capabilities depends_on blocked_by metadata result attempts max_attempts retry_delay_seconds \
      not_before lease_expires_at stale created_at claimed_at completed_at updated_at";
+/// The members of a reservation.
+pub(crate) const RESERVATION: &str = "reservation_id entity_id resources exclusive reason ttl_seconds acquired_at \
+     expires_at";
 /// The members of a proposal.
 pub(crate) const PROPOSAL: &str = "proposal_id title description proposed_by status threshold quorum deadline \
      requires_human early_close tally votes electorate created_at decided_at forced";
@@ -70,4 +75,38 @@ pub(crate) async fn hub_with_everyone() -> Hub {
 #[track_caller]
 pub(crate) fn seq(value: &Value) -> u64 {
     value["seq"].as_u64().unwrap_or_else(|| panic!("no seq in {value}"))
+}
+
+/// Waits until everything that was sent so far can be found by a search.
+pub(crate) async fn indexed(hub: &Hub) {
+    let head = hub.get_ok("/messages/recent?limit=1").await["next"].as_u64();
+    while hub.get_ok("/messages/search?q=anything").await["indexed_up_to"].as_u64() < head {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// The highest `seq` there is.
+pub(crate) async fn head(hub: &Hub) -> u64 {
+    let state = hub.get_ok("/state").await;
+    state["head_seq"].as_u64().unwrap_or_else(|| panic!("no head_seq in {state}"))
+}
+
+/// A time by the hub's own clock, so many seconds from now.
+pub(crate) async fn in_seconds(hub: &Hub, seconds: f64) -> String {
+    let health = hub.get_ok("/health").await;
+    let now = health["timestamp"].as_str().expect("a timestamp");
+    let calendar = rusqlite::Connection::open_in_memory().unwrap();
+    calendar
+        .query_row(
+            "SELECT strftime('%Y-%m-%dT%H:%M:%fZ', ?1, ?2)",
+            [now, &format!("{seconds:+.3} seconds")],
+            |row| row.get(0),
+        )
+        .unwrap()
+}
+
+/// The first event of that kind after `since`, which is waited for.
+pub(crate) async fn event_after(hub: &Hub, since: u64, kind: &str) -> Value {
+    let found = hub.get_ok(&format!("/events?since={since}&wait=20&kinds={kind}")).await;
+    found["events"].get(0).unwrap_or_else(|| panic!("no {kind} after {since}")).clone()
 }

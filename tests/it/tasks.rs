@@ -307,3 +307,45 @@ async fn dependencies_open_with_their_last_blocker() {
     create(&hub, "e", json!({ "depends_on": ["a"] })).await;
     assert_eq!(status(&hub, "e").await, "open", "what it depends on is done already");
 }
+
+#[tokio::test]
+async fn notes_are_kept_in_their_order() {
+    let mut hub = hub_with_everyone().await;
+    create(&hub, "t1", json!({ "created_by": "ai" })).await;
+    act(&hub, "t1", "claim", "session").await.ok();
+    let note = |entity: &str, note: Value| json!({ "entity_id": entity, "note": note });
+    for (entity, text) in
+        [("ai", "one"), ("session", "two\n\u{1}"), ("anna", "three"), ("ai", "one")]
+    {
+        let reply = hub.post_ok("/tasks/t1/update", note(entity, json!(text))).await;
+        assert_eq!(reply["status"], "updated");
+    }
+    for stranger in ["backup", "stranger"] {
+        hub.post("/tasks/t1/update", note(stranger, json!("no"))).await.refusal(403);
+    }
+    hub.post("/tasks/t1/update", note("ai", json!(1))).await.wrong_field("note");
+    hub.post("/tasks/t1/update", note("ai", json!("x".repeat((256 << 10) + 1)))).await.refusal(413);
+    let both = json!({ "entity_id": "ai", "note": "four", "title": "new" });
+    let last = hub.post_ok("/tasks/t1/update", both).await;
+    for _ in 0..2 {
+        let task = hub.get_ok("/tasks/t1").await;
+        assert_eq!(task["title"], "new");
+        let notes = task["notes"].as_array().unwrap();
+        let said: Vec<_> = notes.iter().map(|note| [&note["entity_id"], &note["note"]]).collect();
+        assert_eq!(
+            json!(said),
+            json!([
+                ["ai", "one"],
+                ["session", "two\n\u{1}"],
+                ["anna", "three"],
+                ["ai", "one"],
+                ["ai", "four"]
+            ])
+        );
+        assert!(notes.windows(2).all(|two| seq(&two[0]) < seq(&two[1])), "{notes:?}");
+        assert_eq!(notes.last().map(seq), Some(seq(&last)));
+        notes.iter().for_each(|note| is_time(&note["at"]));
+        hub.kill9();
+        hub.restart();
+    }
+}

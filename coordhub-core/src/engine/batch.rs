@@ -1,20 +1,24 @@
 //! What the writer decides between two commits: one batch of commands, and whatever is due.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use bytes::Bytes;
 use ulid::Ulid;
 
 use super::{
-    Claim, HubError, Made, Outcome, Reply, Sent, prefetch::prefetch, queue::Job, ticket::Answerer,
+    Claim, HubError, Made, Outcome, Reply, Sent,
+    prefetch::prefetch,
+    queue::{Job, Place},
+    ticket::Answerer,
+    waiters::Opened,
     writer::Writer,
 };
 use crate::{
     command::{Caller, Command, Envelope, MoveLeases},
-    event::{Event, Stamped},
+    event::{EntityRegistered, EntityRemoved, EntityUpdated, Event, Stamped},
     hub::{Answer, Decision, Rejection, SentAnswer, decide},
     ids::{EntityId, TaskId},
-    model::{Message, TaskStatus},
+    model::{Entity, Message},
     subscribe::message_object,
     time::Timestamp,
 };
@@ -24,6 +28,8 @@ use crate::{
 pub(super) struct Decided {
     pub(super) events: Vec<Stamped>,
     pub(super) answers: Vec<Pending>,
+    /// How many of the [`Moves`] are among the events.
+    pub(super) moves: usize,
 }
 
 /// A command that was decided, and waits for the commit to be answered.
@@ -31,13 +37,15 @@ pub(super) struct Pending {
     pub(super) envelope: Envelope,
     pub(super) answerer: Answerer,
     pub(super) answer: Result<Reply, HubError>,
+    /// Its place among those who wait, where it was taken from there.
+    pub(super) place: Option<Place>,
 }
 
 impl Writer {
     /// Everything due at or before now is decided before any command of now. What gives leases more
     /// time comes first of all: no lease lapses for a time in which nobody could work.
     pub(super) fn decide_due(&mut self, now: Timestamp) -> Decided {
-        let mut decided = Decided::default();
+        let mut decided = Decided { moves: self.moves.len(), ..Decided::default() };
         for why in self.moves.clone() {
             self.decide_own(Command::MoveLeases(why), now, &mut decided);
         }
@@ -50,11 +58,18 @@ impl Writer {
             }
             self.serve(before, now, &mut decided);
         }
+        if mem::take(&mut self.reconsiders) {
+            let mut arrival = 0;
+            while let Some((next, job)) = self.waiters.reconsider_next(arrival, &self.ahead) {
+                arrival = next;
+                self.serve_job(job, now, &mut decided);
+            }
+        }
         decided
     }
 
     /// Decides a command of the hub's own, which has nobody to answer, and which nothing refuses.
-    fn decide_own(&mut self, command: Command, now: Timestamp, decided: &mut Decided) {
+    pub(super) fn decide_own(&mut self, command: Command, now: Timestamp, decided: &mut Decided) {
         let caller = Caller::named(EntityId::system());
         let own = Envelope { caller, fresh: Ulid::nil(), command, key: None };
         if let Err(why) = self.decide_one(&own, now, &mut decided.events) {
@@ -66,9 +81,7 @@ impl Writer {
     pub(super) fn decide_job(&mut self, job: Job, now: Timestamp, decided: &mut Decided) {
         let before = decided.events.len();
         let answer = self.decide_one(&job.envelope, now, &mut decided.events);
-        let found_nothing =
-            matches!(&answer, Ok(Reply { outcome: Outcome::NoTask, made: Made::Now, .. }));
-        let job = if found_nothing && !self.shared.ends_waits() {
+        let job = if found_nothing(&answer) && !self.shared.ends_waits() {
             let monotonic = self.shared.clock.monotonic();
             match self.waiters.park(job, &self.ahead, monotonic) {
                 None => return,
@@ -77,8 +90,7 @@ impl Writer {
         } else {
             job
         };
-        let Job { envelope, answerer, .. } = job;
-        decided.answers.push(Pending { envelope, answerer, answer });
+        self.answer(job, answer, now, decided);
         self.serve(before, now, decided);
     }
 
@@ -87,38 +99,51 @@ impl Writer {
         if self.waiters.is_empty() {
             return;
         }
-        let mut at = since;
-        // Serving makes events of its own, which open nothing.
-        while let Some(stamped) = decided.events.get(at) {
-            at += 1;
-            match changed(&stamped.event) {
-                Changed::Task(id) => {
-                    let id = id.clone();
-                    self.serve_task(&id, now, decided);
-                }
-                Changed::Entity(id) => {
-                    let id = id.clone();
-                    for job in self.waiters.reconsider(&id, &self.ahead) {
-                        self.serve_job(job, now, decided);
-                    }
-                }
-                Changed::Nothing => {}
+        let opened = opened(&decided.events[since..]);
+        for entity in &opened.entities {
+            self.waiters.refresh(entity, &self.ahead);
+        }
+        // Whoever came first goes first, whichever of the tasks it takes. Serving makes events of its
+        // own, which open nothing.
+        while let Some(job) = self.waiters.first_for(&opened, &self.ahead) {
+            if !self.serve_job(job, now, decided) {
+                break;
             }
         }
     }
 
-    fn serve_task(&mut self, id: &TaskId, now: Timestamp, decided: &mut Decided) {
-        while let Some(task) = self.ahead.task(id).filter(|task| task.status == TaskStatus::Open) {
-            let task = task.clone();
-            let Some(job) = self.waiters.first_for(&task) else { return };
-            self.serve_job(job, now, decided);
+    /// Gives somebody who waits what there is for it. Where there is nothing after all it goes on
+    /// waiting. Whether there was something.
+    fn serve_job(&mut self, job: Job, now: Timestamp, decided: &mut Decided) -> bool {
+        let answer = self.decide_one(&job.envelope, now, &mut decided.events);
+        let found = !found_nothing(&answer);
+        let job = if found { Some(job) } else { self.waiters.put_back(job, &self.ahead) };
+        if let Some(job) = job {
+            self.answer(job, answer, now, decided);
         }
+        found
     }
 
-    fn serve_job(&mut self, job: Job, now: Timestamp, decided: &mut Decided) {
-        let answer = self.decide_one(&job.envelope, now, &mut decided.events);
-        let Job { envelope, answerer, .. } = job;
-        decided.answers.push(Pending { envelope, answerer, answer });
+    /// Keeps an answer until the commit, and gives it to those, too, who ask again under the same key
+    /// and wait for it.
+    fn answer(
+        &mut self,
+        job: Job,
+        answer: Result<Reply, HubError>,
+        now: Timestamp,
+        decided: &mut Decided,
+    ) {
+        let claimed =
+            answer.as_ref().is_ok_and(|reply| matches!(reply.outcome, Outcome::Claimed(_)));
+        let key = job.envelope.key.clone().filter(|_| claimed);
+        let caller = job.envelope.caller.id.clone();
+        let Job { envelope, answerer, place, .. } = job;
+        decided.answers.push(Pending { envelope, answerer, answer, place });
+        if let (Some(key), Some(caller)) = (key, caller) {
+            for again in self.waiters.under_key(&caller, &key) {
+                self.serve_job(again, now, decided);
+            }
+        }
     }
 
     /// Decides one command on the state ahead, and makes its events true there.
@@ -184,6 +209,12 @@ impl Writer {
             Answer::Lease { task_id, lease_expires_at } => {
                 Outcome::Lease { task_id, lease_expires_at }
             }
+            Answer::Reserved { reservation, already } => {
+                let held = self.ahead.reservations().get(&reservation.reservation_id);
+                Outcome::Reserved { reservation: held.cloned().unwrap_or(reservation), already }
+            }
+            Answer::Released(id) => Outcome::Released(id),
+            Answer::HandedOver(handed) => Outcome::HandedOver(handed),
             Answer::Proposal { proposal_id, already } => {
                 let proposal = match self.ahead.proposal(&proposal_id) {
                     Some(hot) => hot.clone(),
@@ -226,28 +257,34 @@ impl Writer {
     }
 }
 
-/// What an event has changed, as far as those who wait for a task care.
-enum Changed<'a> {
-    /// A task that may be open now.
-    Task(&'a TaskId),
-    /// An entity that may be able to do more now.
-    Entity(&'a EntityId),
-    Nothing,
+fn found_nothing(answer: &Result<Reply, HubError>) -> bool {
+    matches!(answer, Ok(Reply { outcome: Outcome::NoTask, made: Made::Now, .. }))
 }
 
-fn changed(event: &Event) -> Changed<'_> {
-    match event {
-        Event::TaskCreated(e) => Changed::Task(&e.task.task_id),
-        Event::TaskUpdated(e) => Changed::Task(&e.task_id),
-        Event::TaskReleased(e) => Changed::Task(&e.task_id),
-        Event::TaskFailed(e) => Changed::Task(&e.task_id),
-        Event::TaskReopened(e) => Changed::Task(&e.task.task_id),
-        Event::TaskReady(e) => Changed::Task(&e.task_id),
-        Event::EntityRegistered(e) => Changed::Entity(&e.entity.entity_id),
-        Event::EntityUpdated(e) => Changed::Entity(&e.entity_id),
-        Event::EntityRemoved(e) => Changed::Entity(&e.entity_id),
-        _ => Changed::Nothing,
+/// What events have changed, as far as those who wait for a task care.
+fn opened(events: &[Stamped]) -> Opened {
+    let mut opened = Opened::default();
+    for stamped in events {
+        let task = match &stamped.event {
+            Event::TaskCreated(e) => &e.task.task_id,
+            Event::TaskUpdated(e) => &e.task_id,
+            Event::TaskReleased(e) => &e.task_id,
+            Event::TaskFailed(e) => &e.task_id,
+            Event::TaskReopened(e) => &e.task.task_id,
+            Event::TaskReady(e) => &e.task_id,
+            Event::EntityRegistered(EntityRegistered {
+                entity: Entity { entity_id, .. }, ..
+            })
+            | Event::EntityUpdated(EntityUpdated { entity_id, .. })
+            | Event::EntityRemoved(EntityRemoved { entity_id, .. }) => {
+                opened.entities.insert(entity_id.clone());
+                continue;
+            }
+            _ => continue,
+        };
+        opened.tasks.insert(task.clone());
     }
+    opened
 }
 
 /// The hub's own reasons to give leases more time, until they are on disk.

@@ -13,11 +13,11 @@ use parking_lot::Mutex;
 
 use super::{
     Clock, Closer, Hub, HubClock, Presences, Shared, SystemClock, counts::Counts, hour::HourCount,
-    queue::Queue, writer::Writer,
+    indexer::Indexer, queue::Queue, writer::Writer,
 };
 use crate::{
     limits::Limits,
-    store::{SqliteStore, Store, StoreError},
+    store::{SqliteStore, Store, StoreError, search::Index},
     subscribe::Published,
 };
 
@@ -84,6 +84,7 @@ impl Builder {
         let published = Published::new(loaded.state.clone(), loaded.epoch, history)?;
         let shared = Arc::new(Shared {
             published: Arc::new(published),
+            index: Arc::new(Index::new(store.index_path())),
             queue: Queue::default(),
             presence,
             clock,
@@ -94,13 +95,15 @@ impl Builder {
             ends_waits: AtomicBool::new(false),
             counts: Counts::default(),
         });
+        let indexer = Indexer::start(shared.published.clone(), shared.index.clone())
+            .map_err(|source| StoreError::Io { path: "the indexer's thread".to_owned(), source })?;
         let mut writer = Writer::new(shared.clone(), Box::new(store), loaded.state);
         writer.start();
         let thread = thread::Builder::new()
             .name("coordhub-writer".to_owned())
             .spawn(move || writer.run())
             .map_err(|source| StoreError::Io { path: "the writer's thread".to_owned(), source })?;
-        let closer = Closer { shared: shared.clone(), writer: Mutex::new(Some(thread)) };
+        let closer = Closer { shared: shared.clone(), indexer, writer: Mutex::new(Some(thread)) };
         Ok(Hub { shared, _closer: Arc::new(closer) })
     }
 }

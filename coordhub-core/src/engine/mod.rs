@@ -9,7 +9,9 @@ mod builder;
 mod waiters;
 mod writer;
 mod batch;
+mod gone;
 mod prefetch;
+mod indexer;
 mod hour;
 mod reply;
 mod query;
@@ -26,13 +28,14 @@ use std::{
 use parking_lot::Mutex;
 use ulid::Ulid;
 
+pub use crate::store::search::SearchWords;
 pub use builder::Builder;
 pub use clock::{Clock, HubClock, SystemClock};
 pub use counts::Histogram;
 pub use presence::{Connection, PresenceChange, Presences};
 pub use query::{
     Attention, EntityFilter, InboxQuery, List, MessageList, NoticesAmong, OnlyDirect, Order,
-    RecentQuery, Unread, Window as ListWindow,
+    RecentQuery, SearchQuery, SearchResults, Unread, Window as ListWindow,
 };
 pub use reply::{Claim, HubError, Made, Outcome, Reply, Sent};
 pub use ticket::Ticket;
@@ -41,12 +44,13 @@ use crate::{
     command::{Caller, Command, Envelope, Key, ReturnClaim},
     hub::{self, Rejection, SoftFacts, State},
     ids::{EntityId, Seq},
-    store::StoreError,
+    store::{StoreError, search::Index},
     subscribe::{Filter, Published, Start, Subscription},
     time::Timestamp,
 };
 use counts::Counts;
 use hour::HourCount;
+use indexer::Indexer;
 use queue::{Job, Queue};
 
 /// A hub in this process. Clones are handles to the same hub; it closes with [`close`](Self::close),
@@ -79,6 +83,7 @@ pub struct Hub {
 /// What handles and the writer share.
 struct Shared {
     published: Arc<Published>,
+    index: Arc<Index>,
     queue: Queue,
     presence: Presences,
     clock: HubClock,
@@ -142,11 +147,14 @@ impl Request {
 #[derive(Debug)]
 struct Closer {
     shared: Arc<Shared>,
+    indexer: Indexer,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Closer {
     fn close(&self) {
+        // First of all: once the writer has let go of the hub's file, another hub may have the index.
+        self.indexer.close();
         self.shared.queue.close();
         if let Some(writer) = self.writer.lock().take() {
             // The writer catches its panics; there is nothing to learn from the join.
@@ -191,7 +199,11 @@ impl Hub {
     /// counting as an attempt, unless it was asked for under a key: that will ask again.
     pub fn submit_request(&self, request: Request) -> Result<Ticket, HubError> {
         let Request { caller, command, key, wait } = request;
-        if matches!(command, Command::Tick | Command::MoveLeases(_)) {
+        let is_own = matches!(
+            command,
+            Command::Tick | Command::MoveLeases(_) | Command::FreeReservations(_)
+        );
+        if is_own {
             let detail = "the hub decides by itself what is due";
             return Err(Rejection::NotAllowed(detail.to_owned()).into());
         }
@@ -210,6 +222,7 @@ impl Hub {
                 }
             })
         });
+        let wait = wait.min(Duration::from_secs(crate::limits::WAIT_SECONDS_MAX));
         let (job, ticket) = Job::new(Envelope { caller, fresh, command, key }, wait);
         self.shared.queue.push(job)?;
         Ok(match untaken {
@@ -341,6 +354,16 @@ impl Hub {
     /// How many pages subscribers who had fallen behind have read from the store.
     pub fn catch_ups(&self) -> u64 {
         self.shared.published.catch_ups_done.load(Ordering::Relaxed)
+    }
+
+    /// Everything up to this `seq` can be found by a search.
+    pub fn indexed_up_to(&self) -> Seq {
+        self.shared.index.up_to()
+    }
+
+    /// How many bytes the files of the search index take.
+    pub fn index_bytes(&self) -> u64 {
+        self.shared.index.bytes()
     }
 
     /// How many messages were sent within the last hour.

@@ -83,6 +83,12 @@ pub(super) fn prefetch<'a>(
         | Command::RenewLeases
         | Command::ReturnClaim(_)
         | Command::MoveLeases(_)
+        // Claims and reservations that hold are all in memory.
+        | Command::AcquireReservation(_)
+        | Command::RenewReservation(_)
+        | Command::ReleaseReservation(_)
+        | Command::HandOff(_)
+        | Command::FreeReservations(_)
         | Command::Tick => {}
     }
     Ok(known)

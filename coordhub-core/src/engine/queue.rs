@@ -25,19 +25,30 @@ pub(crate) struct Job {
     pub(crate) answerer: Answerer,
     /// For how long it may wait for something to claim.
     pub(crate) wait: Duration,
+    /// Its place among those who wait, where it has been one of them.
+    pub(crate) place: Option<Place>,
     weight: usize,
+}
+
+/// A place among those who wait for something to claim.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    /// How many came before it.
+    pub(crate) arrival: u64,
+    /// When its time is up, by the monotonic clock.
+    pub(crate) end: Duration,
 }
 
 impl Job {
     pub(crate) fn new(envelope: Envelope, wait: Duration) -> (Self, Ticket) {
         let weight = envelope.command.weight();
         let (answerer, ticket) = ticket();
-        (Self { envelope, answerer, wait, weight }, ticket)
+        (Self { envelope, answerer, wait, place: None, weight }, ticket)
     }
 
-    /// A command that is decided once more; it waits for nothing.
-    pub(crate) fn again(envelope: Envelope, answerer: Answerer) -> Self {
-        Self { envelope, answerer, wait: Duration::ZERO, weight: 0 }
+    /// A command that is decided once more; it waits for nothing, unless it has waited before.
+    pub(crate) fn again(envelope: Envelope, answerer: Answerer, place: Option<Place>) -> Self {
+        Self { envelope, answerer, wait: Duration::ZERO, place, weight: 0 }
     }
 }
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::{
-    hub::Rejection,
-    ids::{MessageId, Seq, TaskId},
-    model::{Entity, Message, Proposal, Recipients, Task},
+    hub::{HandedOver, Rejection},
+    ids::{MessageId, ReservationId, Seq, TaskId},
+    model::{Entity, Message, Proposal, Recipients, Reservation, Task},
     store::StoreError,
     time::Timestamp,
 };
@@ -71,6 +71,18 @@ pub enum Outcome {
         /// When it lapses, where it has a lease.
         lease_expires_at: Option<Timestamp>,
     },
+    /// The reservation as it is now, or as it was when it was acquired or renewed under the same key;
+    /// `already` where the caller held just this.
+    Reserved {
+        /// The reservation.
+        reservation: Arc<Reservation>,
+        /// Whether it was renewed instead of acquired.
+        already: bool,
+    },
+    /// The reservation that was given up.
+    Released(ReservationId),
+    /// What was handed over.
+    HandedOver(HandedOver),
     /// The proposal as it is now; `already` where nothing changed.
     Proposal {
         /// The proposal.

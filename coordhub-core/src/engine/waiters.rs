@@ -8,12 +8,12 @@ use std::{
     time::Duration,
 };
 
-use super::queue::Job;
+use super::queue::{Job, Place};
 use crate::{
-    command::{ClaimNext, Command},
+    command::{ClaimNext, Command, Key},
     hub::{State, Wants},
-    ids::EntityId,
-    model::Task,
+    ids::{EntityId, TaskId},
+    model::TaskStatus,
 };
 
 /// How many may wait; one more is told at once that there is nothing.
@@ -26,6 +26,15 @@ pub(super) struct Waiters {
     by_wants: BTreeMap<Wants, BTreeSet<u64>>,
     by_entity: BTreeMap<EntityId, BTreeSet<u64>>,
     by_end: BTreeSet<(Duration, u64)>,
+}
+
+/// What one command has changed, as far as those who wait care.
+#[derive(Debug, Default)]
+pub(super) struct Opened {
+    /// Tasks that may be open now.
+    pub(super) tasks: BTreeSet<TaskId>,
+    /// Entities that may be able to do more now.
+    pub(super) entities: BTreeSet<EntityId>,
 }
 
 #[derive(Debug)]
@@ -44,13 +53,26 @@ impl Waiters {
         if job.wait.is_zero() || !room {
             return Some(job);
         }
-        let Some((claimer, wants)) = wants(&job, state) else { return Some(job) };
         self.arrivals += 1;
-        let (place, end) = (self.arrivals, now + job.wait);
-        self.by_wants.entry(wants.clone()).or_default().insert(place);
-        self.by_entity.entry(claimer).or_default().insert(place);
-        self.by_end.insert((end, place));
-        self.by_arrival.insert(place, Waiter { job, wants, end });
+        let place = Place { arrival: self.arrivals, end: now + job.wait };
+        self.put(job, place, state)
+    }
+
+    /// Puts somebody back who was taken out, and for whom there was nothing after all, at its old
+    /// place. It comes back where it never had one.
+    pub(super) fn put_back(&mut self, job: Job, state: &State) -> Option<Job> {
+        match job.place {
+            Some(place) => self.put(job, place, state),
+            None => Some(job),
+        }
+    }
+
+    fn put(&mut self, job: Job, Place { arrival, end }: Place, state: &State) -> Option<Job> {
+        let Some((claimer, wants)) = wants(&job, state) else { return Some(job) };
+        self.by_wants.entry(wants.clone()).or_default().insert(arrival);
+        self.by_entity.entry(claimer).or_default().insert(arrival);
+        self.by_end.insert((end, arrival));
+        self.by_arrival.insert(arrival, Waiter { job, wants, end });
         None
     }
 
@@ -64,35 +86,78 @@ impl Waiters {
         self.by_arrival.len()
     }
 
-    /// Takes out who has waited longest of those who would take `task`. Who is gone is forgotten.
-    pub(super) fn first_for(&mut self, task: &Task) -> Option<Job> {
+    /// Takes out who has waited longest of those who would take one of these tasks, or who can do more
+    /// now and would take any. Who is gone is forgotten.
+    pub(super) fn first_for(&mut self, opened: &Opened, state: &State) -> Option<Job> {
         loop {
-            let fitting = self.by_wants.iter().filter(|(wants, _)| wants.fit(task));
-            let place = fitting.filter_map(|(_, places)| places.first()).min().copied()?;
-            let job = self.take(place)?;
+            let fits = |wants: &Wants| {
+                let open = opened.tasks.iter().filter_map(|id| state.task(id));
+                open.filter(|task| task.status == TaskStatus::Open).any(|task| wants.fit(task))
+            };
+            let fitting = self.by_wants.iter().filter(|(wants, _)| fits(wants));
+            let first = fitting.filter_map(|(_, places)| places.first()).min().copied();
+            let changed = opened.entities.iter().filter_map(|id| self.by_entity.get(id)).flatten();
+            let able = changed.copied().filter(|place| {
+                let waiter = self.by_arrival.get(place);
+                waiter.is_some_and(|waiter| state.next_task(&waiter.wants).is_some())
+            });
+            let job = self.take(first.into_iter().chain(able).min()?)?;
             if !job.answerer.is_abandoned() {
                 return Some(job);
             }
         }
     }
 
-    /// Looks again at what somebody wants, who has changed: takes out those that would take something
-    /// that is open already, in order.
-    pub(super) fn reconsider(&mut self, entity: &EntityId, state: &State) -> Vec<Job> {
-        let mut served = Vec::new();
+    /// Looks again at what somebody wants, who has changed.
+    pub(super) fn refresh(&mut self, entity: &EntityId, state: &State) {
         for place in self.by_entity.get(entity).cloned().unwrap_or_default() {
-            let Some(waiter) = self.by_arrival.get_mut(&place) else { continue };
-            let Some((_, wants)) = wants(&waiter.job, state) else { continue };
-            if wants != waiter.wants {
-                let before = std::mem::replace(&mut waiter.wants, wants.clone());
-                remove_from(&mut self.by_wants, &before, place);
-                self.by_wants.entry(wants.clone()).or_default().insert(place);
-            }
-            if state.next_task(&wants).is_some() {
-                served.extend(self.take(place));
+            self.refresh_one(place, state);
+        }
+    }
+
+    /// Looks again at everybody after `arrival`, and takes out the first who would take something that
+    /// is open already, with its place: what was decided for them may have come to nothing.
+    pub(super) fn reconsider_next(&mut self, arrival: u64, state: &State) -> Option<(u64, Job)> {
+        let mut after = arrival;
+        loop {
+            let (next, _) = self.by_arrival.range(after + 1..).next()?;
+            after = *next;
+            if let Some(job) = self.reconsider_one(after, state) {
+                return Some((after, job));
             }
         }
-        served
+    }
+
+    fn reconsider_one(&mut self, place: u64, state: &State) -> Option<Job> {
+        if self.by_arrival.get(&place)?.job.answerer.is_abandoned() {
+            drop(self.take(place));
+            return None;
+        }
+        self.refresh_one(place, state);
+        state.next_task(&self.by_arrival.get(&place)?.wants)?;
+        self.take(place)
+    }
+
+    fn refresh_one(&mut self, place: u64, state: &State) {
+        let Some(waiter) = self.by_arrival.get_mut(&place) else { return };
+        let Some((_, wants)) = wants(&waiter.job, state) else { return };
+        if wants != waiter.wants {
+            let before = std::mem::replace(&mut waiter.wants, wants.clone());
+            remove_from(&mut self.by_wants, &before, place);
+            self.by_wants.entry(wants).or_default().insert(place);
+        }
+    }
+
+    /// Takes out those of one entity that wait under a key.
+    pub(super) fn under_key(&mut self, entity: &EntityId, key: &Key) -> Vec<Job> {
+        let places = self.by_entity.get(entity).cloned().unwrap_or_default();
+        let same = |place: &u64| {
+            let waiter = self.by_arrival.get(place);
+            let other = waiter.and_then(|waiter| waiter.job.envelope.key.as_ref());
+            other.is_some_and(|other| other.route == key.route && other.key == key.key)
+        };
+        let places: Vec<u64> = places.into_iter().filter(same).collect();
+        places.into_iter().filter_map(|place| self.take(place)).collect()
     }
 
     /// When the first of them has waited long enough.
@@ -117,7 +182,8 @@ impl Waiters {
     }
 
     fn take(&mut self, place: u64) -> Option<Job> {
-        let Waiter { job, wants, end } = self.by_arrival.remove(&place)?;
+        let Waiter { mut job, wants, end } = self.by_arrival.remove(&place)?;
+        job.place = Some(Place { arrival: place, end });
         remove_from(&mut self.by_wants, &wants, place);
         if let Some(claimer) = &job.envelope.caller.id {
             remove_from(&mut self.by_entity, claimer, place);

@@ -11,6 +11,7 @@ use std::{
 use super::{
     HubError, Made, Outcome, Reply, Shared,
     batch::{Decided, Moves, Pending},
+    gone::Absence,
     queue::{Drained, Job},
     waiters::Waiters,
 };
@@ -30,7 +31,7 @@ const IDLE: Duration = Duration::from_secs(1);
 /// How often `last_seen` reaches the disk.
 const SAVE_PRESENCE_MILLIS: i64 = 30_000;
 /// How often idempotency keys that are too old to count are forgotten, some at a time.
-const FORGET_KEYS_MILLIS: i64 = 10_000;
+const FORGET_KEYS_MILLIS: i64 = 1_000;
 
 pub(super) struct Writer {
     pub(super) shared: Arc<Shared>,
@@ -41,11 +42,15 @@ pub(super) struct Writer {
     pub(super) waiters: Waiters,
     /// What gives leases more time and is not on disk yet.
     pub(super) moves: Moves,
+    /// Whether those who wait are to be looked at again: what was decided since they were may have come
+    /// to nothing.
+    pub(super) reconsiders: bool,
+    pub(super) absence: Absence,
     forgot_at: Timestamp,
     swept_at: Timestamp,
     saved_at: Timestamp,
     /// Until when what is due is not tried again, after a commit that failed.
-    rests_until: Option<Timestamp>,
+    pub(super) rests_until: Option<Timestamp>,
 }
 
 impl Writer {
@@ -58,6 +63,8 @@ impl Writer {
             waiters: Waiters::default(),
             // Nobody could renew a lease while the hub was down.
             moves: vec![MoveLeases::Started],
+            reconsiders: false,
+            absence: Absence::new(now),
             forgot_at: now,
             swept_at: now,
             saved_at: now,
@@ -95,6 +102,7 @@ impl Writer {
             let by_millis = self.shared.clock.take_jump();
             if by_millis > 0 {
                 self.moves.push(MoveLeases::ClockJumped { by_millis });
+                self.absence.jumped(now);
             }
             self.batch(jobs, now);
             self.end_waits();
@@ -112,7 +120,8 @@ impl Writer {
     /// is due.
     fn patience(&self) -> Duration {
         let now = self.shared.clock.now();
-        let due = if self.moves.is_empty() { self.ahead.next_deadline() } else { Some(now) };
+        let is_due = !self.moves.is_empty() || self.reconsiders;
+        let due = if is_due { Some(now) } else { self.ahead.next_deadline() };
         let due = due.filter(|_| self.rests_until.is_none());
         let until_due = due.map_or(IDLE, |due| {
             Duration::from_millis(u64::try_from(due.millis() - now.millis()).unwrap_or(0))
@@ -126,8 +135,9 @@ impl Writer {
         // What is due waits a moment after a commit that failed; a disk that stays full must not have
         // the same decision tried without pause.
         self.rests_until = self.rests_until.filter(|until| now < *until);
-        let is_due =
-            !self.moves.is_empty() || self.ahead.next_deadline().is_some_and(|due| due <= now);
+        let is_due = !self.moves.is_empty()
+            || self.reconsiders
+            || self.ahead.next_deadline().is_some_and(|due| due <= now);
         if !jobs.is_empty() || (is_due && self.rests_until.is_none()) {
             if !jobs.is_empty() {
                 self.shared.counts.batches.record(jobs.len() as u64);
@@ -143,7 +153,7 @@ impl Writer {
         }
         if decided.events.is_empty() {
             // What these were decided on has been committed before them.
-            self.moves.clear();
+            self.moves.drain(..decided.moves);
             return self.give(decided.answers);
         }
         match self.commit(&decided) {
@@ -157,8 +167,12 @@ impl Writer {
         }
     }
 
-    /// The commit failed for the disk's sake.
+    /// The commit failed for the disk's sake. Until it takes writes again nobody can renew a lease,
+    /// so that all have the time of a start afterwards.
     fn fail(&mut self, answers: Vec<Pending>, failure: CommitError) {
+        if !self.moves.contains(&MoveLeases::Started) {
+            self.moves.push(MoveLeases::Started);
+        }
         match failure {
             CommitError::Unknown(why) => {
                 self.degrade(&why);
@@ -176,7 +190,7 @@ impl Writer {
     /// The batch is on disk: readers and subscribers see it, then callers are told, in this order.
     fn publish(&mut self, decided: Decided) {
         self.ahead.settle();
-        self.moves.clear();
+        self.moves.drain(..decided.moves);
         let now = self.ahead.now();
         let mut messages = 0;
         {
@@ -208,6 +222,7 @@ impl Writer {
         for entry in &entries {
             if let Some(Event::MessageRedacted(redacted)) = entry.event() {
                 self.shared.published.redact(redacted);
+                self.shared.published.forget_taken();
             }
         }
         self.shared.commits.fetch_add(1, Ordering::Relaxed);
@@ -223,13 +238,23 @@ impl Writer {
     /// The store refused a batch for what is in it: each command alone, so that the culprit alone
     /// fails.
     fn replay(&mut self, answers: Vec<Pending>, now: Timestamp) {
+        let again =
+            |Pending { envelope, answerer, place, .. }| Job::again(envelope, answerer, place);
+        // Who waited waits again, where it was: what was opened for it may not be opened this time.
+        let mut jobs = Vec::new();
+        for job in answers.into_iter().map(again) {
+            jobs.extend(self.waiters.put_back(job, &self.ahead));
+        }
+        // What these open they have a right to before all others; then those are looked at.
+        self.reconsiders = false;
         let due = self.decide_due(now);
         self.commit_alone(due);
-        for Pending { envelope, answerer, .. } in answers {
+        for job in jobs {
             let mut alone = Decided::default();
-            self.decide_job(Job::again(envelope, answerer), now, &mut alone);
+            self.decide_job(job, now, &mut alone);
             self.commit_alone(alone);
         }
+        self.reconsiders = true;
     }
 
     /// One transaction, counted and timed.
@@ -245,7 +270,7 @@ impl Writer {
         committed
     }
 
-    fn commit_alone(&mut self, alone: Decided) {
+    pub(super) fn commit_alone(&mut self, alone: Decided) {
         if alone.events.is_empty() {
             return self.give(alone.answers);
         }
@@ -263,7 +288,7 @@ impl Writer {
     /// Tells everyone what came of their commands. A claim that nobody waits for any more goes back:
     /// its holder would never know of it. Under a key it stays: the holder asks again, and is told.
     fn give(&self, answers: Vec<Pending>) {
-        for Pending { envelope, answerer, answer } in answers {
+        for Pending { envelope, answerer, answer, .. } in answers {
             let Some(untaken) = answerer.answer(answer) else { continue };
             if envelope.key.is_none() && matches!(envelope.command, Command::ClaimNext(_)) {
                 self.shared.take_back(&envelope.caller, untaken);
@@ -296,6 +321,7 @@ impl Writer {
     fn step_back(&mut self) {
         self.rests_until = Some(self.shared.clock.now().plus_millis(IDLE.as_millis() as i64));
         self.ahead = self.shared.published.durable.read().clone();
+        self.reconsiders = true;
     }
 
     fn degrade(&self, why: &str) {
@@ -348,17 +374,19 @@ impl Writer {
         for stamped in found.iter().filter(|stamped| stamped.seq > durable) {
             self.ahead.evolve(stamped);
         }
-        self.publish(Decided { events: found, answers: Vec::new() });
+        self.publish(Decided { events: found, ..Decided::default() });
         Ok(())
     }
 
-    /// What is done now and then: presence is swept and saved, and a store that refused is tried.
+    /// What is done now and then: presence is swept and saved, what the gone have reserved is freed, and
+    /// a store that refused is tried.
     fn housekeeping(&mut self, now: Timestamp) {
         if now.millis() - self.swept_at.millis() < IDLE.as_millis() as i64 {
             return;
         }
         self.swept_at = now;
         self.shared.presence.sweep(now);
+        self.free_of_gone(now);
         if self.shared.degraded.load(Ordering::Acquire) {
             match self.store.probe() {
                 Ok(()) => {

@@ -5,6 +5,7 @@
 mod entities;
 mod messages;
 mod tasks;
+mod reservations;
 mod proposals;
 
 use std::sync::Arc;
@@ -23,10 +24,13 @@ pub use messages::{
     MessageAcked, MessageRedacted, MessageRef, RollCallOpened, RollCallOverdue, RollCallResolved,
 };
 pub use proposals::{ProposalCreated, ProposalDecided, ProposalWithdrawn, VoteCast};
+pub use reservations::{
+    ReservationAcquired, ReservationEnd, ReservationReleased, ReservationRenewed,
+};
 pub use tasks::{
-    FailCause, LateResultKept, LeaseRenewed, LeasesMoved, MoveReason, MovedLease, ReleaseReason,
-    TaskCancelled, TaskClaimed, TaskCompleted, TaskCreated, TaskFailed, TaskReady, TaskReleased,
-    TaskReopened, TaskUpdated,
+    FailCause, LateResultKept, LeaseRenewed, LeasesMoved, MoveReason, MovedLease, MovedReservation,
+    ReleaseReason, TaskCancelled, TaskClaimed, TaskCompleted, TaskCreated, TaskFailed, TaskReady,
+    TaskReleased, TaskReopened, TaskUpdated,
 };
 
 /// An event with its place in the log.
@@ -108,7 +112,7 @@ events! {
     TaskClaimed(TaskClaimed) = "task_claimed",
     /// A lease was renewed.
     LeaseRenewed(LeaseRenewed) = "lease_renewed",
-    /// Leases were given more time, because the clock jumped or the hub was down.
+    /// Leases and reservations were given more time, because the clock jumped or the hub was down.
     LeasesMoved(LeasesMoved) = "leases_moved",
     /// A claimed task went back to the pool.
     TaskReleased(TaskReleased) = "task_released",
@@ -124,6 +128,12 @@ events! {
     TaskReady(TaskReady) = "task_ready",
     /// Somebody who had lost a task brought a result, which was refused and kept.
     LateResultKept(LateResultKept) = "late_result_kept",
+    /// Paths were reserved, or a reservation went to another.
+    ReservationAcquired(ReservationAcquired) = "reservation_acquired",
+    /// A reservation was kept for longer.
+    ReservationRenewed(ReservationRenewed) = "reservation_renewed",
+    /// A reservation ended.
+    ReservationReleased(ReservationReleased) = "reservation_released",
     /// A proposal was made.
     ProposalCreated(ProposalCreated) = "proposal_created",
     /// A vote was cast or changed.
@@ -190,6 +200,9 @@ impl Event {
             Self::TaskCancelled(e) => Subject::Task(&e.task_id),
             Self::TaskReopened(e) => Subject::Task(&e.task.task_id),
             Self::TaskReady(e) => Subject::Task(&e.task_id),
+            Self::ReservationAcquired(e) => Subject::Entity(&e.entity_id),
+            Self::ReservationRenewed(e) => Subject::Entity(&e.entity_id),
+            Self::ReservationReleased(e) => Subject::Entity(&e.entity_id),
             Self::ProposalCreated(e) => Subject::Proposal(&e.proposal.proposal_id),
             Self::VoteCast(e) => Subject::Proposal(&e.proposal_id),
             Self::ProposalDecided(e) => Subject::Proposal(&e.proposal_id),

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ids::{EntityId, Seq, TaskId},
+    ids::{EntityId, ReservationId, Seq, TaskId},
     json::JsonText,
     model::{Priority, Task, TaskStatus},
     time::Timestamp,
@@ -83,9 +83,12 @@ pub struct LeasesMoved {
     pub reason: MoveReason,
     /// Which, and when they lapse now.
     pub leases: Vec<MovedLease>,
+    /// Which reservations, likewise.
+    #[serde(default)]
+    pub reservations: Vec<MovedReservation>,
 }
 
-/// Why leases were moved.
+/// Why leases and reservations were moved.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MoveReason {
@@ -102,6 +105,15 @@ pub struct MovedLease {
     pub task_id: TaskId,
     /// When it lapses now.
     pub lease_expires_at: Timestamp,
+}
+
+/// A reservation that was moved.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct MovedReservation {
+    /// Which.
+    pub reservation_id: ReservationId,
+    /// When it lapses now.
+    pub expires_at: Timestamp,
 }
 
 /// Why a claim ended without a result.

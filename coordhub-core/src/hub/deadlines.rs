@@ -3,9 +3,13 @@
 use super::{
     Answer, Decision, Desk, endings,
     proposals::{Force, decided, final_outcome},
+    reservations::released,
     state::Due,
 };
-use crate::{event::Event, ids::TaskId};
+use crate::{
+    event::{Event, ReservationEnd},
+    ids::TaskId,
+};
 
 impl Desk<'_> {
     /// Decides what is due first, if it is due at or before now. One thing at a time: what it comes to
@@ -19,6 +23,11 @@ impl Desk<'_> {
     fn due(&self, due: &Due) -> Vec<Event> {
         match due {
             Due::Lease(id) => self.lease_due(id),
+            Due::Reservation(id) => {
+                let reservation = self.state.reservations().get(id);
+                let lapsed = |one| released(one, ReservationEnd::Lapsed);
+                reservation.map(|one| lapsed(one)).into_iter().collect()
+            }
             Due::Task(id) => {
                 self.state.task(id).map(|task| endings::ready(task)).into_iter().collect()
             }

@@ -38,7 +38,8 @@ impl Desk<'_> {
                 self.check_named(task, holder)?;
                 // A failed task may have left memory: it comes back first.
                 let failed = task.status == TaskStatus::Failed;
-                (failed.then(|| self.reopened(task)).into_iter().collect(), holder)
+                let back = failed.then(|| self.reopened(task, task.attempts));
+                (back.into_iter().collect(), holder)
             }
             None => (Vec::new(), self.holder(task, command.claim_token)?),
         };
@@ -76,7 +77,8 @@ impl Desk<'_> {
             result: Some(result.clone()),
         };
         let events = vec![Event::LateResultKept(event)];
-        Ok(Decision { refusal: Some(refusal), ..Decision::of(events, Answer::Done) })
+        let refusal = Some(Rejection::LateResultKept(Box::new(refusal)));
+        Ok(Decision { refusal, ..Decision::of(events, Answer::Done) })
     }
 
     fn complete_again(

@@ -1,9 +1,9 @@
 //! Deciding who takes part.
 
-use super::{Answer, Decision, Desk, Rejection, claims, policy, proposals};
+use super::{Answer, Decision, Desk, Rejection, claims, policy, proposals, reservations::released};
 use crate::{
     command::{Register, Remove, Role},
-    event::{EntityRegistered, EntityRemoved, EntityUpdated, Event, ReleaseReason},
+    event::{EntityRegistered, EntityRemoved, EntityUpdated, Event, ReleaseReason, ReservationEnd},
     model::{Entity, ProposalStatus},
 };
 
@@ -76,6 +76,8 @@ impl Desk<'_> {
             .claims(id)
             .map(|task| claims::released(task, id, ReleaseReason::HolderRemoved))
             .collect();
+        let reserved = self.state.reservations().of(id);
+        events.extend(reserved.map(|one| released(one, ReservationEnd::HolderRemoved)));
         events.push(Event::EntityRemoved(EntityRemoved {
             entity_id: id.clone(),
             name: entity.name.clone(),

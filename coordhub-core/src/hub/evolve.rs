@@ -12,8 +12,8 @@ use super::{
 use crate::{
     event::{
         EntityRegistered, EntityRemoved, EntityUpdated, Event, FailCause, MessageAcked, MovedLease,
-        ReadCursorMoved, ReleaseReason, RollCallOpened, Stamped, TaskFailed, TaskReleased,
-        TaskReopened, TaskUpdated, VoteCast,
+        MovedReservation, ReadCursorMoved, ReleaseReason, RollCallOpened, Stamped, TaskFailed,
+        TaskReleased, TaskReopened, TaskUpdated, VoteCast,
     },
     ids::{EntityId, MessageId, ProposalId, Seq, TaskId},
     model::{Channel, Entity, Message, Proposal, ProposalStatus, RollCall, Task, TaskStatus},
@@ -71,6 +71,9 @@ impl State {
                         task.lease_expires_at = Some(*lease_expires_at);
                     });
                 }
+                for MovedReservation { reservation_id, expires_at } in &event.reservations {
+                    self.set_reservation_end(reservation_id, *expires_at);
+                }
             }
             Event::TaskReleased(event) => self.task_released(stamped.at, event),
             Event::TaskCompleted(event) => {
@@ -96,6 +99,9 @@ impl State {
             Event::TaskReady(event) => self.change_task(&event.task_id, stamped.at, |task| {
                 task.status = TaskStatus::Open;
             }),
+            Event::ReservationAcquired(event) => self.reservation_acquired(stamped, event),
+            Event::ReservationRenewed(event) => self.reservation_renewed(event),
+            Event::ReservationReleased(event) => self.reservation_released(event),
             Event::ProposalCreated(event) => {
                 let mut proposal = event.proposal.clone();
                 proposal.created_seq = stamped.seq;
@@ -307,11 +313,18 @@ impl State {
     fn message_acked(&mut self, at: Timestamp, event: &MessageAcked) {
         let (message, entity) = (&event.of.message_id, &event.entity_id);
         self.fresh.acked.insert((message.clone(), entity.clone()));
-        self.change_roll_call(message, |call| {
-            if let Some(acked) = call.recipients.get_mut(entity) {
-                *acked = Some(at);
-            }
-        });
+        let Some(shared) = self.roll_calls.get_mut(message) else { return };
+        let call = Arc::make_mut(shared);
+        let Some(acked) = call.recipients.get_mut(entity) else { return };
+        *acked = Some(at);
+        // One of many: the others stay where they are in the indexes.
+        remove_from(&mut self.acks_owed, entity, message);
+        if call.missing().next().is_none()
+            && let Some(deadline) = call.deadline
+        {
+            self.deadlines.remove(&(deadline, Due::RollCall(message.clone())));
+        }
+        self.touched.roll_calls.insert(message.clone());
     }
 
     fn change_roll_call(&mut self, id: &MessageId, change: impl FnOnce(&mut RollCall)) {
@@ -415,7 +428,10 @@ impl State {
         let calls = self.roll_calls().filter(|call| call.is_open()).filter_map(|call| due_of(call));
         let open = self.proposals().filter(|p| p.status == ProposalStatus::Open);
         let proposals = open.map(|p| (p.deadline, Due::Proposal(p.proposal_id.clone())));
-        let expected: BTreeSet<_> = tasks.chain(calls).chain(proposals).collect();
+        let reserved = self.reservations.in_order(..);
+        let reserved = reserved.map(|r| (r.expires_at, Due::Reservation(r.reservation_id.clone())));
+        let all = tasks.chain(calls).chain(proposals).chain(reserved);
+        let expected: BTreeSet<_> = all.collect();
         expected == self.deadlines
     }
 }
@@ -439,13 +455,15 @@ fn dues(task: &Task) -> impl Iterator<Item = (Timestamp, Due)> {
         .chain(question.map(|at| (at, Due::Question(id()))))
 }
 
+/// When it is to be told that somebody has not answered: never, where everybody has.
 fn due_of(roll_call: &RollCall) -> Option<(Timestamp, Due)> {
-    let deadline = roll_call.deadline.filter(|_| !roll_call.is_overdue)?;
+    let is_missed = !roll_call.is_overdue && roll_call.missing().next().is_some();
+    let deadline = roll_call.deadline.filter(|_| is_missed)?;
     Some((deadline, Due::RollCall(roll_call.message_id.clone())))
 }
 
 /// Takes `value` out of the set under `key`, and the set out of the map where that empties it.
-fn remove_from<K: Ord, V: Ord>(sets: &mut BTreeMap<K, BTreeSet<V>>, key: &K, value: &V) {
+pub(super) fn remove_from<K: Ord, V: Ord>(sets: &mut BTreeMap<K, BTreeSet<V>>, key: &K, value: &V) {
     if let Some(set) = sets.get_mut(key) {
         set.remove(value);
         if set.is_empty() {

@@ -1,6 +1,6 @@
 //! What is true of every state, whatever happened. Tests call this after every step.
 
-use super::State;
+use super::{Comparisons, Seeker, State};
 use crate::model::{ProposalStatus, TaskStatus};
 
 /// Names the first invariant that does not hold.
@@ -28,6 +28,7 @@ pub fn check(state: &State) -> Result<(), String> {
             ensure(known, || format!("{id} is not among the claims of {holder}"))?;
         }
     }
+    check_reservations(state)?;
     let open = state.tasks().filter(|task| task.status == TaskStatus::Open).count();
     ensure(open == state.open_tasks(), || "the open tasks and those that wait differ".to_owned())?;
     ensure(state.deadlines_agree(), || "what is due and the deadlines differ".to_owned())?;
@@ -59,6 +60,37 @@ pub fn check(state: &State) -> Result<(), String> {
         ensure(behind, || format!("the cursors of {id} are missing or ahead of the log"))?;
     }
     Ok(())
+}
+
+/// Nobody is in anybody's way, and everything that holds is found from everywhere.
+fn check_reservations(state: &State) -> Result<(), String> {
+    let reserved = state.reservations();
+    let mut resources = 0;
+    for one in reserved.in_order(..) {
+        let id = &one.reservation_id;
+        resources += one.resources.len();
+        ensure(reserved.of(&one.entity_id).any(|own| own == one), || {
+            format!("{id} is not among those of its holder")
+        })?;
+        let (seeker, stranger) = (
+            Seeker { entity_id: Some(&one.entity_id), exclusive: one.exclusive },
+            Seeker { entity_id: None, exclusive: true },
+        );
+        for resource in &one.resources {
+            let conflicts = |seeker, most| {
+                reserved
+                    .conflicts(resource, seeker, most, &mut Comparisons::default())
+                    .map_err(|why| format!("{id}: {why}"))
+            };
+            ensure(conflicts(seeker, 1)?.is_empty(), || format!("{id} is in somebody's way"))?;
+            let found = conflicts(stranger, usize::MAX)?;
+            ensure(found.iter().any(|conflict| conflict.reservation_id == *id), || {
+                format!("{id} is not found by {resource}")
+            })?;
+        }
+    }
+    let counted = reserved.in_order(..).count() == reserved.len();
+    ensure(counted && resources == reserved.resources(), || "reservations are miscounted".into())
 }
 
 fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), String> {

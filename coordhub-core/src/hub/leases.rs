@@ -1,14 +1,16 @@
-//! Leases: claims that end by themselves unless their holder goes on saying that it is at work.
+//! Leases: claims that end by themselves unless their holder goes on saying that it is at work. What
+//! gives them more time gives it to reservations, too.
 
 use super::{Answer, Decision, Desk, Rejection, State, endings};
 use crate::{
     command::{MoveLeases, RenewLease},
     event::{
-        Event, LeaseRenewed, LeasesMoved, MoveReason, MovedLease, ReleaseReason, TaskReleased,
+        Event, LeaseRenewed, LeasesMoved, MoveReason, MovedLease, MovedReservation, ReleaseReason,
+        TaskReleased,
     },
     ids::EntityId,
     limits::{LEASE_SECONDS_MAX, LEASE_SECONDS_MIN, START_GRACE_SECONDS},
-    model::Task,
+    model::{Reservation, Task},
     time::Timestamp,
 };
 
@@ -43,21 +45,33 @@ impl Desk<'_> {
     }
 
     pub(super) fn move_leases(&self, why: MoveLeases) -> Decision {
-        let moved = |task: &Task| {
-            let (ends, seconds) = (task.lease_expires_at?, task.lease_seconds?);
+        let later = |ends: Timestamp, seconds: u32| {
             let later = match why {
                 MoveLeases::ClockJumped { by_millis } => ends.plus_millis(by_millis),
                 MoveLeases::Started => end(self.now, seconds.min(START_GRACE_SECONDS)),
             };
-            let task_id = task.task_id.clone();
-            (later > ends).then_some(MovedLease { task_id, lease_expires_at: later })
+            (later > ends).then_some(later)
+        };
+        let moved = |task: &Task| {
+            let lease_expires_at = later(task.lease_expires_at?, task.lease_seconds?)?;
+            Some(MovedLease { task_id: task.task_id.clone(), lease_expires_at })
         };
         let leases: Vec<_> = self.state.leases().filter_map(|task| moved(task)).collect();
+        let moved = |one: &Reservation| {
+            let expires_at = later(one.expires_at, one.ttl_seconds)?;
+            Some(MovedReservation { reservation_id: one.reservation_id.clone(), expires_at })
+        };
+        let reservations = self.state.reservations().in_order(..);
+        let reservations: Vec<_> = reservations.filter_map(|one| moved(one)).collect();
         let reason = match why {
             MoveLeases::ClockJumped { .. } => MoveReason::ClockJumped,
             MoveLeases::Started => MoveReason::Started,
         };
-        let event = (!leases.is_empty()).then_some(LeasesMoved { reason, leases });
+        let event = (!leases.is_empty() || !reservations.is_empty()).then_some(LeasesMoved {
+            reason,
+            leases,
+            reservations,
+        });
         Decision::of(event.map(Event::LeasesMoved).into_iter().collect(), Answer::Done)
     }
 

@@ -15,15 +15,19 @@ use crate::{
 };
 
 impl Desk<'_> {
+    pub(super) fn send(&self, command: &Send) -> Result<Decision, Rejection> {
+        let mut events = Vec::new();
+        let sent = self.send_one(command, 0, &mut Drafted::default(), &mut events)?;
+        Ok(Decision::of(events, Answer::Sent(vec![sent])))
+    }
+
     /// Sends messages, all or none.
-    pub(super) fn send(&self, commands: &[Send]) -> Result<Decision, Rejection> {
+    pub(super) fn send_batch(&self, commands: &[Send]) -> Result<Decision, Rejection> {
         let (mut events, mut sent) = (Vec::new(), Vec::with_capacity(commands.len()));
-        let mut made = Drafted::default();
+        let mut drafted = Drafted::default();
         for (nth, command) in commands.iter().enumerate() {
-            let answer = self.send_one(command, nth, &mut made, &mut events);
-            sent.push(answer.map_err(|why| {
-                if nth == 0 && commands.len() == 1 { why } else { why.in_item(nth) }
-            })?);
+            let answer = self.send_one(command, nth, &mut drafted, &mut events);
+            sent.push(answer.map_err(|why| why.in_item(nth))?);
         }
         Ok(Decision::of(events, Answer::Sent(sent)))
     }
@@ -41,10 +45,14 @@ impl Desk<'_> {
         let message_type = command.message_type.as_deref().unwrap_or("text");
         self.check_text("content", &command.content)?;
         let parent = command.reply_to.as_ref().map(|id| self.parent(from, id)).transpose()?;
+        let home = home(command, parent);
+        if let Destination::Entity(to) = command.to.as_ref().unwrap_or(&home) {
+            self.check_recipient(to)?;
+        }
         self.check_label("message_type", message_type)?;
         self.check_metadata(&command.metadata)?;
         self.check_ack(command.ack)?;
-        let destination = self.destination(command, parent)?;
+        let destination = destination(command, parent, home)?;
         if self.envelope.caller.id.as_ref().is_some_and(|caller| caller != from) {
             let detail = "a message is sent in one's own name; from_entity must be the caller";
             return Err(Rejection::NotAllowed(detail.to_owned()));
@@ -88,7 +96,8 @@ impl Desk<'_> {
         nth: usize,
         drafted: &mut Drafted,
     ) -> Result<Made, Rejection> {
-        let made = self.make_task(command, nth, &drafted.tasks)?;
+        let made = self.make_task(command, nth, &drafted.tasks);
+        let made = made.map_err(|why| Rejection::InTask(Box::new(why)))?;
         drafted.tasks.insert(made.task.task_id.clone(), made.status());
         Ok(made)
     }
@@ -106,7 +115,7 @@ impl Desk<'_> {
         }
     }
 
-    fn with_timestamp(&self, given: &JsonText) -> JsonText {
+    pub(super) fn with_timestamp(&self, given: &JsonText) -> JsonText {
         // Most messages have none, and need no second look.
         if given.as_str() == "{}" {
             return JsonText::trusted(format!("{{\"timestamp\":\"{}\"}}", self.now));
@@ -126,37 +135,12 @@ impl Desk<'_> {
             .ok_or_else(|| Rejection::UnknownMessage(id.clone()))
     }
 
-    /// Where the message goes. A reply stays where its parent is.
-    fn destination(
-        &self,
-        command: &Send,
-        parent: Option<&MessageHead>,
-    ) -> Result<Destination, Rejection> {
-        let Some(parent) = parent else {
-            let general = || Destination::Channel(ChannelName::trusted("general"));
-            return Ok(command.to.clone().unwrap_or_else(general));
-        };
-        let home = match (&parent.channel, &parent.to_entity) {
-            (Some(channel), _) => Destination::Channel(channel.clone()),
-            (None, Some(to)) if *to != command.from_entity => Destination::Entity(to.clone()),
-            (None, _) => Destination::Entity(parent.from_entity.clone()),
-        };
-        match &command.to {
-            Some(asked) if *asked != home => {
-                let field = match asked {
-                    Destination::Channel(_) => "channel",
-                    Destination::Entity(_) => "to_entity",
-                };
-                let place = match &home {
-                    Destination::Channel(channel) => format!("on channel {channel:?}"),
-                    Destination::Entity(other) => format!("between you and {other:?}"),
-                };
-                let detail =
-                    format!("a reply stays where its parent is: {place}; leave {field} out");
-                Err(Rejection::invalid(field, detail))
-            }
-            _ => Ok(home),
+    /// What does not exist is said before what is wrong.
+    fn check_recipient(&self, to: &EntityId) -> Result<(), Rejection> {
+        if self.state.entity(to).is_none() && !self.known.soft.is_connected(to) {
+            return Err(Rejection::UnknownRecipient(to.clone()));
         }
+        Ok(())
     }
 
     /// Checks that the message may go there, and counts who is there to see it.
@@ -176,11 +160,7 @@ impl Desk<'_> {
                 }))
             }
             Destination::Entity(to) => {
-                let connected = soft.is_connected(to);
-                if state.entity(to).is_none() && !connected {
-                    return Err(Rejection::UnknownRecipient(to.clone()));
-                }
-                let online = u64::from(connected || soft.is_online(to));
+                let online = u64::from(soft.is_connected(to) || soft.is_online(to));
                 Ok(Recipients { online, offline: 1 - online })
             }
         }
@@ -241,6 +221,42 @@ struct Drafted {
     channels: BTreeSet<ChannelName>,
     tasks: Drafts,
     roll_calls: usize,
+}
+
+/// Where the message goes that is not told to go elsewhere: a reply where its parent is.
+fn home(command: &Send, parent: Option<&MessageHead>) -> Destination {
+    let Some(parent) = parent else {
+        let general = || Destination::Channel(ChannelName::trusted("general"));
+        return command.to.clone().unwrap_or_else(general);
+    };
+    match (&parent.channel, &parent.to_entity) {
+        (Some(channel), _) => Destination::Channel(channel.clone()),
+        (None, Some(to)) if *to != command.from_entity => Destination::Entity(to.clone()),
+        (None, _) => Destination::Entity(parent.from_entity.clone()),
+    }
+}
+
+/// Where the message goes; a reply goes nowhere but home.
+fn destination(
+    command: &Send,
+    parent: Option<&MessageHead>,
+    home: Destination,
+) -> Result<Destination, Rejection> {
+    match &command.to {
+        Some(asked) if parent.is_some() && *asked != home => {
+            let field = match asked {
+                Destination::Channel(_) => "channel",
+                Destination::Entity(_) => "to_entity",
+            };
+            let place = match &home {
+                Destination::Channel(channel) => format!("on channel {channel:?}"),
+                Destination::Entity(other) => format!("between you and {other:?}"),
+            };
+            let detail = format!("a reply stays where its parent is: {place}; leave {field} out");
+            Err(Rejection::invalid(field, detail))
+        }
+        _ => Ok(home),
+    }
 }
 
 /// Refuses what only the hub itself says.

@@ -18,17 +18,24 @@ mod tasks;
 mod claims;
 mod endings;
 mod leases;
+mod reserved;
+mod reservations;
+mod handoff;
 mod proposals;
 mod deadlines;
 pub mod invariants;
 
 pub use claims::check_able;
+pub use handoff::{HandedOver, HandedTask};
 pub use keys::{KeptKey, KeyId, Told};
 pub use leases::needs_renewal;
 pub use prefetched::{KnownReceipt, NobodyThere, Prefetched, SoftFacts};
 pub use ready::Wants;
 pub use rejection::Rejection;
+pub use reserved::{Comparisons, Reservations, Seeker};
 pub use state::{Cursors, Due, Kept, State, Totals, Touched};
+
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
@@ -36,8 +43,8 @@ use ulid::Ulid;
 use crate::{
     command::{Command, Envelope},
     event::Event,
-    ids::{EntityId, MessageId, ProposalId, Seq, TaskId},
-    model::Recipients,
+    ids::{EntityId, MessageId, ProposalId, ReservationId, Seq, TaskId},
+    model::{Recipients, Reservation},
     time::Timestamp,
 };
 
@@ -119,6 +126,17 @@ pub enum Answer {
         /// When, where it has a lease.
         lease_expires_at: Option<Timestamp>,
     },
+    /// A reservation. It stands here whole: one that ended is kept nowhere else.
+    Reserved {
+        /// The reservation as the command left it.
+        reservation: Arc<Reservation>,
+        /// Whether the caller held just this already.
+        already: bool,
+    },
+    /// The reservation that was given up.
+    Released(ReservationId),
+    /// What was handed over.
+    HandedOver(HandedOver),
     /// The proposal, as it is now.
     Proposal {
         /// Which.
@@ -174,8 +192,8 @@ impl<'a> Desk<'a> {
         match &desk.envelope.command {
             Command::Register(command) => desk.register(command),
             Command::Remove(command) => desk.remove(command),
-            Command::Send(command) => desk.send(std::slice::from_ref(command)),
-            Command::SendBatch(commands) => desk.send(commands),
+            Command::Send(command) => desk.send(command),
+            Command::SendBatch(commands) => desk.send_batch(commands),
             Command::RedactMessage(message_id) => desk.redact_message(message_id),
             Command::AckMessage(message_id) => desk.ack_message(message_id),
             Command::ResolveRollCall(message_id) => desk.resolve_roll_call(message_id),
@@ -195,12 +213,17 @@ impl<'a> Desk<'a> {
             Command::AnswerTask(command) => desk.answer_task(command),
             Command::CancelTask(task_id) => desk.cancel_task(task_id),
             Command::ReopenTask(task_id) => desk.reopen_task(task_id),
+            Command::AcquireReservation(command) => desk.acquire_reservation(command),
+            Command::RenewReservation(command) => desk.renew_reservation(command),
+            Command::ReleaseReservation(id) => desk.release_reservation(id),
+            Command::HandOff(command) => desk.hand_off(command),
             Command::CreateProposal(command) => desk.create_proposal(command),
             Command::CastVote(command) => desk.cast_vote(command),
             Command::CloseProposal(proposal_id) => desk.close_proposal(proposal_id),
             Command::WithdrawProposal(proposal_id) => desk.withdraw_proposal(proposal_id),
             Command::Tick => Ok(desk.tick()),
             Command::MoveLeases(why) => Ok(desk.move_leases(*why)),
+            Command::FreeReservations(gone) => Ok(desk.free_reservations(gone)),
         }
     }
 

@@ -63,6 +63,11 @@ pub fn is_public(channel: &ChannelName) -> bool {
     !RESTRICTED_CHANNELS.contains(&channel.as_str())
 }
 
+/// Whether messages on `channel` reach everyone at once, subscribed or not.
+pub fn is_emergency(channel: &ChannelName) -> bool {
+    channel.as_str() == "urgent"
+}
+
 /// Whether someone of this standing may read `channel`.
 pub fn may_read_channel(standing: Standing, channel: &ChannelName) -> bool {
     match channel.as_str() {
@@ -194,6 +199,44 @@ pub fn audience(event: &Event) -> Audience<'_> {
         }
         _ => Audience::Everyone,
     }
+}
+
+/// A part of the messages whose readers are the same. The search index keeps the words of each scope
+/// apart, so that a reader's search never touches what it may not read.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Scope {
+    /// What stands on the channels that everyone may read.
+    Public,
+    /// What stands on one restricted channel.
+    Channel(ChannelName),
+    /// The direct messages that one entity sent or got.
+    DirectOf(EntityId),
+}
+
+impl Audience<'_> {
+    /// The scopes in which this audience finds what it is meant for.
+    pub fn scopes(&self) -> Vec<Scope> {
+        let direct = |id: &EntityId| Scope::DirectOf(id.clone());
+        match *self {
+            Self::Everyone => vec![Scope::Public],
+            Self::Channel(channel) => vec![scope_of_channel(channel)],
+            Self::Pair(one, other) if one != other => vec![direct(one), direct(other)],
+            Self::Pair(id, _) | Self::Only(id) => vec![direct(id)],
+        }
+    }
+}
+
+/// The scope of what stands on `channel`.
+pub fn scope_of_channel(channel: &ChannelName) -> Scope {
+    if is_public(channel) { Scope::Public } else { Scope::Channel(channel.clone()) }
+}
+
+/// The scopes that `reader` may search.
+pub fn scopes_of(reader: &Reader) -> Vec<Scope> {
+    let restricted = RESTRICTED_CHANNELS.iter().map(|name| ChannelName::trusted(name));
+    let readable = restricted.filter(|channel| may_read_channel(reader.standing, channel));
+    let direct = reader.id.iter().map(|id| Scope::DirectOf(id.clone()));
+    [Scope::Public].into_iter().chain(readable.map(Scope::Channel)).chain(direct).collect()
 }
 
 /// Whether the task's creator, its holder, a human or an admin calls.

@@ -25,6 +25,8 @@ const LOW_BEHIND_MILLIS: i64 = 4 * 60 * 60 * 1_000;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Ready {
     groups: BTreeMap<Needs, BTreeMap<Rank, TaskId>>,
+    /// How many open tasks carry each tag: who asks for one that none carries need not look.
+    tags: BTreeMap<String, usize>,
 }
 
 /// What a claimer must be, and be able to do.
@@ -73,6 +75,9 @@ impl Ready {
         if task.status == TaskStatus::Open {
             let group = self.groups.entry(Needs::of(task)).or_default();
             group.insert(Rank::of(task), task.task_id.clone());
+            for tag in &task.tags {
+                *self.tags.entry(tag.clone()).or_default() += 1;
+            }
         }
     }
 
@@ -80,6 +85,14 @@ impl Ready {
     pub(super) fn remove(&mut self, task: &Task) {
         if task.status != TaskStatus::Open {
             return;
+        }
+        for tag in &task.tags {
+            if let Some(count) = self.tags.get_mut(tag) {
+                *count -= 1;
+                if *count == 0 {
+                    self.tags.remove(tag);
+                }
+            }
         }
         let needs = Needs::of(task);
         if let Some(group) = self.groups.get_mut(&needs) {
@@ -143,6 +156,9 @@ impl Wants {
 impl State {
     /// The open task that comes next for somebody.
     pub fn next_task(&self, wants: &Wants) -> Option<&Task> {
+        if wants.tags.iter().any(|tag| !self.ready.tags.contains_key(tag)) {
+            return None;
+        }
         let mut best: Option<(Rank, &Task)> = None;
         for (_, group) in self.ready.groups.iter().filter(|(needs, _)| wants.meet(needs)) {
             for (rank, id) in group {

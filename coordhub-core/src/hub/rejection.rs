@@ -1,8 +1,8 @@
 //! Why the hub refuses: one value for each reason, with a stable code and a sentence to act on.
 
 use crate::{
-    ids::{ChannelName, EntityId, MessageId, ProposalId, TaskId},
-    model::{EntityType, ProposalStatus, TaskStatus},
+    ids::{ChannelName, EntityId, MessageId, ProposalId, ReservationId, TaskId},
+    model::{Conflict, EntityType, ProposalStatus, TaskStatus},
     time::Timestamp,
 };
 
@@ -32,6 +32,11 @@ pub enum Rejection {
     /// No such proposal.
     #[error("there is no proposal {0:?}; the list of proposals shows what there is")]
     UnknownProposal(ProposalId),
+    /// No such reservation, or it has ended.
+    #[error(
+        "there is no reservation {0:?}, or it has ended; the list of reservations shows what holds"
+    )]
+    UnknownReservation(ReservationId),
     /// A field holds what it may not hold.
     #[error("{detail}")]
     Invalid {
@@ -174,6 +179,12 @@ pub enum Rejection {
         "the Idempotency-Key {0:?} was used for a call with other arguments; use a fresh key for each change"
     )]
     KeyReused(String),
+    /// What came too late was refused, and kept.
+    #[error("{0}; the result was kept in `late_results`")]
+    LateResultKept(Box<Rejection>),
+    /// The task that was to come with a message is refused, and with it the message.
+    #[error("task: {0}")]
+    InTask(Box<Rejection>),
     /// One item of a batch is refused, and with it the batch.
     #[error("item {index}: {why}; nothing of the batch was done")]
     InBatch {
@@ -209,6 +220,9 @@ pub enum Rejection {
         /// What it lacks.
         missing: Vec<String>,
     },
+    /// Others have what the caller would reserve. There is one at least; not all may be named.
+    #[error("{}", conflict(.0))]
+    ReservationConflict(Vec<Conflict>),
     /// The proposal takes no votes any more.
     #[error("proposal {proposal_id:?} is {status}; it takes no votes and cannot be decided again")]
     ProposalClosed {
@@ -242,6 +256,7 @@ impl Rejection {
             Self::UnknownMessage(_) => "unknown_message",
             Self::UnknownTask(_) => "unknown_task",
             Self::UnknownProposal(_) => "unknown_proposal",
+            Self::UnknownReservation(_) => "unknown_reservation",
             Self::Invalid { .. } => "invalid_field",
             Self::TooLarge { .. } => "too_large",
             Self::TypeIsFixed { .. } => "type_is_fixed",
@@ -262,12 +277,13 @@ impl Rejection {
             Self::AckNotAsked { .. } => "ack_not_asked",
             Self::NoRollCall(_) => "no_roll_call",
             Self::KeyReused(_) => "idempotency_key_reused",
-            Self::InBatch { why, .. } => why.code(),
+            Self::LateResultKept(why) | Self::InTask(why) | Self::InBatch { why, .. } => why.code(),
             Self::AlreadyCompleted(_) => "already_completed",
             Self::TaskNotReopenable { .. } => "task_not_reopenable",
             Self::RequiresHuman(_) => "requires_human",
             Self::RequiresAi(_) => "requires_ai",
             Self::MissingCapabilities { .. } => "missing_capabilities",
+            Self::ReservationConflict(_) => "reservation_conflict",
             Self::ProposalClosed { .. } => "proposal_closed",
             Self::NotInElectorate { .. } => "not_in_electorate",
             Self::NotDecidedYet(_) => "not_decided_yet",
@@ -279,7 +295,7 @@ impl Rejection {
         match self {
             Self::Invalid { field, .. } | Self::TooLarge { field, .. } => Some(field),
             Self::KeyReused(_) => Some("Idempotency-Key"),
-            Self::InBatch { why, .. } => why.field(),
+            Self::InTask(why) | Self::InBatch { why, .. } => why.field(),
             _ => None,
         }
     }
@@ -293,6 +309,19 @@ impl Rejection {
     pub(crate) fn invalid(field: &'static str, detail: impl Into<String>) -> Self {
         Self::Invalid { field, detail: detail.into() }
     }
+}
+
+/// Who has what until when, of the first that stands in the way.
+fn conflict(conflicts: &[Conflict]) -> String {
+    let Some(first) = conflicts.first() else { return "nothing stands in the way".to_owned() };
+    let Conflict { resource, held_by, held_resource, expires_at, .. } = first;
+    let more = match conflicts.len() - 1 {
+        0 => String::new(),
+        more => format!(", and {more} more in the way"),
+    };
+    format!(
+        "{resource:?} is reserved by {held_by:?}, as {held_resource:?} until {expires_at}{more}; nothing was reserved. Ask its holder, or try again then"
+    )
 }
 
 fn list(ids: &[TaskId]) -> String {

@@ -29,7 +29,9 @@ impl Desk<'_> {
             Ack::Asked => None,
             Ack::AskedUntil(at) => Some(at),
         };
-        if self.state.open_roll_calls() + opened >= ROLL_CALLS_MAX {
+        // An emergency must not be refused because others were never answered.
+        let is_emergency = message.channel.as_ref().is_some_and(policy::is_emergency);
+        if !is_emergency && self.state.open_roll_calls() + opened >= ROLL_CALLS_MAX {
             let detail = format!(
                 "{ROLL_CALLS_MAX} roll-calls are open already; resolve some before opening another"
             );

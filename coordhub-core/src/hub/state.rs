@@ -14,11 +14,14 @@ use std::{
 use super::{
     keys::{KeptKey, KeyId},
     ready::Ready,
+    reserved::Reservations,
 };
 use crate::{
-    ids::{BUILT_IN_CHANNELS, ChannelName, EntityId, MessageId, ProposalId, Seq, TaskId},
+    ids::{
+        BUILT_IN_CHANNELS, ChannelName, EntityId, MessageId, ProposalId, ReservationId, Seq, TaskId,
+    },
     limits::Limits,
-    model::{Channel, Entity, EntityType, Proposal, ProposalStatus, RollCall, Task},
+    model::{Channel, Entity, EntityType, Proposal, ProposalStatus, Reservation, RollCall, Task},
     time::Timestamp,
 };
 
@@ -38,6 +41,8 @@ pub struct State {
     pub(super) dependents: BTreeMap<TaskId, BTreeSet<TaskId>>,
     pub(super) claims: BTreeMap<EntityId, BTreeSet<TaskId>>,
     pub(super) ready: Ready,
+    /// All that hold. Shared with whoever looks at it, so that looking holds up nobody.
+    pub(super) reservations: Arc<Reservations>,
     pub(super) proposals: BTreeMap<ProposalId, Arc<Proposal>>,
     pub(super) roll_calls: BTreeMap<MessageId, Arc<RollCall>>,
     /// Open roll-calls by who has not answered them.
@@ -55,6 +60,8 @@ pub struct State {
 pub enum Due {
     /// The lease of a claim lapses.
     Lease(TaskId),
+    /// A reservation lapses.
+    Reservation(ReservationId),
     /// A scheduled task can be claimed.
     Task(TaskId),
     /// A question is answered by its default, or fails.
@@ -132,6 +139,8 @@ pub struct Touched {
     pub proposals: BTreeSet<ProposalId>,
     /// Roll-calls that changed.
     pub roll_calls: BTreeSet<MessageId>,
+    /// Reservations that changed, or ended.
+    pub reservations: BTreeSet<ReservationId>,
 }
 
 impl State {
@@ -233,6 +242,11 @@ impl State {
     /// The tasks that wait for this one.
     pub fn dependents(&self, blocker: &TaskId) -> impl Iterator<Item = &Arc<Task>> {
         self.dependents.get(blocker).into_iter().flatten().filter_map(|id| self.tasks.get(id))
+    }
+
+    /// What is reserved.
+    pub fn reservations(&self) -> &Arc<Reservations> {
+        &self.reservations
     }
 
     /// A proposal that is hot: open, or closed since the last commit.
@@ -345,6 +359,8 @@ impl State {
         kept.entities.into_iter().for_each(|entity| state.insert_entity(Arc::new(entity)));
         kept.tasks.into_iter().for_each(|task| state.insert_task(Arc::new(task)));
         kept.proposals.into_iter().for_each(|proposal| state.insert_proposal(Arc::new(proposal)));
+        let reservations = kept.reservations.into_iter();
+        reservations.for_each(|reservation| state.insert_reservation(Arc::new(reservation)));
         kept.roll_calls.into_iter().for_each(|call| state.insert_roll_call(Arc::new(call)));
         state
     }
@@ -371,4 +387,6 @@ pub struct Kept {
     pub proposals: Vec<Proposal>,
     /// Open roll-calls.
     pub roll_calls: Vec<RollCall>,
+    /// Reservations that hold.
+    pub reservations: Vec<Reservation>,
 }

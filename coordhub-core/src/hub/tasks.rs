@@ -237,12 +237,13 @@ impl Desk<'_> {
                 status: task.status,
             });
         }
-        Ok(Decision::new(self.reopened(task), task_answer(task)))
+        // Whoever opens it again wants it tried as if it were new.
+        Ok(Decision::new(self.reopened(task, 0), task_answer(task)))
     }
 
-    /// The task as it is when it is opened again: with all its attempts before it, and no deadline
-    /// that has passed.
-    pub(super) fn reopened(&self, task: &Task) -> Event {
+    /// The task as it is when it is opened again: with so many attempts behind it, and no deadline that
+    /// has passed.
+    pub(super) fn reopened(&self, task: &Task, attempts: u32) -> Event {
         let status_of = |id: &TaskId| self.known.task(self.state, id).map(|task| task.status);
         let blocked_by = not_completed(&task.depends_on, status_of);
         let question = task.question.clone().map(|question| Question {
@@ -254,7 +255,7 @@ impl Desk<'_> {
             blocked_by,
             claimed_by: None,
             claimed_at: None,
-            attempts: 0,
+            attempts,
             question,
             updated_at: self.now,
             ..task.clone()

@@ -7,12 +7,14 @@ mod channel;
 mod message;
 mod roll_call;
 mod task;
+mod reservation;
 mod proposal;
 
 pub use channel::{Channel, ChannelView};
 pub use entity::{Entity, EntityType, EntityView, Presence, Status};
 pub use message::{Message, MessageHead, Recipients};
 pub use proposal::{Choice, Proposal, ProposalStatus, Tally, Threshold, Vote};
+pub use reservation::{CheckedResource, Conflict, Reservation};
 pub use roll_call::{Receipt, Receipts, RollCall};
 pub use task::{LateResult, Note, OnBlockerFailed, Priority, Question, Task, TaskStatus};
 

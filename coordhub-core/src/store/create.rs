@@ -67,7 +67,7 @@ pub(super) fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
 }
 
 /// How to make a file that only its owner can read.
-fn private() -> OpenOptions {
+pub(super) fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

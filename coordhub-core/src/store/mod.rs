@@ -13,8 +13,14 @@ mod wal;
 mod sqlite;
 mod reader;
 mod legacy;
+pub(crate) mod search;
 
-use std::{collections::BTreeMap, path::Path, sync::Arc, time::SystemTime};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::SystemTime,
+};
 
 pub use sqlite::SqliteStore;
 
@@ -78,6 +84,11 @@ pub trait Store: Send {
 
     /// The reading side, to be shared between threads. Stays valid across [`reopen`](Self::reopen).
     fn history(&self) -> Arc<dyn History>;
+
+    /// Where the index of its messages may be kept; in memory where nothing is said.
+    fn index_path(&self) -> Option<PathBuf> {
+        None
+    }
 }
 
 /// What [`Store::load`] found.
@@ -122,6 +133,10 @@ pub trait History: Send + Sync {
 
     /// One message.
     fn message(&self, id: &MessageId) -> Result<Option<Arc<Message>>, StoreError>;
+
+    /// The messages at these places of the log, in this order, without those that are not there: no
+    /// more once they hold [`ANSWER_BYTES`](crate::limits::ANSWER_BYTES) of text.
+    fn messages_at(&self, seqs: &[Seq]) -> Result<Vec<Arc<Message>>, StoreError>;
 
     /// How many messages by others than `reader` follow `after` in `channel`, counting to `max`.
     fn count_unread(

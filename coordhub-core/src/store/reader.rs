@@ -66,6 +66,24 @@ impl History for Readers {
         })
     }
 
+    fn messages_at(&self, seqs: &[Seq]) -> Result<Vec<Arc<Message>>, StoreError> {
+        let sql = format!("SELECT {MESSAGE_COLUMNS} FROM messages m WHERE m.seq = ?1");
+        self.read(|conn| {
+            let mut select = conn.prepare_cached(&sql)?;
+            let (mut found, mut bytes) = (Vec::with_capacity(seqs.len()), 0);
+            for seq in seqs {
+                let message = select.query_row([int(*seq)], rows::events::message).optional()?;
+                let Some(message) = message else { continue };
+                bytes += message.content.len() + message.metadata.as_str().len();
+                found.push(message);
+                if bytes >= ANSWER_BYTES {
+                    break;
+                }
+            }
+            Ok(found)
+        })
+    }
+
     fn count_unread(
         &self,
         reader: &EntityId,

@@ -27,7 +27,7 @@ const TABLES: [&[&str]; MIGRATIONS.len()] = [
         "tasks",
         "votes",
     ],
-    &["idempotency_keys", "late_results", "notes", "receipts", "roll_calls"],
+    &["idempotency_keys", "late_results", "notes", "receipts", "reservations", "roll_calls"],
 ];
 
 /// The tables that a file of some schema has.
@@ -188,7 +188,7 @@ CREATE TABLE votes (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// Leases that lapse, questions, notes, late results, roll-calls and idempotency keys.
+/// Leases that lapse, questions, notes, late results, roll-calls, reservations and idempotency keys.
 const SCHEMA_2: &str = "
 ALTER TABLE messages ADD COLUMN redacted_at INTEGER;
 ALTER TABLE tasks ADD COLUMN on_blocker_failed TEXT NOT NULL DEFAULT 'hold';
@@ -237,6 +237,19 @@ CREATE TABLE receipts (
     PRIMARY KEY (message_id, entity_id)
 ) STRICT, WITHOUT ROWID;
 
+-- What is reserved now. A reservation that ended stands in the log alone.
+CREATE TABLE reservations (
+    reservation_id TEXT PRIMARY KEY,
+    acquired_seq INTEGER NOT NULL,
+    entity_id TEXT NOT NULL,
+    exclusive INTEGER NOT NULL,
+    ttl_seconds INTEGER NOT NULL,
+    acquired_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    reason TEXT,
+    resources TEXT NOT NULL
+) STRICT;
+
 -- `told` is the answer by its ids, as JSON.
 CREATE TABLE idempotency_keys (
     caller TEXT NOT NULL,
@@ -276,13 +289,14 @@ pub(super) fn without_waiting<T>(
     outcome
 }
 
-/// What a connection needs that writes. `fullfsync` makes Apple's disks write through their own
+/// What a connection needs that writes. What is overwritten is gone from the file, for a message may
+/// be redacted. `fullfsync` makes Apple's disks write through their own
 /// cache, and does nothing elsewhere.
 pub(super) fn prepare_writer(conn: &Connection) -> rusqlite::Result<()> {
     prepare_connection(conn)?;
     conn.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
-         PRAGMA fullfsync = 1; PRAGMA checkpoint_fullfsync = 1;",
+         PRAGMA secure_delete = ON; PRAGMA fullfsync = 1; PRAGMA checkpoint_fullfsync = 1;",
     )
 }
 

@@ -13,7 +13,7 @@ use super::{
     check::{self, Found},
     connections::{Gate, Pool, Readers, open_writer},
     create, damage, io_error, legacy,
-    lock::Lock,
+    lock::{Lock, beside},
     rows, schema, wal,
 };
 use crate::{
@@ -212,6 +212,13 @@ impl Store for SqliteStore {
     fn history(&self) -> Arc<dyn History> {
         self.readers.clone()
     }
+
+    fn index_path(&self) -> Option<PathBuf> {
+        match &self.writer {
+            Writer::File { path, .. } => Some(beside(path, ".search")),
+            Writer::Memory(_) => None,
+        }
+    }
 }
 
 impl Drop for SqliteStore {
@@ -305,6 +312,7 @@ fn load(conn: &Connection, limits: &Limits) -> rusqlite::Result<Loaded> {
         tasks: rows::tasks::read_unfinished(conn)?,
         proposals: rows::proposals::read_open(conn)?,
         roll_calls: rows::roll_calls::read_open(conn)?,
+        reservations: rows::reservations::read_all(conn)?,
     };
     Ok(Loaded { state: State::restored(limits.clone(), kept), epoch: meta.epoch, last_seen })
 }
@@ -320,6 +328,7 @@ pub(super) fn write_batch(conn: &Connection, batch: &Batch<'_>) -> rusqlite::Res
     rows::proposals::write_votes(conn, batch.events)?;
     rows::roll_calls::write(conn, batch.state)?;
     rows::roll_calls::write_receipts(conn, batch.events)?;
+    rows::reservations::write(conn, batch.state)?;
     rows::remarks::write(conn, batch.events)?;
     rows::keys::write(conn, batch.events)?;
     rows::meta::write(conn, batch.state)

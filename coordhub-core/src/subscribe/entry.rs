@@ -3,7 +3,7 @@
 use std::{ops::Range, sync::OnceLock};
 
 use bytes::Bytes;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::notice::{Notice, NoticeIds, notice};
 use crate::{
@@ -122,6 +122,17 @@ impl Entry {
             Body::Message { frame, object, .. } => Some(frame.slice(object.clone())),
             Body::Other(_) => None,
         }
+    }
+
+    /// What the message says, where the entry is one.
+    pub(crate) fn content(&self) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Said {
+            content: String,
+        }
+        // Encoded here, so that it reads.
+        let said: Option<Said> = serde_json::from_slice(&self.message_json()?).ok();
+        said.map(|said| said.content)
     }
 
     /// The event, where the entry is no message.

@@ -100,7 +100,7 @@ impl Filter {
                     if heard {
                         return Some(View::Message);
                     }
-                } else if self.wants_notice(notices, entry) {
+                } else if self.wants_notice(notices, reader, entry) {
                     return Some(View::Notice);
                 }
                 (*rest == Rest::Shown).then_some(View::Event)
@@ -108,14 +108,18 @@ impl Filter {
         }
     }
 
-    fn wants_notice(&self, notices: &Notices, entry: &Entry) -> bool {
+    fn wants_notice(&self, notices: &Notices, reader: &Reader, entry: &Entry) -> bool {
         let Some(notice) = entry.notice() else { return false };
         match notices {
             Notices::All => true,
             Notices::None => false,
             Notices::Kinds(kinds) => kinds.contains(notice.kind),
             Notices::Mine => match (&self.reader, entry.event()) {
-                (Some(id), Some(event)) => notice::concerns(event, id),
+                // A question is the affair of everyone who could answer it.
+                (Some(id), Some(event)) => {
+                    let is_asked = notice.kind == "question_asked" && reader.standing.is_human();
+                    is_asked || notice::concerns(event, id)
+                }
                 _ => false,
             },
         }

@@ -21,4 +21,4 @@ pub use subscription::{Gap, GapReason, Item, Next, Start, Subscription};
 pub(crate) use published::Published;
 pub(crate) use rings::Rings;
 pub(crate) use signal::Signal;
-pub(crate) use window::Window;
+pub(crate) use window::{After, Window};

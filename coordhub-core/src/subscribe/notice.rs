@@ -207,6 +207,9 @@ pub(super) fn concerns(event: &Event, id: &EntityId) -> bool {
         Event::TaskCancelled(e) => is(&e.created_by) || is(&e.claimed_by),
         Event::TaskReopened(e) => is(&e.task.created_by),
         Event::TaskReady(e) => is(&e.created_by),
+        Event::ReservationAcquired(e) => e.entity_id == *id,
+        Event::ReservationRenewed(e) => e.entity_id == *id,
+        Event::ReservationReleased(e) => e.entity_id == *id,
         Event::ProposalCreated(e) => {
             is(&e.proposal.proposed_by) || e.proposal.electorate.contains(id)
         }

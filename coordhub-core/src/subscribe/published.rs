@@ -35,6 +35,7 @@ pub(crate) struct Published {
     pub(crate) catch_ups: Permits,
     /// How many pages were read for subscribers.
     pub(crate) catch_ups_done: AtomicU64,
+    redactions: AtomicU64,
     closed: AtomicBool,
 }
 
@@ -69,6 +70,7 @@ impl Published {
             epoch,
             catch_ups: Permits::new(CATCH_UPS_MAX),
             catch_ups_done: AtomicU64::new(0),
+            redactions: AtomicU64::new(0),
             closed: AtomicBool::new(false),
         })
     }
@@ -87,6 +89,16 @@ impl Published {
             self.window.replace(&blank);
             self.rings.replace(&blank);
         }
+    }
+
+    /// Has subscribers take anew what they have taken and not shown.
+    pub(crate) fn forget_taken(&self) {
+        self.redactions.fetch_add(1, Ordering::Release);
+    }
+
+    /// How often that was so.
+    pub(crate) fn redactions(&self) -> u64 {
+        self.redactions.load(Ordering::Acquire)
     }
 
     /// Whether nothing more will be published.

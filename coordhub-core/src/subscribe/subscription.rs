@@ -45,6 +45,8 @@ pub struct Subscription {
     told: Seq,
     gap: Option<Gap>,
     buffer: VecDeque<Arc<Entry>>,
+    /// How often messages had been redacted when the buffer was filled.
+    redactions: u64,
     place: Option<Place>,
 }
 
@@ -118,7 +120,8 @@ impl Subscription {
             Start::After(seq) | Start::AfterIn(_, seq) => (seq, None),
         };
         let (told, buffer) = (position, VecDeque::new());
-        Self { published, filter, position, told, gap, buffer, place: None }
+        let redactions = published.redactions();
+        Self { published, filter, position, told, gap, buffer, redactions, place: None }
     }
 
     // Getters.
@@ -174,6 +177,7 @@ impl Subscription {
             return Next::Item(Item::Gap(gap));
         }
         loop {
+            self.forget_redacted();
             if self.buffer.is_empty() {
                 let page = (CATCH_UP_PAGE_EVENTS, CATCH_UP_PAGE_BYTES);
                 match self.published.window.after(self.position, page) {
@@ -187,6 +191,15 @@ impl Subscription {
             if let Some(item) = self.take_shown(&reader) {
                 return Next::Item(item);
             }
+        }
+    }
+
+    /// What was taken before a message was redacted is taken anew.
+    fn forget_redacted(&mut self) {
+        let redactions = self.published.redactions();
+        if redactions != self.redactions {
+            self.redactions = redactions;
+            self.buffer.clear();
         }
     }
 

@@ -1,6 +1,6 @@
 //! What a workload found: for people a line of a table, for programs an object.
 
-use std::{fmt::Write as _, time::Duration};
+use std::{borrow::Cow, fmt::Write as _, time::Duration};
 
 use serde_json::{Map, Value, json};
 
@@ -38,7 +38,7 @@ pub struct Finding {
     pub rate: Option<(f64, &'static str)>,
     /// How long they took.
     pub latencies: Option<Histogram>,
-    figures: Vec<(&'static str, Value)>,
+    figures: Vec<(Cow<'static, str>, Value)>,
     faults: Vec<(&'static str, u64)>,
 }
 
@@ -55,8 +55,8 @@ impl Finding {
     }
 
     /// A figure that is worth knowing.
-    pub fn figure(&mut self, name: &'static str, value: impl Into<Value>) {
-        self.figures.push((name, value.into()));
+    pub fn figure(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Value>) {
+        self.figures.push((name.into(), value.into()));
     }
 
     /// A count that has to be 0.
@@ -76,7 +76,7 @@ impl Finding {
 
     /// A figure by its name.
     pub fn get(&self, name: &str) -> Option<f64> {
-        self.figures.iter().find(|(it, _)| *it == name)?.1.as_f64()
+        self.figures.iter().find(|(it, _)| it == name)?.1.as_f64()
     }
 
     /// The counts that had to be 0 and are not.
@@ -106,7 +106,7 @@ impl Finding {
             object.insert("latency_us".into(), quantiles);
         }
         for (name, value) in &self.figures {
-            object.insert((*name).into(), value.clone());
+            object.insert(name.clone().into_owned(), value.clone());
         }
         let faults: Map<_, _> =
             self.faults.iter().map(|(name, count)| ((*name).into(), json!(count))).collect();

@@ -32,7 +32,7 @@ pub const REGISTER: &[Field] = &[
 
 /// `POST /entities/register`
 pub fn register(call: &Call<'_>) -> Result<Change, Problem> {
-    call.change(request::register(&call.fields)?, "registered")
+    call.change(request::register(&call.fields, call.caller()?.id)?, "registered")
 }
 
 /// Fields of `GET /entities/list`.

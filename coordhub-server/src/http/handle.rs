@@ -21,7 +21,7 @@ use super::{
     take_back::TakeBack,
 };
 use crate::{
-    access::caller::{CALLER_HEADER, Named},
+    access::caller::{CALLER_HEADER, CallerIn, Named},
     app::App,
     bridge,
     net::{BodyError, Deliveries, Undelivered as _, read_body},
@@ -74,11 +74,12 @@ async fn answer(
     let call = call_of(app, route, &parts, &body)?;
     let body = match route.action {
         Action::Change(make) => {
-            let change =
-                match make(&call).and_then(|change| under_key(route, &call, &parts, change)) {
-                    Ok(change) => change,
-                    Err(problem) => return Err(missing_first(route, &call, problem).await),
-                };
+            let keyed = |change| under_key(route, &call, &parts, change);
+            let made = make(&call).map_err(|why| nobodys_key(route, &parts, why)).and_then(keyed);
+            let change = match made {
+                Ok(change) => change,
+                Err(problem) => return Err(missing_first(route, &call, problem).await),
+            };
             drop(call);
             return answer_change(app, change, &parts).await;
         }
@@ -218,6 +219,15 @@ fn under_key(
     Ok(Change { key: Some(key(route, call, text)?), ..change })
 }
 
+/// A call that lacks its caller and has a key is refused for the key, as on routes where anyone may call.
+fn nobodys_key(route: &Route, parts: &Parts, problem: Problem) -> Problem {
+    let is_keyed = route.takes_keys() && parts.headers.contains_key(KEY_HEADER);
+    if !is_keyed || problem.code() != "caller_needed" {
+        return problem;
+    }
+    Problem::field("Idempotency-Key", "an Idempotency-Key belongs to a caller; say who you are")
+}
+
 /// The idempotency key of a call.
 pub fn key(route: &Route, call: &Call<'_>, text: &str) -> Result<Key, Problem> {
     let is_key =
@@ -226,7 +236,16 @@ pub fn key(route: &Route, call: &Call<'_>, text: &str) -> Result<Key, Problem> {
         let detail = format!("an Idempotency-Key is 1 to {KEY_CHARS_MAX} characters of text");
         return Err(Problem::field("Idempotency-Key", detail));
     }
-    Ok(Key { route: route.op(), key: text.to_owned(), fingerprint: call.fields.fingerprint() })
+    // Whose key it is stands in the key, and how long to wait is no argument of the change.
+    let is_no_argument = |name: &str| {
+        let is_caller = matches!(call.caller_in, CallerIn::Field(own) if own == name);
+        is_caller || matches!(name, "entity_id" | "wait_seconds")
+    };
+    Ok(Key {
+        route: route.op(),
+        key: text.to_owned(),
+        fingerprint: call.fields.fingerprint(is_no_argument),
+    })
 }
 
 /// What the path names and is not there is said before what is wrong in the fields. The hub itself

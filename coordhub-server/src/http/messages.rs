@@ -7,7 +7,7 @@ use crate::{
 };
 use coordhub_core::{
     command::{Caller, Command},
-    engine::{InboxQuery, NoticesAmong, OnlyDirect, RecentQuery, Unread},
+    engine::{InboxQuery, NoticesAmong, OnlyDirect, RecentQuery, SearchQuery, SearchWords, Unread},
     ids::{ChannelName, EntityId, MessageId},
 };
 
@@ -51,11 +51,9 @@ pub const SEND_BATCH: &[Field] = &[required(
 /// `POST /messages/send-batch`
 pub fn send_batch(call: &Call<'_>) -> Result<Change, Problem> {
     let caller = call.caller()?;
-    let (named, sends) = request::send_batch(&call.fields, caller.id.clone())?;
+    let (from, sends) = request::send_batch(&call.fields, caller.id.clone())?;
     let change = call.change(Command::SendBatch(sends), "sent")?;
-    let caller =
-        Caller { id: Some(caller::needed(Caller { id: named, ..caller })?), ..change.caller };
-    Ok(Change { caller, form: Form::Batch("sent"), ..change })
+    Ok(Change { caller: Caller { id: Some(from), ..caller }, form: Form::Batch("sent"), ..change })
 }
 
 /// Fields of `GET /messages/recent`.
@@ -90,6 +88,27 @@ pub fn recent(call: &Call<'_>) -> Result<Read, Problem> {
         let list = app.hub().recent(&reader, &query)?;
         Ok(reply::list("messages", &list.items, list.next))
     })
+}
+
+/// Fields of `GET /messages/search`.
+pub const SEARCH: &[Field] = &[
+    required("q", Kind::Text, "Words and \"phrases\", all of which a message must have."),
+    optional("channel", Kind::Text, "Only this channel."),
+    LIMIT,
+    optional("before", Kind::Integer, "The newest before this `seq`."),
+    ENTITY_ID,
+];
+
+/// `GET /messages/search`
+pub fn search(call: &Call<'_>) -> Result<Read, Problem> {
+    let query = SearchQuery {
+        words: SearchWords::parse(&call.fields.needed_text("q")?)?,
+        channel: call.fields.parsed("channel", ChannelName::parse)?,
+        before: call.seq("before")?,
+        limit: call.message_limit()?,
+    };
+    let reader = call.reader()?;
+    Read::later(move |app| Ok(reply::search(&app.hub().search(&reader, &query)?)))
 }
 
 /// Fields of `GET /messages/for/{entity_id}`.
@@ -127,7 +146,8 @@ pub const ACK: &[Field] = &[
 
 /// `POST /messages/for/{entity_id}/ack`
 pub fn ack(call: &Call<'_>) -> Result<Change, Problem> {
-    call.change(request::move_cursor(&call.fields)?, "acked")
+    let id = call.needed_caller()?;
+    call.change(request::move_cursor(&call.fields, id)?, "acked")
 }
 
 /// Fields of `POST /messages/{message_id}/ack`.

@@ -8,6 +8,7 @@ pub mod messages;
 pub mod take_back;
 pub mod tasks;
 pub mod waits;
+pub mod reservations;
 pub mod proposals;
 pub mod events;
 pub mod stream;

@@ -3,9 +3,9 @@
 use std::sync::LazyLock;
 
 use coordhub_core::model::{
-    ChannelView, EntityType, EntityView, LateResult, Message, Note, OnBlockerFailed, Priority,
-    Proposal, ProposalStatus, Question, Receipt, Receipts, Recipients, Status, Tally, Task,
-    TaskStatus, Vote,
+    ChannelView, CheckedResource, Conflict, EntityType, EntityView, LateResult, Message, Note,
+    OnBlockerFailed, Priority, Proposal, ProposalStatus, Question, Receipt, Receipts, Recipients,
+    Reservation, Status, Tally, Task, TaskStatus, Vote,
 };
 use utoipa::{
     PartialSchema, ToSchema,
@@ -51,6 +51,8 @@ fn open_api() -> OpenApi {
     let components = ComponentsBuilder::new()
         .schema("Channel", complete::<ChannelView>())
         .schema("Entity", complete::<EntityView>())
+        .schema("CheckedResource", complete::<CheckedResource>())
+        .schema("Conflict", complete::<Conflict>())
         .schema("EntityType", EntityType::schema())
         .schema("LateResult", complete::<LateResult>())
         .schema("Message", complete::<Message>())
@@ -64,6 +66,7 @@ fn open_api() -> OpenApi {
         .schema("Receipt", complete::<Receipt>())
         .schema("Receipts", complete::<Receipts>())
         .schema("Recipients", Recipients::schema())
+        .schema("Reservation", complete::<Reservation>())
         .schema("Status", Status::schema())
         .schema("Tally", Tally::schema())
         .schema("Task", complete::<Task>())
@@ -83,7 +86,7 @@ fn open_api() -> OpenApi {
 fn operation(route: &Route) -> Operation {
     let first = route.path.split('/').nth(1).unwrap_or_default();
     let tag = match first {
-        "entities" | "messages" | "tasks" | "proposals" => first,
+        "entities" | "messages" | "tasks" | "reservations" | "proposals" => first,
         "questions" => "tasks",
         "channels" => "messages",
         "events" | "ws" => "real time",
@@ -238,6 +241,18 @@ fn success(reply: ReplyKind) -> ResponseBuilder {
             .property("claim_token", of_type(Type::Integer))
             .property("lease_expires_at", nullable(Type::String))
             .property("already", of_type(Type::Boolean))
+            .into(),
+        ReplyKind::Reservation => with("reservation", "reservation_id", "Reservation")
+            .property("expires_at", of_type(Type::String))
+            .required("expires_at")
+            .property("already", of_type(Type::Boolean))
+            .into(),
+        ReplyKind::Checked => ObjectBuilder::new()
+            .property(
+                "resources",
+                ArrayBuilder::new().items(Ref::from_schema_name("CheckedResource")),
+            )
+            .required("resources")
             .into(),
         ReplyKind::Lease => done()
             .property("task_id", of_type(Type::String))

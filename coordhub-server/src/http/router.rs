@@ -4,7 +4,7 @@ use axum::http::Method;
 
 use super::{
     call::{Call, Change, Read, SoftChange},
-    entities, events, messages, proposals, tasks, udc,
+    entities, events, messages, proposals, reservations, tasks, udc,
 };
 use crate::{
     access::caller::CallerIn,
@@ -91,6 +91,10 @@ pub enum ReplyKind {
     Entity,
     /// `{"status", "seq", "task_id", "task"}`.
     Task,
+    /// `{"status", "seq", "reservation_id", "expires_at", "reservation"}`.
+    Reservation,
+    /// `{"resources": [{"resource", "free", "conflicts"}]}`.
+    Checked,
     /// `{"status", "seq", "proposal_id", "proposal", "tally", "proposal_status"}`.
     Proposal,
     /// The reply to `send`.
@@ -139,11 +143,13 @@ pub const ROUTES: &[Route] = &[
     route(Get, "/entities/{id}", "One entity", ReplyKind::One("Entity"), ByEntityId, messages::GET, R(entities::get)),
     route(Delete, "/entities/{id}", "Take part no longer", ReplyKind::Done, ByEntityId, messages::GET, C(entities::remove)),
     route(Post, "/entities/{entity_id}/heartbeat", "Say that you are there", ReplyKind::Object, ByPath, entities::HEARTBEAT, Soft(entities::heartbeat)),
+    route(Post, "/entities/{id}/handoff", "Give all you hold to another, or back", ReplyKind::Done, ByEntityId, reservations::HAND_OFF, C(reservations::hand_off)),
     route(Get, "/entities/{entity_id}/attention", "What waits for you", ReplyKind::Object, ByPath, entities::ATTENTION, R(entities::attention)),
 
     route(Post, "/messages/send", "Send a message, to a channel or to one entity", ReplyKind::Sent, ByField("from_entity"), messages::SEND, C(messages::send)),
     route(Post, "/messages/send-batch", "Send several messages, all or none", ReplyKind::Batch("messages", "Message"), ByField("from_entity"), messages::SEND_BATCH, C(messages::send_batch)),
     route(Get, "/messages/recent", "Recent messages, oldest first", ReplyKind::List("messages", "Message"), ByEntityId, messages::RECENT, R(messages::recent)),
+    route(Get, "/messages/search", "Search messages by their words, newest first", ReplyKind::List("messages", "Message"), ByEntityId, messages::SEARCH, R(messages::search)),
     route(Get, "/messages/for/{entity_id}", "Your inbox", ReplyKind::List("messages", "Message"), ByPath, messages::INBOX, R(messages::inbox)),
     route(Post, "/messages/for/{entity_id}/ack", "Mark messages read", ReplyKind::Done, ByPath, messages::ACK, C(messages::ack)),
     route(Get, "/messages/{message_id}/receipts", "Who has seen a message", ReplyKind::One("Receipts"), ByEntityId, messages::GET, R(messages::receipts)),
@@ -169,6 +175,12 @@ pub const ROUTES: &[Route] = &[
     route(Post, "/questions/ask", "Ask a human", ReplyKind::Task, ByField("asked_by"), tasks::ASK, C(tasks::ask)),
     route(Post, "/tasks/{task_id}/cancel", "Withdraw a task", ReplyKind::Task, ByEntityId, tasks::BY_CALLER, C(tasks::cancel)),
     route(Post, "/tasks/{task_id}/reopen", "Open a failed or cancelled task again", ReplyKind::Task, ByEntityId, tasks::BY_CALLER, C(tasks::reopen)),
+
+    route(Post, "/reservations/acquire", "Keep others out of paths that you work on: all, or none", ReplyKind::Reservation, ByEntityId, reservations::ACQUIRE, C(reservations::acquire)),
+    route(Post, "/reservations/renew", "Keep a reservation for longer", ReplyKind::Reservation, ByEntityId, reservations::RENEW, C(reservations::renew)),
+    route(Post, "/reservations/release", "Give a reservation up", ReplyKind::Done, ByEntityId, reservations::RELEASE, C(reservations::release)),
+    route(Get, "/reservations/list", "What is reserved, in order of acquisition", ReplyKind::List("reservations", "Reservation"), ByEntityId, reservations::LIST, R(reservations::list)),
+    route(Post, "/reservations/check", "Who has reserved which of many paths; changes nothing", ReplyKind::Checked, ByEntityId, reservations::CHECK, R(reservations::check)),
 
     route(Post, "/proposals/create", "Put a question to the vote", ReplyKind::Proposal, ByField("proposed_by"), proposals::CREATE, C(proposals::create)),
     route(Get, "/proposals/list", "Proposals, in order of creation", ReplyKind::List("proposals", "Proposal"), ByEntityId, proposals::LIST, R(proposals::list)),

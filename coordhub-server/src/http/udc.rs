@@ -59,7 +59,7 @@ pub fn capabilities(call: &Call<'_>) -> Result<Read, Problem> {
     ready(&json!({
         "service_name": SERVICE,
         "version": VERSION,
-        "features": ["entities", "presence", "messages", "channels", "receipts", "roll_calls", "redaction", "tasks", "task_dependencies", "leases", "claim_next", "scheduled_tasks", "questions", "attention", "proposals", "idempotency_keys", "batches", "websocket", "resume", "event_log", "udc"],
+        "features": ["entities", "presence", "messages", "channels", "receipts", "roll_calls", "redaction", "tasks", "task_dependencies", "leases", "claim_next", "scheduled_tasks", "questions", "attention", "proposals", "idempotency_keys", "batches", "search", "reservations", "handoff", "presence_frames", "websocket", "resume", "event_log", "udc"],
         "supported_entity_types": EntityType::WORDS,
         "dependencies": [],
         "udc_version": UDC_VERSION,

@@ -84,6 +84,9 @@ fn writer(page: &mut Page, hub: &Hub) {
     page.one("coordhub_queue_depth_max", GAUGE, "Commands that may wait; beyond it 503 busy.", QUEUE_COMMANDS_MAX);
     page.one("coordhub_claim_waiters", GAUGE, "Those who wait for something to claim.", hub.waiters());
     page.one("coordhub_head_seq", GAUGE, "Position of the newest event.", hub.head_seq());
+    let indexed = hub.indexed_up_to();
+    page.one("coordhub_indexed_seq", GAUGE, "Position up to which messages can be found by a search.", indexed);
+    page.one("coordhub_index_bytes", GAUGE, "Size of the files of the search index.", hub.index_bytes());
     page.one("coordhub_degraded", GAUGE, "1 while the store takes no writes.", u8::from(hub.is_degraded()));
 }
 

@@ -7,7 +7,7 @@ use axum::{
     http::{HeaderValue, Response, StatusCode, header},
 };
 use coordhub_core::{HubError, hub::Rejection, store::StoreError};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// A refusal, as the contract shows it.
 #[derive(Clone, Debug, PartialEq)]
@@ -141,6 +141,13 @@ impl From<Rejection> for Problem {
     fn from(rejection: Rejection) -> Self {
         let rejection = match rejection {
             Rejection::InBatch { index, why } => return Self::from(*why).in_item(index),
+            Rejection::InTask(why) => return Self::from(*why).within("task"),
+            Rejection::LateResultKept(why) => {
+                let mut problem = Self::from(*why);
+                let kept = "; the result was kept in `late_results`";
+                problem.inner.detail = format!("{}{kept}", problem.inner.detail).into();
+                return problem;
+            }
             other => other,
         };
         let problem = Self::new(status_of(&rejection), rejection.code(), rejection.to_string());
@@ -164,6 +171,9 @@ impl From<Rejection> for Problem {
             Rejection::MissingCapabilities { missing, .. } => {
                 problem.with("missing", missing.clone())
             }
+            Rejection::ReservationConflict(conflicts) => {
+                problem.with("conflicts", json!(conflicts))
+            }
             Rejection::ProposalClosed { status, .. } => {
                 problem.with("proposal_status", status.as_str())
             }
@@ -179,7 +189,8 @@ fn status_of(rejection: &Rejection) -> StatusCode {
         | Rejection::UnknownRecipient(_)
         | Rejection::UnknownMessage(_)
         | Rejection::UnknownTask(_)
-        | Rejection::UnknownProposal(_) => StatusCode::NOT_FOUND,
+        | Rejection::UnknownProposal(_)
+        | Rejection::UnknownReservation(_) => StatusCode::NOT_FOUND,
         Rejection::Invalid { .. } | Rejection::KeyReused(_) => StatusCode::UNPROCESSABLE_ENTITY,
         Rejection::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         Rejection::CallerNeeded

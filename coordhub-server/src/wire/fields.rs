@@ -2,7 +2,7 @@
 //!
 //! Each route declares its fields once ([`Field`]); the same table reads them and documents them.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use coordhub_core::{
     JsonText, Timestamp,
@@ -124,19 +124,28 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Stands for all that the call says: other arguments give another number. The order of fields
-    /// does not count.
-    pub fn fingerprint(&self) -> u64 {
-        let body = self.body.iter().map(|(name, raw)| ("body", &**name, *raw));
-        let query = self.query.iter().map(|(name, value)| ("query", &**name, &**value));
-        let path = self.path.iter().map(|(name, value)| ("path", *name, &**value));
-        let items = self.items.iter().flatten().map(|raw| ("item", "", *raw));
-        let mut said: Vec<_> = body.chain(query).chain(path).collect();
-        said.sort_unstable();
-        let mut hash = Fnv::default();
-        for (place, name, value) in said.into_iter().chain(items) {
-            [place, name, value].into_iter().for_each(|text| hash.add(text));
+    /// Stands for all that the call says, but for the fields that `leaves_out` names: other arguments
+    /// give another number. Where a field stands, and in which order, does not count.
+    pub fn fingerprint(&self, leaves_out: impl Fn(&str) -> bool) -> u64 {
+        let mut said: BTreeMap<&str, Cow<'_, str>> = BTreeMap::new();
+        for (name, value) in &self.query {
+            said.insert(name, Cow::Borrowed(value));
         }
+        for (name, raw) in &self.body {
+            if *raw == "null" {
+                said.remove(&**name);
+            } else {
+                said.insert(name, decode_string(raw).unwrap_or(Cow::Borrowed(raw)));
+            }
+        }
+        for (name, value) in &self.path {
+            said.insert(name, Cow::Borrowed(value));
+        }
+        let mut hash = Fnv::default();
+        for (name, value) in said.iter().filter(|(name, _)| !leaves_out(name)) {
+            [name, &**value].into_iter().for_each(|text| hash.add(text));
+        }
+        self.items.iter().flatten().for_each(|raw| hash.add(raw));
         hash.0
     }
 
@@ -421,14 +430,16 @@ mod tests {
 
     #[test]
     fn a_fingerprint_tells_arguments_apart_and_not_their_order() {
-        let of = |body: &str, query: &str| fields(body, query).fingerprint();
+        let of = |body: &str, query: &str| fields(body, query).fingerprint(|name| name == "who");
         let one = of(r#"{"a":1,"b":"x"}"#, "c=2");
         assert_eq!(one, of(r#"{"b":"x","a":1}"#, "c=2"));
+        assert_eq!(one, of(r#"{"a":1,"b":"\u0078","d":null}"#, "c=2&who=me"));
+        assert_eq!(one, of(r#"{"a":1,"b":"x","c":2}"#, ""));
+        assert_eq!(one, of(r#"{"a":1}"#, "b=x&c=2"));
         for (body, query) in [
             (r#"{"a":1,"b":"y"}"#, "c=2"),
             (r#"{"a":1,"b":"x"}"#, "c=3"),
-            (r#"{"a":1,"b":"x","c":2}"#, ""),
-            (r#"{"a":1}"#, "b=x&c=2"),
+            (r#"{"a":1,"b":"x"}"#, ""),
             ("[1,2]", ""),
             ("[2,1]", ""),
         ] {

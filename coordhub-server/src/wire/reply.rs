@@ -4,7 +4,7 @@ use std::io::Write;
 
 use coordhub_core::{
     Hub, Outcome, Reply, Sent,
-    engine::Attention,
+    engine::{Attention, SearchResults},
     ids::EntityId,
     model::{EntityView, LateResult, Message, Note, Task},
 };
@@ -100,6 +100,19 @@ fn noun(
         Outcome::Message { message_id, already } => {
             body.already(already);
             body.field("message_id", &message_id);
+        }
+        Outcome::Reserved { reservation, already } => {
+            body.already(already);
+            body.field("reservation_id", &reservation.reservation_id);
+            body.field("expires_at", &reservation.expires_at);
+            body.field("reservation", &*reservation);
+        }
+        Outcome::Released(reservation_id) => body.field("reservation_id", &reservation_id),
+        Outcome::HandedOver(handed) => {
+            body.field("message_id", &handed.message_id);
+            body.field("tasks", &handed.tasks);
+            body.field("returned", &handed.returned);
+            body.field("reservations", &handed.reservations);
         }
         Outcome::Proposal { proposal, .. } => {
             body.field("proposal_id", &proposal.proposal_id);
@@ -209,6 +222,16 @@ pub fn list<I: AsRef<[u8]>>(plural: &str, items: &[I], next: u64) -> Vec<u8> {
         body.extend_from_slice(item.as_ref());
     }
     let tail = format!("],\"count\":{},\"next\":{next}}}", items.len());
+    body.extend_from_slice(tail.as_bytes());
+    body
+}
+
+/// What a search found: a list, and how far the index had come.
+pub fn search(found: &SearchResults) -> Vec<u8> {
+    let mut body = list("messages", &found.messages.items, found.messages.next);
+    // What follows belongs inside the object.
+    body.pop();
+    let tail = format!(",\"indexed_up_to\":{}}}", found.indexed_up_to);
     body.extend_from_slice(tail.as_bytes());
     body
 }

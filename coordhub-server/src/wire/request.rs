@@ -8,6 +8,7 @@ use coordhub_core::{
         CreateProposal, CreateTask, CursorScope, Deadline, Destination, Elector, FailTask,
         MoveCursor, Register, ReleaseTask, Remove, RenewLease, Send, UpdateTask,
     },
+    hub::Rejection,
     ids::{ChannelName, EntityId, MessageId, ProposalId, TaskId},
     limits::{BATCH_ITEMS_MAX, LEASE_SECONDS_DEFAULT},
     model::{Choice, EntityType, OnBlockerFailed, Priority, Question, Threshold},
@@ -16,9 +17,10 @@ use coordhub_core::{
 use super::{Fields, Problem};
 
 /// `POST /entities/register`.
-pub fn register(fields: &Fields<'_>) -> Result<Command, Problem> {
+pub fn register(fields: &Fields<'_>, caller: Option<EntityId>) -> Result<Command, Problem> {
+    let named = fields.parsed("entity_id", EntityId::parse)?.or(caller);
     Ok(Command::Register(Register {
-        entity_id: fields.needed("entity_id", EntityId::parse)?,
+        entity_id: named.map_or_else(|| fields.needed("entity_id", EntityId::parse), Ok)?,
         entity_type: entity_type(fields, "entity_type")?
             .ok_or_else(|| Problem::field("entity_type", "entity_type is missing: say what you are, one of claude_session, ai_agent, human, service"))?,
         name: fields.text("name")?.map(Into::into),
@@ -42,8 +44,19 @@ pub fn send(fields: &Fields<'_>) -> Result<impl FnOnce(EntityId) -> Send + use<>
     let metadata = metadata(fields)?;
     let reply_to = fields.parsed("reply_to", MessageId::parse)?;
     let ack = ack(fields)?;
-    let task = fields.nested("task")?.map(|task| create_task(&task)).transpose();
+    let nested = fields.nested("task")?;
+    let task = nested.as_ref().map(create_task).transpose();
     let task = task.map_err(|problem| problem.within("task"))?.map(Box::new);
+    let sender = fields.parsed("from_entity", EntityId::parse)?;
+    let creator = nested.map(|task| task.parsed("created_by", EntityId::parse)).transpose();
+    let creator = creator.map_err(|problem| problem.within("task"))?.flatten();
+    if let (Some(sender), Some(creator)) = (sender, creator)
+        && sender != creator
+    {
+        let detail =
+            format!("the task of a message is its sender's, {sender:?}; leave created_by out");
+        return Err(Problem::field("task.created_by", detail));
+    }
     Ok(move |from_entity| Send {
         from_entity,
         to,
@@ -73,18 +86,15 @@ fn ack(fields: &Fields<'_>) -> Result<Ack, Problem> {
 pub fn send_batch(
     fields: &Fields<'_>,
     caller: Option<EntityId>,
-) -> Result<(Option<EntityId>, Vec<Send>), Problem> {
+) -> Result<(EntityId, Vec<Send>), Problem> {
     let items = items(fields, "messages")?;
     let named = named_in(&items, "from_entity", caller)?;
-    let mut sends = Vec::with_capacity(items.len());
-    for (nth, item) in items.iter().enumerate() {
-        let make = send(item).map_err(|problem| problem.in_item(nth))?;
-        let from = named.clone().ok_or_else(|| {
-            Problem::field("from_entity", "from_entity is missing: say who sends").in_item(nth)
-        })?;
-        sends.push(make(from));
-    }
-    Ok((named, sends))
+    let sends = items.iter().enumerate();
+    let sends = sends.map(|(nth, item)| send(item).map_err(|why| why.in_item(nth)));
+    // What is wrong in the fields is said before that nobody is named.
+    let sends = sends.collect::<Result<Vec<_>, _>>()?;
+    let from = named.ok_or(Rejection::CallerNeeded)?;
+    Ok((from.clone(), sends.into_iter().map(|send| send(from.clone())).collect()))
 }
 
 /// `POST /tasks/create-batch`: whoever creates them all, and the tasks.
@@ -118,16 +128,19 @@ fn named_in(
 ) -> Result<Option<EntityId>, Problem> {
     let mut named = caller;
     for (nth, item) in items.iter().enumerate() {
-        let own = item.parsed(name, EntityId::parse).map_err(|problem| problem.in_item(nth))?;
-        match (&named, own) {
-            (Some(first), Some(other)) if *first != other => {
-                let detail = format!(
-                    "a batch is made by one caller, and names {first:?} and {other:?}; make one batch for each"
-                );
-                return Err(Problem::field(name, detail).in_item(nth));
+        // As in a call of its own, `entity_id` says the same.
+        for place in [name, "entity_id"] {
+            let own = item.parsed(place, EntityId::parse).map_err(|why| why.in_item(nth))?;
+            match (&named, own) {
+                (Some(first), Some(other)) if *first != other => {
+                    let detail = format!(
+                        "a batch is made by one caller, and names {first:?} and {other:?}; make one batch for each"
+                    );
+                    return Err(Problem::field(place, detail).in_item(nth));
+                }
+                (None, Some(own)) => named = Some(own),
+                _ => {}
             }
-            (None, Some(own)) => named = Some(own),
-            _ => {}
         }
     }
     Ok(named)
@@ -139,7 +152,7 @@ pub fn message_id(fields: &Fields<'_>) -> Result<MessageId, Problem> {
 }
 
 /// `POST /messages/for/{id}/ack`.
-pub fn move_cursor(fields: &Fields<'_>) -> Result<Command, Problem> {
+pub fn move_cursor(fields: &Fields<'_>, entity_id: EntityId) -> Result<Command, Problem> {
     let channel = fields.parsed("channel", ChannelName::parse)?;
     let scope = match (channel, fields.flag("direct")?.unwrap_or(false)) {
         (Some(_), true) => {
@@ -151,7 +164,7 @@ pub fn move_cursor(fields: &Fields<'_>) -> Result<Command, Problem> {
         (None, false) => CursorScope::All,
     };
     Ok(Command::MoveCursor(MoveCursor {
-        entity_id: fields.needed("entity_id", EntityId::parse)?,
+        entity_id,
         scope,
         up_to: fields.integer("up_to")?.ok_or_else(|| {
             Problem::field("up_to", "up_to is missing: the seq up to which everything is read")
@@ -210,7 +223,7 @@ pub fn ask(fields: &Fields<'_>) -> Result<CreateTask, Problem> {
 const TITLE_OF_QUESTION_CHARS: usize = 200;
 
 /// A number that fits its place; one that does not is judged with those that do.
-fn number(fields: &Fields<'_>, name: &'static str) -> Result<Option<u32>, Problem> {
+pub(super) fn number(fields: &Fields<'_>, name: &'static str) -> Result<Option<u32>, Problem> {
     Ok(fields.integer(name)?.map(|value| u32::try_from(value).unwrap_or(u32::MAX)))
 }
 

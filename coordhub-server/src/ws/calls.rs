@@ -122,6 +122,14 @@ pub(super) fn call(app: App, change: Change, mark: Option<&str>) -> BoxFuture<'s
     .boxed()
 }
 
+/// A socket that waits for too much at once.
+pub(super) fn too_many_waits(most: usize) -> Problem {
+    let detail = format!(
+        "this socket has {most} calls that wait for a task already; leave wait_seconds out, or open another"
+    );
+    Problem::field("wait_seconds", detail)
+}
+
 /// The frame for what was refused, which is counted.
 pub(super) fn error(app: &App, problem: &Problem, mark: Option<&str>) -> String {
     app.metrics().refused(problem.status().as_u16(), problem.code());

@@ -38,6 +38,8 @@ const SILENCE_MAX: Duration = Duration::from_secs(60);
 const QUIET: Duration = Duration::from_millis(250);
 /// How many changes one socket may have under way; the next frame is read when one is answered.
 const CALLS_MAX: usize = 64;
+/// How many of its changes may wait for something to claim, besides.
+const WAITS_MAX: usize = 256;
 /// How many channels one socket may subscribe to.
 const CHANNELS_MAX: usize = 1_000;
 /// How long the answers of changes under way are waited for when a socket is closed.
@@ -78,6 +80,8 @@ struct Session {
     catching_up: Option<BoxFuture<'static, Option<Subscription>>>,
     opening: Opening,
     calls: FuturesUnordered<BoxFuture<'static, Answer>>,
+    /// Changes that wait for something to claim. They hold up nothing else.
+    waits: FuturesUnordered<BoxFuture<'static, Answer>>,
     /// What is given back if the frames that tell of it cannot be written.
     unwritten: Vec<TakeBack>,
     connection: Connection,
@@ -109,6 +113,7 @@ pub(super) async fn serve(app: App, socket: WebSocket, opened: Opened) {
         catching_up: None,
         opening,
         calls: FuturesUnordered::new(),
+        waits: FuturesUnordered::new(),
         unwritten: Vec::new(),
         connection,
         heard_at: Instant::now(),
@@ -160,6 +165,9 @@ impl Session {
                     self.heard(frame).await
                 }
                 Some(answer) = self.calls.next(), if !self.calls.is_empty() => {
+                    self.answer(answer).await
+                }
+                Some(answer) = self.waits.next(), if !self.waits.is_empty() => {
                     self.answer(answer).await
                 }
                 caught_up = wait_for(&mut self.catching_up) => self.caught_up(caught_up),
@@ -314,8 +322,15 @@ impl Session {
                 Err(problem) => Some(calls::error(&self.app, &problem, mark)),
             },
             Ask::Call { op, args, key } => match self.change(&op, args, key.as_deref()) {
-                Ok(Do::Change(change)) => {
+                Ok(Do::Change(change)) if change.wait.is_zero() => {
                     self.calls.push(calls::call(self.app.clone(), *change, mark));
+                    None
+                }
+                Ok(Do::Change(_)) if self.waits.len() >= WAITS_MAX => {
+                    Some(calls::refused(&self.app, &calls::too_many_waits(WAITS_MAX), mark))
+                }
+                Ok(Do::Change(change)) => {
+                    self.waits.push(calls::call(self.app.clone(), *change, mark));
                     None
                 }
                 Ok(Do::Done(body)) => Some(session::reply(200, &body, mark)),
@@ -413,6 +428,9 @@ impl Session {
         // What is under way will be decided: whoever asked is told before the door closes.
         let answered = async {
             while let Some(answer) = self.calls.next().await {
+                self.answer(answer).await?;
+            }
+            while let Some(answer) = self.waits.next().await {
                 self.answer(answer).await?;
             }
             self.flush().await

@@ -8,6 +8,8 @@ mod ceiling;
 mod core;
 mod lines;
 mod short;
+mod vocabulary;
+mod search;
 
 use std::{io, path::PathBuf, process::ExitCode};
 
@@ -32,6 +34,8 @@ enum Command {
     /// Serves what the hub is compared with, until it is killed.
     #[command(hide = true)]
     Ceiling(ceiling::CeilingArgs),
+    /// Many messages, and then searches for two words of every frequency, one after the other.
+    Search(search::SearchArgs),
 }
 
 /// How the table is made.
@@ -91,6 +95,7 @@ fn main() -> ExitCode {
     let _raised = rlimit::increase_nofile_limit(u64::MAX);
     let outcome = match &cli.command {
         Some(Command::Ceiling(args)) => ceiling::serve(args).map(|()| true),
+        Some(Command::Search(args)) => search::run(args),
         None if cli.table.short => short::run(&cli.table),
         None => lines::run(&cli.table),
     };

@@ -75,7 +75,7 @@ impl Line {
 /// The head of the table.
 pub(crate) fn head() -> String {
     format!(
-        "{:<42} {:>10} {:<13} {:>10} {:<30} {:>6} {:<14} {:>9}",
+        "{:<58} {:>10} {:<13} {:>10} {:<26} {:>6} {:<14} {:>9}",
         "work", "figure", "", "beside", "", "share", "interval", "wanted"
     )
 }
@@ -85,12 +85,12 @@ pub(crate) fn row(line: &Line) -> String {
     let Share { this, that, median, interval: (low, high) } = line.share;
     let compared = if that > 0.0 {
         let interval = format!("[{low:.2}, {high:.2}]");
-        format!("{:>10} {:<30} {median:>6.2} {interval:<14}", grouped(that), line.beside)
+        format!("{:>10} {:<26} {median:>6.2} {interval:<14}", grouped(that), line.beside)
     } else {
-        format!("{:>10} {:<30} {:>6} {:<14}", "", line.beside, "", "")
+        format!("{:>10} {:<26} {:>6} {:<14}", "", line.beside, "", "")
     };
     let (figure, unit) = (grouped(this), line.unit);
-    let row = format!("{:<42} {figure:>10} {unit:<13} {compared}", line.work);
+    let row = format!("{:<58} {figure:>10} {unit:<13} {compared}", line.work);
     format!("{row} {:>9}  {}", line.wanted(), line.verdict()).trim_end().to_owned()
 }
 

@@ -49,16 +49,21 @@ impl Hub {
         let (questions, tasks) = self.waiting_tasks(id);
         Ok(Attention {
             unread_direct,
-            acks_owed: self.acks_owed(id)?,
+            acks_owed: self.acks_owed(&reader, id)?,
             questions,
             tasks,
             proposals: self.open_votes(id),
         })
     }
 
-    fn acks_owed(&self, id: &EntityId) -> Result<Vec<Bytes>, HubError> {
+    /// Who registered anew as something else may be asked for what it may no longer read.
+    fn acks_owed(&self, reader: &Reader, id: &EntityId) -> Result<Vec<Bytes>, HubError> {
         let mut owed: Vec<_> = self.with_state(|state| {
-            state.acks_owed(id).map(|call| (call.seq, call.message_id.clone())).collect()
+            let readable = state.acks_owed(id).filter(|call| {
+                let (to, channel) = (call.to_entity.as_ref(), call.channel.as_ref());
+                policy::audience_of_message(&call.from_entity, to, channel).includes(reader)
+            });
+            readable.map(|call| (call.seq, call.message_id.clone())).collect()
         });
         owed.sort_unstable();
         self.message_objects(owed.into_iter().take(SHOWN_MAX).map(|(_, id)| id))
@@ -76,18 +81,22 @@ impl Hub {
     /// Questions, and other tasks.
     fn waiting_tasks(&self, id: &EntityId) -> (Vec<Task>, Vec<Task>) {
         let now = self.now();
-        let mut tasks: Vec<Task> = self.with_state(|state| {
+        let (mut questions, mut others) = (Vec::new(), Vec::new());
+        self.with_state(|state| {
             let wants = Wants::new(state, id, &ClaimNext::default());
-            let held = state.claims(id).map(|task| Task::clone(task));
-            held.chain(state.open_for_humans(&wants).cloned()).take(2 * SHOWN_MAX).collect()
+            let held = state.claims(id).map(|task| &**task);
+            for task in held.chain(state.open_for_humans(&wants)) {
+                let kind = if task.question.is_some() { &mut questions } else { &mut others };
+                if kind.len() < SHOWN_MAX {
+                    kind.push(task.clone());
+                }
+            }
         });
-        tasks.iter_mut().for_each(|task| self.mark_stale(task, now));
-        tasks.sort_by_key(|task| task.created_seq);
-        let (mut questions, mut tasks): (Vec<_>, Vec<_>) =
-            tasks.into_iter().partition(|task| task.question.is_some());
-        questions.truncate(SHOWN_MAX);
-        tasks.truncate(SHOWN_MAX);
-        (questions, tasks)
+        for tasks in [&mut questions, &mut others] {
+            tasks.iter_mut().for_each(|task| self.mark_stale(task, now));
+            tasks.sort_by_key(|task: &Task| task.created_seq);
+        }
+        (questions, others)
     }
 
     fn open_votes(&self, id: &EntityId) -> Vec<Proposal> {
@@ -106,7 +115,7 @@ impl Hub {
     }
 
     /// The open roll-calls of the emergency channel that the reader may read, oldest first, as the
-    /// JSON of their messages.
+    /// JSON of their messages: the newest hundred.
     pub fn unresolved(&self, reader: &Reader) -> Result<Vec<Bytes>, HubError> {
         let mut open: Vec<_> = self.with_state(|state| {
             let calls = state.roll_calls().filter(|call| {
@@ -119,7 +128,9 @@ impl Hub {
             calls.map(|call| (call.seq, call.message_id.clone())).collect()
         });
         open.sort_unstable();
-        self.message_objects(open.into_iter().map(|(_, id)| id))
+        // The newest, should somebody leave hundreds of them open.
+        let shown = open.len().saturating_sub(SHOWN_MAX);
+        self.message_objects(open.into_iter().skip(shown).map(|(_, id)| id))
     }
 
     /// Whether there are any that [`unresolved`](Self::unresolved) would look for.
@@ -145,7 +156,9 @@ impl Hub {
                     .entities()
                     .filter(|(_, entity)| {
                         let standing = Standing::Registered(entity.entity_type);
-                        policy::may_read_channel(standing, channel)
+                        // Whoever came later was no recipient, though its cursor begins behind it.
+                        entity.registered_seq < message.seq
+                            && policy::may_read_channel(standing, channel)
                     })
                     .map(|(_, entity)| entity.entity_id.clone())
                     .filter(|id| *id != message.from_entity)

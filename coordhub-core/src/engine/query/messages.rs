@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::List;
 use crate::{
     engine::{Hub, HubError},
+    event::Event,
     hub::{
         Rejection, State,
         policy::{self, Reader},
@@ -184,17 +185,41 @@ impl Hub {
         if query.notices == NoticesAmong::Yes && query.with.is_none() && query.thread.is_none() {
             let general = query.channel.as_ref().is_none_or(|name| name.as_str() == "general");
             if general {
-                let events =
-                    self.shared.published.history.events_of_kinds(&NOTICED_EVENT_KINDS, &page)?;
-                let notices = events.into_iter().filter(|e| e.seq <= head).filter_map(|stamped| {
-                    let entry = Entry::new(stamped);
-                    Some(MessageJson { seq: entry.seq(), json: entry.notice_json()? })
-                });
-                found.add(notices.collect());
+                found.add(self.notices(reader, page, head)?);
             }
         }
         let end = query.before.map_or(head, |before| head.min(before.saturating_sub(1)));
         Ok(found.into_page(query.limit, end))
+    }
+
+    /// The hub's notices of what the reader may know of.
+    fn notices(
+        &self,
+        reader: &Reader,
+        mut page: Page,
+        head: Seq,
+    ) -> Result<Vec<MessageJson>, HubError> {
+        page.before = Some(page.before.unwrap_or(Seq::MAX).min(head + 1));
+        let mut found = Vec::new();
+        loop {
+            let history = &self.shared.published.history;
+            let events = history.events_of_kinds(&NOTICED_EVENT_KINDS, &page)?;
+            let is_last = events.len() < page.limit;
+            match page.from {
+                End::Oldest => page.after = events.last().map(|event| event.seq),
+                End::Newest => page.before = events.first().map(|event| event.seq),
+            }
+            let is_for = |event: &Event| policy::audience(event).includes(reader);
+            found.extend(events.into_iter().filter(|e| is_for(&e.event)).filter_map(|stamped| {
+                let entry = Entry::new(stamped);
+                Some(MessageJson { seq: entry.seq(), json: entry.notice_json()? })
+            }));
+            // Others' notices take no place on the page.
+            if is_last || found.len() >= page.limit {
+                found.sort_unstable_by_key(|notice| notice.seq);
+                return Ok(found);
+            }
+        }
     }
 
     /// The set of messages that `recent` is about, policy applied. `None` where it is empty.

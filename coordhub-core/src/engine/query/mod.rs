@@ -5,13 +5,16 @@
 
 mod entities;
 mod messages;
+mod search;
 mod tasks;
+mod reservations;
 mod proposals;
 mod attention;
 
 pub use attention::Attention;
 pub use entities::EntityFilter;
 pub use messages::{InboxQuery, MessageList, NoticesAmong, OnlyDirect, RecentQuery, Unread};
+pub use search::{SearchQuery, SearchResults};
 
 use std::ops::Bound;
 

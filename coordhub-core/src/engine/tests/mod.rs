@@ -4,7 +4,10 @@ mod faults;
 mod failures;
 mod following;
 mod waiting;
+mod attention;
 mod presence;
+mod searching;
+mod reservations;
 
 use super::*;
 use crate::{

@@ -12,15 +12,30 @@ const SECOND: u64 = 1_000;
 
 /// A clock that goes when it is told to.
 #[derive(Clone, Default)]
-struct Hands(Arc<AtomicU64>);
+pub(super) struct Hands {
+    ran: Arc<AtomicU64>,
+    jumped: Arc<AtomicU64>,
+}
+
+impl Hands {
+    pub(super) fn pass(&self, millis: u64) {
+        self.ran.fetch_add(millis, Ordering::Relaxed);
+    }
+
+    /// The wall clock jumps ahead, and nothing has happened meanwhile.
+    pub(super) fn jump(&self, millis: u64) {
+        self.jumped.fetch_add(millis, Ordering::Relaxed);
+    }
+}
 
 impl Clock for Hands {
     fn wall(&self) -> Timestamp {
-        Timestamp::from_millis(self.0.load(Ordering::Relaxed) as i64)
+        let millis = self.ran.load(Ordering::Relaxed) + self.jumped.load(Ordering::Relaxed);
+        Timestamp::from_millis(millis as i64)
     }
 
     fn monotonic(&self) -> Duration {
-        Duration::from_millis(self.0.load(Ordering::Relaxed))
+        Duration::from_millis(self.ran.load(Ordering::Relaxed))
     }
 }
 
@@ -40,7 +55,7 @@ impl Follower {
 
     /// Lets time pass, and the writer look round at the end of it.
     fn pass(&self, millis: u64) {
-        self.hands.0.fetch_add(millis, Ordering::Relaxed);
+        self.hands.pass(millis);
         // It looks round after it has answered the first, and so before it takes the second.
         for content in ["first", "second"] {
             send(&self.hub, content).expect("sent");

@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     faults::{Fault, Faulty, Levers},
-    id, register,
+    id, register, say,
 };
 use crate::{
     Timestamp,
@@ -21,7 +21,7 @@ use crate::{
     engine::{Builder, Claim, Clock, Hub, HubError, Outcome, Reply, Request, Ticket},
     ids::TaskId,
     json::JsonText,
-    model::{EntityType, TaskStatus},
+    model::{EntityType, Priority, TaskStatus},
     store::SqliteStore,
 };
 
@@ -128,7 +128,43 @@ fn waiters_are_served_first_come_first_served() {
     }
     let got: Vec<String> = waiting.into_iter().map(|ticket| claimed(ticket.wait())).collect();
     assert_eq!(got, ["t1", "t2", "t3"]);
-    assert_eq!(hub.waiters(), 0);
+    parked(&hub, 0);
+}
+
+#[test]
+fn of_several_tasks_that_open_at_once_whoever_came_first_takes_its_own() {
+    let hub = Hub::in_memory().expect("opens");
+    let artist = Register {
+        entity_id: id("artist"),
+        entity_type: EntityType::AiAgent,
+        name: None,
+        capabilities: vec!["art".into()],
+        metadata: JsonText::empty_object(),
+    };
+    hub.call(Caller::named(id("artist")), Command::Register(artist)).expect("is registered");
+    create_with(&hub, "gate", |c| c.requires_ai = true);
+    let behind = |c: &mut CreateTask| c.depends_on = vec![TaskId::parse("gate").expect("an id")];
+    create_with(&hub, "a-picture", |c| {
+        behind(c);
+        c.capabilities = vec!["art".into()];
+    });
+    create_with(&hub, "for-anyone", |c| {
+        behind(c);
+        c.priority = Priority::Urgent;
+    });
+    let keeper = claim_of(next(&hub, "keeper", 0).wait());
+    let first = next(&hub, "first", 60);
+    parked(&hub, 1);
+    let second = next(&hub, "artist", 60);
+    parked(&hub, 2);
+    let complete = CompleteTask {
+        task_id: keeper.task.task_id.clone(),
+        result: None,
+        claim_token: Some(keeper.claim_token),
+    };
+    hub.call(Caller::named(id("keeper")), Command::CompleteTask(complete)).expect("is done");
+    assert_eq!(claimed(first.wait()), "for-anyone");
+    assert_eq!(claimed(second.wait()), "a-picture");
 }
 
 #[test]
@@ -228,6 +264,25 @@ fn who_has_gone_is_not_served() {
 }
 
 #[test]
+fn who_has_gone_is_not_served_when_it_learns_something() {
+    let hub = Hub::in_memory().expect("opens");
+    create_with(&hub, "t", |c| c.capabilities = vec!["art".into()]);
+    let gone = next(&hub, "gone", 60);
+    parked(&hub, 1);
+    drop(gone);
+    let register = Register {
+        entity_id: id("gone"),
+        entity_type: EntityType::AiAgent,
+        name: None,
+        capabilities: vec!["art".into()],
+        metadata: JsonText::empty_object(),
+    };
+    let head = hub.call(Caller::named(id("gone")), Command::Register(register)).expect("done").seq;
+    parked(&hub, 0);
+    assert_eq!((hub.head_seq(), status(&hub, "t")), (head, TaskStatus::Open));
+}
+
+#[test]
 fn a_claim_whose_answer_nobody_took_goes_back_without_an_attempt() {
     let hub = Hub::in_memory().expect("opens");
     create(&hub, "t");
@@ -262,6 +317,24 @@ fn under_a_key_a_claim_waits_for_its_holder_to_ask_again() {
 }
 
 #[test]
+fn who_asks_again_under_the_key_of_a_wait_is_told_with_it() {
+    let hub = Hub::in_memory().expect("opens");
+    let ask = || {
+        let key = Key { route: "tasks.claim-next".into(), key: "k".into(), fingerprint: 1 };
+        let next = Command::ClaimNext(ClaimNext::default());
+        let wait = Duration::from_secs(60);
+        let request =
+            Request { key: Some(key), wait, ..Request::new(Caller::named(id("a")), next) };
+        hub.submit_request(request).expect("is taken")
+    };
+    let (first, again) = (ask(), ask());
+    parked(&hub, 2);
+    create(&hub, "t");
+    let (first, again) = (claim_of(first.wait()), claim_of(again.wait()));
+    assert_eq!((first.claim_token, again.claim_token), (1, 1));
+}
+
+#[test]
 fn when_waits_end_everybody_is_told_at_once() {
     let hub = Hub::in_memory().expect("opens");
     let waiting: Vec<Ticket> = (0..50).map(|n| next(&hub, &format!("w{n}"), 60)).collect();
@@ -289,6 +362,63 @@ fn a_claim_for_a_waiter_is_lost_with_its_commit_and_no_other_way() {
     assert!(matches!(created, Err(HubError::Unavailable(_))), "{created:?}");
     assert!(matches!(waiting.wait(), Err(HubError::Unavailable(_))));
     assert_eq!(hub.with_state(|state| state.active_tasks()), 0);
+}
+
+/// Submits these while a commit is held, so that they are one batch.
+fn as_one_batch(hub: &Hub, levers: &Levers, commands: Vec<(Caller, Command)>) -> Vec<Ticket> {
+    levers.hold();
+    let (caller, command) = say("first");
+    let first = hub.submit(caller, command).expect("is taken");
+    levers.wait_until_one_waits();
+    let submit = |(caller, command)| hub.submit(caller, command).expect("is taken");
+    let tickets = commands.into_iter().map(submit).collect();
+    levers.let_go();
+    let _sent_or_not = first.wait();
+    tickets
+}
+
+#[test]
+fn done_over_one_by_one_a_batch_leaves_waiters_their_turn() {
+    let levers = Levers::default();
+    let hub = Builder::default().with_store(Faulty::new(&levers)).expect("opens");
+    let waiting = ["a", "b"].map(|who| {
+        let ticket = next(&hub, who, 60);
+        parked(&hub, if who == "a" { 1 } else { 2 });
+        ticket
+    });
+    levers.poison("poison");
+    let create = Command::CreateTask(CreateTask::titled("t"));
+    let boss = Caller::named(id("boss"));
+    let tickets = as_one_batch(&hub, &levers, vec![say("poison"), (boss, create)]);
+    let answers: Vec<_> = tickets.into_iter().map(Ticket::wait).collect();
+    assert!(answers[0] == Err(HubError::Internal) && answers[1].is_ok(), "{answers:?}");
+    let [first, second] = waiting;
+    assert_eq!(claim_of(first.wait()).claim_token, 1);
+    // There was nothing for the second.
+    parked(&hub, 1);
+    hub.end_waits();
+    nothing(second.wait());
+}
+
+#[test]
+fn what_a_lost_batch_had_taken_is_there_for_who_waits() {
+    let levers = Levers::default();
+    let hub = Builder::default().with_store(Faulty::new(&levers)).expect("opens");
+    create(&hub, "t");
+    levers.hold();
+    let (caller, command) = say("first");
+    let first = hub.submit(caller, command).expect("is taken");
+    levers.wait_until_one_waits();
+    let taken = next(&hub, "quick", 0);
+    let waiting = next(&hub, "slow", 60);
+    // The commit that is held takes the first.
+    levers.fail([Fault::Disk, Fault::Disk]);
+    levers.let_go();
+    assert!(matches!(first.wait(), Err(HubError::Unavailable(_))));
+    assert!(matches!(taken.wait(), Err(HubError::Unavailable(_))));
+    let (caller, command) = say("there is room again");
+    hub.call(caller, command).expect("is sent");
+    assert_eq!(claimed(waiting.wait()), "t");
 }
 
 #[test]

@@ -182,6 +182,7 @@ fn what_is_late_and_wanted_is_taken() {
     assert_eq!(world.task("t").status, TaskStatus::Failed);
     let events = world.must("bo", complete(Some(1)));
     assert_eq!(events, ["task_reopened", "task_completed", "task_ready"]);
+    assert_eq!(world.task("t").attempts, 1, "what failed has failed");
     assert_eq!(world.task("next").status, TaskStatus::Open);
 }
 

@@ -56,6 +56,8 @@ fn what_is_refused() {
         ("bo", to_entity("bo", "cy"), "ok"),
         ("bo", to_entity("bo", "bo"), "ok"),
         ("bo", to_entity("bo", "nobody"), "unknown_recipient"),
+        // What does not exist comes before what is wrong.
+        ("bo", Send { metadata: object("[]"), ..to_entity("bo", "nobody") }, "unknown_recipient"),
         ("bo", to_channel("bo", "human-only"), "channel_forbidden"),
         ("ada", to_channel("ada", "ai-only"), "channel_forbidden"),
     ];

@@ -7,6 +7,8 @@ mod tasks;
 mod leases;
 mod claim_next;
 mod roll_calls;
+mod reservations;
+mod handoff;
 mod proposals;
 mod policy;
 

@@ -119,3 +119,34 @@ fn who_sees_an_event() {
     assert_eq!(policy::audience(&Event::EntityRemoved(removed)), Audience::Everyone);
     assert_eq!(policy::audience(&Event::ReadCursorMoved(moved)), Audience::Only(&bo));
 }
+
+/// A message is in a scope that a reader may search exactly where the reader may read it.
+#[test]
+fn scopes_say_the_same_as_the_rules() {
+    let head = |to: Option<&str>, on: Option<&str>| MessageHead {
+        message_id: MessageId::trusted("msg-1"),
+        from_entity: id("ada"),
+        to_entity: to.map(id),
+        channel: on.map(channel),
+        thread_id: MessageId::trusted("msg-1"),
+        seq: 1,
+        ack_required: false,
+        timestamp: crate::Timestamp::from_millis(0),
+    };
+    let names = [None, Some("ada"), Some("bo"), Some("eve")].map(|name| name.map(id));
+    let on = |name: &str| head(None, Some(name));
+    let mut places = vec![head(None, None), head(Some("bo"), None), head(Some("ada"), None)];
+    places.extend(BUILT_IN_CHANNELS.map(on));
+    places.push(on("made-up"));
+    for message in &places {
+        let (from, to) = (&message.from_entity, message.to_entity.as_ref());
+        let audience = policy::audience_of_message(from, to, message.channel.as_ref());
+        for (name, standing) in names.iter().flat_map(|name| EVERYONE.map(|kind| (name, kind))) {
+            let reader = Reader { id: name.clone(), standing };
+            let searched = policy::scopes_of(&reader);
+            let is_found = audience.scopes().iter().any(|scope| searched.contains(scope));
+            let may_read = policy::may_read_message(&reader, message);
+            assert_eq!(is_found, may_read, "{reader:?} and {message:?}");
+        }
+    }
+}

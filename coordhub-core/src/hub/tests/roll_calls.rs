@@ -118,6 +118,20 @@ fn a_deadline_that_passes_is_told_once() {
 }
 
 #[test]
+fn nobody_is_missed_where_everybody_has_answered() {
+    let mut world = World::with_everyone();
+    let at = world.now.plus_millis(60_000);
+    let asking = send("bo", on("urgent"), |s| s.ack = Ack::AskedUntil(at));
+    let message = world.message("bo", asking).message_id.clone();
+    for name in ["ada", "cy", "sam"] {
+        world.must(name, ack(&message));
+    }
+    world.later(60);
+    assert!(world.tick().is_empty());
+    assert!(world.state.roll_call(&message).expect("still open").is_open());
+}
+
+#[test]
 fn an_emergency_is_open_until_somebody_resolves_it() {
     let mut world = World::with_everyone();
     let message = world.message("bo", send("bo", on("urgent"), |_| {})).message_id.clone();

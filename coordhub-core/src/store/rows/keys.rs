@@ -48,7 +48,7 @@ pub(in crate::store) fn read(conn: &Connection, id: &KeyId) -> rusqlite::Result<
 }
 
 /// How many keys are forgotten at a time, so that a commit never waits long.
-const FORGOTTEN_AT_ONCE: i64 = 1_000;
+const FORGOTTEN_AT_ONCE: i64 = 5_000;
 
 /// Forgets some of the keys that were kept before `past`. How many.
 pub(in crate::store) fn forget(conn: &Connection, past: Timestamp) -> rusqlite::Result<usize> {

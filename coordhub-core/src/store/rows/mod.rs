@@ -6,6 +6,7 @@ pub(super) mod keys;
 pub(super) mod meta;
 pub(super) mod proposals;
 pub(super) mod remarks;
+pub(super) mod reservations;
 pub(super) mod roll_calls;
 pub(super) mod tasks;
 

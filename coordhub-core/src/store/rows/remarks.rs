@@ -7,6 +7,7 @@ use crate::{
     JsonText,
     event::{Event, Stamped},
     ids::{EntityId, TaskId},
+    limits::ANSWER_BYTES,
     model::{LateResult, Note},
 };
 
@@ -75,8 +76,16 @@ pub(in crate::store) fn notes(
             at: time(row, 3)?,
         })
     };
-    let mut found: Vec<Note> =
-        select.query_map(params![task.as_str(), limit], note)?.collect::<rusqlite::Result<_>>()?;
+    let (mut found, mut bytes) = (Vec::new(), 0);
+    for note in select.query_map(params![task.as_str(), limit], note)? {
+        let note = note?;
+        bytes += note.note.len();
+        // One answer holds so much, and its newest note.
+        if bytes > ANSWER_BYTES && !found.is_empty() {
+            break;
+        }
+        found.push(note);
+    }
     found.reverse();
     Ok(found)
 }

@@ -7,16 +7,17 @@ use ulid::Ulid;
 use crate::{
     JsonText, Timestamp,
     command::{
-        Ack, AnswerTask, Caller, CastVote, ClaimNext, ClaimTask, Closing, Command, CompleteTask,
-        CreateProposal, CreateTask, CursorScope, Deadline, Destination, Elector, Envelope,
-        FailTask, Key, MoveCursor, MoveLeases, Register, ReleaseTask, Remove, RenewLease,
-        ReturnClaim, Role, Send, UpdateTask,
+        Ack, AcquireReservation, AnswerTask, Caller, CastVote, ClaimNext, ClaimTask, Closing,
+        Command, CompleteTask, CreateProposal, CreateTask, CursorScope, Deadline, Destination,
+        Elector, Envelope, FailTask, HandOff, Key, MoveCursor, MoveLeases, Register, ReleaseTask,
+        Remove, RenewLease, RenewReservation, ReturnClaim, Role, Send, UpdateTask,
     },
     event::{Event, MessageRedacted, Stamped},
     hub::{Decision, KeyId, Prefetched, SoftFacts, State, decide},
-    ids::{ChannelName, EntityId, MessageId, ProposalId, TaskId},
+    ids::{ChannelName, EntityId, MessageId, ProposalId, ReservationId, TaskId},
     limits::Limits,
     model::{Choice, EntityType, OnBlockerFailed, Priority, Question, Task, Threshold},
+    resource::Resource,
     store::{Batch, Store},
 };
 
@@ -83,6 +84,7 @@ pub(super) struct Story<S> {
     messages: Vec<MessageId>,
     tasks: Vec<TaskId>,
     proposals: Vec<ProposalId>,
+    reservations: Vec<ReservationId>,
     fresh: u64,
 }
 
@@ -108,6 +110,7 @@ impl<S: Store> Story<S> {
             messages: Vec::new(),
             tasks: Vec::new(),
             proposals: Vec::new(),
+            reservations: Vec::new(),
             fresh: 0,
         }
     }
@@ -192,6 +195,9 @@ impl<S: Store> Story<S> {
                 Event::MessageSent(message) => self.messages.push(message.message_id.clone()),
                 Event::MessageRedacted(redacted) => self.redact(redacted),
                 Event::TaskCreated(created) => self.tasks.push(created.task.task_id.clone()),
+                Event::ReservationAcquired(acquired) => {
+                    self.reservations.push(acquired.reservation_id.clone());
+                }
                 Event::ProposalCreated(created) => {
                     self.proposals.push(created.proposal.proposal_id.clone());
                 }
@@ -245,7 +251,8 @@ impl<S: Store> Story<S> {
                 (None, _) => Command::Tick,
             },
             48..52 => Command::MoveCursor(self.cursor(who.clone())),
-            52..82 => return self.about_tasks(who, metadata),
+            52..79 => return self.about_tasks(who, metadata),
+            79..87 => return self.about_reservations(who),
             _ => self.about_proposals(),
         };
         (Some(who), command)
@@ -350,6 +357,39 @@ impl<S: Store> Story<S> {
                 metadata: Some(metadata),
                 note: dice.one_in(2).then(|| "half way".to_owned()),
             }),
+        };
+        (holder.or(Some(who)), command)
+    }
+
+    fn about_reservations(&mut self, who: EntityId) -> (Option<EntityId>, Command) {
+        let dice = &mut self.dice;
+        let known = dice.recent(&self.reservations);
+        let (Some(reservation_id), false) = (known, dice.one_in(2)) else {
+            let mut resources = Vec::new();
+            for _ in 0..=dice.below(2) {
+                let text = dice.pick::<&str>(&["r:src/a", "r:src/**", "r:**/a", "r:*/b/*", "ä/b"]);
+                resources.push(Resource::parse(text).expect("a resource"));
+            }
+            let acquire = AcquireReservation {
+                resources,
+                exclusive: dice.one_in(3),
+                ttl_seconds: Some(1 + dice.below(9) as u32),
+                reason: dice.one_in(2).then(|| "editing".to_owned()),
+            };
+            return (Some(who), Command::AcquireReservation(acquire));
+        };
+        let holder =
+            self.state.reservations().get(&reservation_id).map(|one| one.entity_id.clone());
+        let ttl_seconds = dice.one_in(2).then_some(4);
+        let command = match dice.below(6) {
+            0 => Command::ReleaseReservation(reservation_id),
+            1 => Command::FreeReservations(vec![who.clone()]),
+            2 | 3 => Command::HandOff(HandOff {
+                entity_id: holder.clone().unwrap_or_else(|| who.clone()),
+                to: dice.one_in(2).then(|| who.clone()),
+                note: "all yours".to_owned(),
+            }),
+            _ => Command::RenewReservation(RenewReservation { reservation_id, ttl_seconds }),
         };
         (holder.or(Some(who)), command)
     }

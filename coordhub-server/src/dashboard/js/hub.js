@@ -1,5 +1,7 @@
 /** The hub over HTTP: every read and every change goes through here. */
 
+import { freshId } from "./format.js";
+
 /** A refusal, or no answer at all (`status` 0). */
 export class Problem extends Error {
   /** @param {number} status @param {string} code @param {string} detail */
@@ -24,6 +26,9 @@ export function wordsFor(error) {
 const PATIENCE_MS = 20_000;
 
 export class Hub {
+  /** The last change of each object, unless it was answered. @type {Map<string, { words: string, key: string }>} */
+  #unanswered = new Map();
+
   /** @param {string} me  The entity that calls. */
   constructor(me) {
     this.me = me;
@@ -39,13 +44,45 @@ export class Hub {
     return this.#call("GET", words.size ? `${path}?${words}` : path);
   }
 
-  /** @param {string} path @param {object} body @returns {Promise<any>} */
-  post(path, body) {
-    return this.#call("POST", path, JSON.stringify({ entity_id: this.me, ...body }));
+  /**
+   * Changes something, once: under a key by which the hub knows what it was asked for before. Whoever asks for the same
+   * again, because there was no answer, does so under the same key; whoever has changed the object otherwise meanwhile
+   * means it anew.
+   *
+   * @param {string} path
+   * @param {object} body
+   * @param {string} [ownKey]  Where somebody else sees to it that a retry is known.
+   * @returns {Promise<any>}
+   */
+  async post(path, body, ownKey) {
+    const json = JSON.stringify({ entity_id: this.me, ...body });
+    if (ownKey !== undefined) {
+      return this.#call("POST", path, json, ownKey);
+    }
+    const object = path.slice(0, path.lastIndexOf("/"));
+    const words = `${path} ${json}`;
+    const before = this.#unanswered.get(object);
+    const change = before?.words === words ? before : { words, key: freshId("page-") };
+    this.#unanswered.set(object, change);
+    const answered = () => {
+      if (this.#unanswered.get(object) === change) {
+        this.#unanswered.delete(object);
+      }
+    };
+    try {
+      const answer = await this.#call("POST", path, json, change.key);
+      answered();
+      return answer;
+    } catch (error) {
+      if (error instanceof Problem && error.isRefusal) {
+        answered();
+      }
+      throw error;
+    }
   }
 
-  /** @param {string} method @param {string} path @param {string} [body] */
-  async #call(method, path, body) {
+  /** @param {string} method @param {string} path @param {string} [body] @param {string} [key] */
+  async #call(method, path, body, key) {
     // A header holds no more than Latin letters; an id may hold any. The query takes them all.
     const url =
       method === "GET" ? `${path}${path.includes("?") ? "&" : "?"}entity_id=${encodeURIComponent(this.me)}` : path;
@@ -54,7 +91,9 @@ export class Hub {
     let text;
     try {
       const signal = AbortSignal.timeout(PATIENCE_MS);
-      response = await fetch(url, { method, body, signal, credentials: "omit", cache: "no-store" });
+      /** @type {Record<string, string>} */
+      const headers = key === undefined ? {} : { "Idempotency-Key": key };
+      response = await fetch(url, { method, headers, body, signal, credentials: "omit", cache: "no-store" });
       text = await response.text();
     } catch {
       throw new Problem(0, "no_answer", "The hub did not answer.");

@@ -58,7 +58,7 @@ export async function loadSnapshot(hub) {
  */
 export async function all(hub, path, plural, query = {}) {
   const rows = [];
-  for (let after = 0; ; ) {
+  for (let after = 0; ;) {
     const page = await hub.get(path, { ...query, after, limit: PAGE });
     rows.push(...page[plural]);
     if (page.count < PAGE) {
@@ -92,13 +92,39 @@ export async function loadMessages(hub, place, before) {
  * @returns {Promise<Message | undefined>}
  */
 export async function findSent(hub, place, position, mark) {
-  for (let after = position; ; ) {
+  for (let after = position; ;) {
     const page = await hub.get("/messages/recent", { ...whereabouts(place), after, limit: PAGE });
     const found = page.messages.find((/** @type {Message} */ message) => isMarked(message, hub.me, mark));
     if (found || page.count < PAGE) {
       return found;
     }
     after = page.next;
+  }
+}
+
+/**
+ * Reads again what the events did not tell in full. What was changed by an event while it was read is read once more:
+ * the answer may be from before that event.
+ *
+ * @template T
+ * @param {Hub} hub
+ * @param {Set<string>} outdated
+ * @param {Map<string, T>} objects
+ * @param {string} path
+ */
+export async function readAgain(hub, outdated, objects, path) {
+  for (const id of [...outdated]) {
+    const before = objects.get(id);
+    outdated.delete(id);
+    const read = await hub.get(path + segment(id)).catch((error) => {
+      outdated.add(id);
+      throw error;
+    });
+    if (objects.get(id) === before && !outdated.has(id)) {
+      objects.set(id, read);
+    } else {
+      outdated.add(id);
+    }
   }
 }
 

@@ -17,6 +17,7 @@ import { SignIn } from "./views/sign-in.js";
 import { Status } from "./views/status.js";
 import { TaskForm } from "./views/task-form.js";
 import { Tasks } from "./views/tasks.js";
+import { Waiting } from "./views/waiting.js";
 
 // Views that make others come after those.
 const views = {
@@ -32,6 +33,7 @@ const views = {
   "hub-sign-in": SignIn,
   "hub-status": Status,
   "hub-tasks": Tasks,
+  "hub-waiting": Waiting,
 };
 Object.entries(views).forEach(([name, view]) => customElements.define(name, view));
 

@@ -52,6 +52,23 @@ export function insert(conversation, messages) {
   return fresh;
 }
 
+/**
+ * What is left of a message whose content was removed, and nothing where it is another message.
+ *
+ * @param {Message} message
+ * @param {ReadonlyMap<string, Message["metadata"]>} redactions  By message id: the metadata from then on.
+ */
+export function redacted(message, redactions) {
+  const metadata = redactions.get(message.message_id);
+  return metadata === undefined ? message : { ...message, content: "", metadata };
+}
+
+/** Who removed what a message said, if anybody did. @param {Message} message @returns {string | null} */
+export function removedBy({ metadata }) {
+  const hub = /** @type {{ redacted_by?: string } | undefined} */ (metadata.hub);
+  return hub?.redacted_by ?? null;
+}
+
 /** Forgets the oldest of a conversation that nobody is reading back in. @param {Conversation} conversation */
 export function trim(conversation) {
   if (conversation.messages.length > KEPT_MAX) {

@@ -1,8 +1,8 @@
 /**
  * Messages that were written and are not known to be sent. They outlive a reload of the page.
  *
- * Each carries a mark in its metadata. Whether one arrived whose answer was lost is looked up by that mark before it is
- * sent again: a retry never doubles it.
+ * Each carries a mark: the key under which it is sent, however often, and a word in its metadata. The hub knows a key
+ * for a day; whether an older one arrived whose answer was lost is looked up by the mark. A retry never doubles it.
  */
 
 import { Problem, wordsFor } from "./hub.js";
@@ -100,13 +100,8 @@ export class Outbox {
     const to = place.kind === "channel" ? { channel: place.id } : { to_entity: place.id };
     try {
       const metadata = { client_ref: mark };
-      const { message } = await this.hub.post("/messages/send", {
-        from_entity: this.hub.me,
-        ...to,
-        content,
-        message_type,
-        metadata,
-      });
+      const body = { from_entity: this.hub.me, ...to, content, message_type, metadata };
+      const { message } = await this.hub.post("/messages/send", body, mark);
       this.#drop(item);
       this.arrived(message);
     } catch (error) {

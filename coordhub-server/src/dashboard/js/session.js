@@ -2,9 +2,11 @@
  * One person at the hub: who that is, what is known, and what is under way. The views read it and call its methods.
  */
 
+import { AttentionReader, concerns } from "./attention.js";
 import { Hub, Problem, segment } from "./hub.js";
-import { all, loadMessages, loadSnapshot } from "./load.js";
+import { all, loadMessages, loadSnapshot, readAgain } from "./load.js";
 import { trim } from "./messages.js";
+import { Once } from "./once.js";
 import { Outbox } from "./outbox.js";
 import { HubSocket } from "./socket.js";
 import { Store, URGENT } from "./store.js";
@@ -20,8 +22,8 @@ export class Session {
   /** @type {HubSocket | null} */
   #socket = null;
   #ended = false;
-  /** What is under way and need not be begun twice. @type {Map<string, { again: boolean }>} */
-  #under = new Map();
+  #once = new Once();
+  #attention = new AttentionReader(() => this.#readAttention());
 
   /**
    * @param {string} me
@@ -48,6 +50,8 @@ export class Session {
 
   end(why = "") {
     this.#ended = true;
+    this.#once.end();
+    this.#attention.end();
     this.#socket?.end();
     document.removeEventListener("visibilitychange", this.#onVisible);
     removeEventListener("online", this.#onVisible);
@@ -108,14 +112,16 @@ export class Session {
     this.store.changed();
     const upTo = () => found.messages.at(-1)?.seq ?? 0;
     if (found.place.kind === "channel") {
-      await this.#once(`read ${found.place.id}`, () => this.#ack({ up_to: upTo(), channel: found.place.id }));
+      await this.#once.run(`read ${found.place.id}`, () =>
+        this.#moveCursor({ up_to: upTo(), channel: found.place.id }),
+      );
       return;
     }
     // All direct messages share one cursor: it may move when nothing before it is unread.
     const conversations = [...this.store.conversations.values()];
     const direct = conversations.filter(({ place }) => place.kind === "direct");
     if (direct.every(({ unread }) => unread === 0)) {
-      await this.#once("read direct", () => this.#ack({ up_to: upTo(), direct: true }));
+      await this.#once.run("read direct", () => this.#moveCursor({ up_to: upTo(), direct: true }));
     }
   }
 
@@ -123,7 +129,7 @@ export class Session {
   async putAlertsAway() {
     const last = this.store.alerts.at(-1);
     if (last) {
-      await this.#ack({ up_to: last.seq, channel: URGENT });
+      await this.#moveCursor({ up_to: last.seq, channel: URGENT });
     }
   }
 
@@ -132,8 +138,30 @@ export class Session {
     return this.outbox.send(this.store.place, content, this.store);
   }
 
+  /** Reads who has seen a message. @param {string} id */
+  async readReceipts(id) {
+    this.store.receipts(await this.hub.get(`/messages/${segment(id)}/receipts`));
+  }
+
+  /** Reads the notes of a task, unless they were read already. @param {string} id */
+  async readNotes(id) {
+    const { notes } = this.store;
+    if (notes.has(id)) {
+      return;
+    }
+    // What comes while they are read is kept.
+    notes.set(id, []);
+    try {
+      const task = await this.hub.get(`/tasks/${segment(id)}`);
+      this.store.rememberNotes(id, task.notes);
+    } catch (error) {
+      notes.delete(id);
+      throw error;
+    }
+  }
+
   /** @param {object} cursor */
-  #ack(cursor) {
+  #moveCursor(cursor) {
     return this.hub.post(`/messages/for/${segment(this.me)}/ack`, cursor);
   }
 
@@ -179,7 +207,9 @@ export class Session {
         void this.#readPresence();
         void this.readHistory();
         void this.#readOutdated();
+        this.#attention.touch();
       },
+      onUnresolved: (messages) => messages.forEach((message) => void this.#remind(message)),
       onEvent: (event) => this.#happened(event),
       onPresence: (presence) => store.told(presence),
       onCursor: (seq) => store.passed(seq),
@@ -200,11 +230,29 @@ export class Session {
       void this.markRead().catch(() => {});
     }
     void this.#readOutdated();
+    if (concerns(event, this.me, this.store.tasks)) {
+      this.#attention.touch();
+    }
+  }
+
+  /**
+   * Who has acknowledged it says whether it is still for this person, so that is read first.
+   *
+   * @param {import("./types.js").Message} message
+   */
+  async #remind(message) {
+    await this.readReceipts(message.message_id).catch(() => {});
+    this.store.remind(message);
+  }
+
+  async #readAttention() {
+    this.store.attention = await this.hub.get(`/entities/${segment(this.me)}/attention`);
+    this.store.changed();
   }
 
   /** Reads who is there, as often as the connection begins: the socket tells what changes from then on. */
   #readPresence() {
-    return this.#once("presence", async () => {
+    return this.#once.run("presence", async () => {
       this.store.awaitPresences();
       this.store.listed(await all(this.hub, "/entities/list", "entities"));
     });
@@ -216,62 +264,11 @@ export class Session {
     if (outdated.tasks.size + outdated.proposals.size === 0) {
       return Promise.resolve();
     }
-    return this.#once("outdated", async () => {
-      await this.#readAgain(outdated.tasks, this.store.tasks, "/tasks/");
-      await this.#readAgain(outdated.proposals, this.store.proposals, "/proposals/");
+    return this.#once.run("outdated", async () => {
+      await readAgain(this.hub, outdated.tasks, this.store.tasks, "/tasks/");
+      await readAgain(this.hub, outdated.proposals, this.store.proposals, "/proposals/");
       this.store.changed();
     });
-  }
-
-  /**
-   * What was changed by an event while it was read is read once more: the answer may be from before that event.
-   *
-   * @template T
-   * @param {Set<string>} outdated
-   * @param {Map<string, T>} objects
-   * @param {string} path
-   */
-  async #readAgain(outdated, objects, path) {
-    for (const id of [...outdated]) {
-      const before = objects.get(id);
-      outdated.delete(id);
-      const read = await this.hub.get(path + segment(id)).catch((error) => {
-        outdated.add(id);
-        throw error;
-      });
-      if (objects.get(id) === before && !outdated.has(id)) {
-        objects.set(id, read);
-      } else {
-        outdated.add(id);
-      }
-    }
-  }
-
-  /**
-   * Does something that is asked for often: never twice at a time, and once more where it was asked for meanwhile.
-   * Where the hub does not answer it is left; the next connection asks again.
-   *
-   * @param {string} name
-   * @param {() => Promise<unknown>} work
-   */
-  async #once(name, work) {
-    const under = this.#under.get(name);
-    if (under) {
-      under.again = true;
-      return;
-    }
-    const mine = { again: true };
-    this.#under.set(name, mine);
-    try {
-      while (mine.again && !this.#ended) {
-        mine.again = false;
-        await work();
-      }
-    } catch {
-      // The next connection asks again.
-    } finally {
-      this.#under.delete(name);
-    }
   }
 
   #onVisible = () => {

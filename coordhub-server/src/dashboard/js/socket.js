@@ -12,6 +12,7 @@
  * @typedef {object} Listener
  * @property {() => string} resumeFrom  `<epoch>:<seq>` of what was applied last.
  * @property {() => void} onLive
+ * @property {(messages: import("./types.js").Message[]) => void} onUnresolved  A reminder, in no order with the events.
  * @property {(event: HubEvent) => void} onEvent
  * @property {(presence: Presence) => void} onPresence
  * @property {(seq: number) => void} onCursor
@@ -90,6 +91,9 @@ export class HubSocket {
           const { timestamp: at, from_entity: actor } = frame.message;
           this.listener.onEvent({ seq: frame.seq, at, kind: "message_sent", actor, data: frame.message });
         }
+        break;
+      case "unresolved":
+        this.listener.onUnresolved(frame.messages);
         break;
       case "event":
         this.listener.onEvent(frame);

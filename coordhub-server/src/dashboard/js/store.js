@@ -6,8 +6,12 @@
  * it sets to fixed values, so the state is right again once the stream has passed the point where the list was read.
  */
 
-import { conversation, insert, keyOf, ofOthersAfter, placeOf, trim } from "./messages.js";
+import { nothing } from "./attention.js";
+import { conversation, insert, keyOf, ofOthersAfter, placeOf, redacted, trim } from "./messages.js";
+import { applyToNotes, rememberNotes } from "./notes.js";
+import { People } from "./people.js";
 import { applyToProposals } from "./proposals.js";
+import { RollCalls } from "./roll-calls.js";
 import { applyToTasks } from "./tasks.js";
 
 /**
@@ -16,6 +20,7 @@ import { applyToTasks } from "./tasks.js";
  * @typedef {import("./types.js").Entity} Entity
  * @typedef {import("./types.js").HubEvent} HubEvent
  * @typedef {import("./types.js").Message} Message
+ * @typedef {import("./types.js").Note} Note
  * @typedef {import("./types.js").Place} Place
  * @typedef {import("./types.js").Presence} Presence
  * @typedef {import("./types.js").Proposal} Proposal
@@ -45,8 +50,7 @@ export class Store {
   epoch = "";
   /** The position up to which everything was applied. */
   position = 0;
-  /** @type {Map<string, Entity>} */
-  entities = new Map();
+  people = new People();
   /** @type {Map<string, Channel>} */
   channels = new Map();
   /** @type {Map<string, Task>} */
@@ -57,15 +61,18 @@ export class Store {
   conversations = new Map();
   /** Urgent messages of others that nobody here has put away. @type {Message[]} */
   alerts = [];
+  rollCalls = new RollCalls();
+  /** The notes of tasks that somebody opened. @type {Map<string, Note[]>} */
+  notes = new Map();
+  /** What waits for oneself, as the hub said last. */
+  attention = nothing();
   /** What is to be read again; see `applyToTasks` and `applyToProposals`. */
   outdated = { tasks: /** @type {Set<string>} */ (new Set()), proposals: /** @type {Set<string>} */ (new Set()) };
   /** Where the person is reading. @type {Place} */
   place = { kind: "channel", id: "general" };
 
-  /** Presence that is known before the registration is; it is no event and in no order with them. */
-  #early = /** @type {Map<string, Presence>} */ (new Map());
-  /** Who was told of since a list was asked for: the list may be older. */
-  #told = /** @type {Set<string>} */ (new Set());
+  /** What was removed since the page began: a page of history may be older. @type {Map<string, Message["metadata"]>} */
+  #redactions = new Map();
   /** @type {Set<() => void>} */
   #listeners = new Set();
 
@@ -87,12 +94,14 @@ export class Store {
   reset(snapshot) {
     this.epoch = snapshot.epoch;
     this.position = snapshot.position;
-    this.entities = new Map(snapshot.entities.map((entity) => [entity.entity_id, entity]));
+    this.people = new People(snapshot.entities);
     this.channels = new Map(snapshot.channels.map((channel) => [channel.channel, channel]));
     this.tasks = new Map(snapshot.tasks.map((task) => [task.task_id, task]));
     this.proposals = new Map(snapshot.proposals.map((proposal) => [proposal.proposal_id, proposal]));
-    this.#early = new Map();
     this.conversations = new Map();
+    this.#redactions = new Map();
+    this.rollCalls = new RollCalls();
+    this.notes = new Map();
     this.outdated = { tasks: new Set(), proposals: new Set() };
     for (const { channel, unread, last_seq } of snapshot.channels) {
       const found = this.at({ kind: "channel", id: channel });
@@ -106,7 +115,8 @@ export class Store {
     }
     const unread = this.channels.get(URGENT)?.unread ?? 0;
     const ofOthers = snapshot.urgent.filter((message) => message.from_entity !== this.me);
-    this.alerts = unread > 0 ? ofOthers.slice(-unread) : [];
+    // A roll-call stands out for as long as it is open, read or not.
+    this.alerts = unread > 0 ? ofOthers.slice(-unread).filter((message) => !message.ack_required) : [];
     this.changed();
   }
 
@@ -121,6 +131,22 @@ export class Store {
   /** The conversation being read. */
   get current() {
     return this.at(this.place);
+  }
+
+  /** Everybody who takes part, by id. */
+  get entities() {
+    return this.people.entities;
+  }
+
+  /** Whether the one whose eyes these are is a person to the hub. */
+  get isHuman() {
+    return this.entities.get(this.me)?.entity_type === "human";
+  }
+
+  /** Whether oneself is asked to acknowledge a message and has not. @param {Message} message */
+  owesAck({ message_id }) {
+    const saidOwed = this.attention.acks_owed.some((message) => message.message_id === message_id);
+    return this.rollCalls.owes(message_id, this.me, saidOwed);
   }
 
   /** How many messages of others were not read, anywhere. */
@@ -139,11 +165,15 @@ export class Store {
       return false;
     }
     this.position = event.seq;
-    this.#applyToEntities(event);
+    this.people.apply(event);
     applyToTasks(this.tasks, event).forEach((id) => this.outdated.tasks.add(id));
     applyToProposals(this.proposals, event).forEach((id) => this.outdated.proposals.add(id));
+    this.rollCalls.apply(event);
+    applyToNotes(this.notes, event);
     if (event.kind === "message_sent") {
       this.#hear(event.data);
+    } else if (event.kind === "message_redacted") {
+      this.#redact(event.data);
     } else if (event.kind === "read_cursor_moved" && event.data.entity_id === this.me) {
       this.#read(event.data);
     }
@@ -158,55 +188,47 @@ export class Store {
 
   /** Messages from before: a page of history. @param {Place} place @param {Message[]} messages */
   remember(place, messages) {
-    insert(this.at(place), messages);
+    insert(
+      this.at(place),
+      messages.map((message) => redacted(message, this.#redactions)),
+    );
+    this.changed();
+  }
+
+  /** The hub reminds of a roll-call that is open on the urgent channel. @param {Message} message */
+  remind(message) {
+    this.rollCalls.stress(redacted(message, this.#redactions));
+    this.changed();
+  }
+
+  /** Who has seen a message. @param {import("./types.js").Receipts} receipts */
+  receipts(receipts) {
+    this.rollCalls.remember(receipts);
+    this.changed();
+  }
+
+  /** The notes of a task, which its events add to from now on. @param {string} id @param {Note[]} notes */
+  rememberNotes(id, notes) {
+    rememberNotes(this.notes, id, notes);
     this.changed();
   }
 
   /** The socket tells what became of somebody's presence. @param {Presence} presence */
   told(presence) {
-    this.#told.add(presence.entity_id);
-    // Whoever is not known and leaves was removed.
-    if (this.entities.has(presence.entity_id) || presence.status !== "offline") {
-      this.#setPresence(presence);
+    if (this.people.told(presence)) {
       this.changed();
     }
   }
 
   /** A list is about to be asked for. */
   awaitPresences() {
-    this.#told.clear();
+    this.people.awaitPresences();
   }
 
-  /** Everybody's presence as a list has it. Only that: the rest is for the events to say. @param {Presence[]} presences */
+  /** Everybody's presence as a list has it. @param {Presence[]} presences */
   listed(presences) {
-    presences.filter(({ entity_id }) => !this.#told.has(entity_id)).forEach((presence) => this.#setPresence(presence));
+    this.people.listed(presences);
     this.changed();
-  }
-
-  /** @param {Presence} presence */
-  #setPresence({ entity_id, status, activity, last_seen }) {
-    const known = this.entities.get(entity_id);
-    if (known) {
-      this.entities.set(entity_id, { ...known, status, activity, last_seen });
-    } else {
-      this.#early.set(entity_id, { entity_id, status, activity, last_seen });
-    }
-  }
-
-  /** @param {HubEvent} event */
-  #applyToEntities({ kind, data }) {
-    if (kind === "entity_registered") {
-      const { entity_id } = data.entity;
-      this.entities.set(entity_id, { status: "online", activity: null, ...data.entity, ...this.#early.get(entity_id) });
-      this.#early.delete(entity_id);
-    } else if (kind === "entity_updated") {
-      const known = this.entities.get(data.entity_id);
-      if (known) {
-        this.entities.set(data.entity_id, { ...known, ...data });
-      }
-    } else if (kind === "entity_removed") {
-      this.entities.delete(data.entity_id);
-    }
   }
 
   /** @param {Message} message */
@@ -220,13 +242,27 @@ export class Store {
     }
     if (place.kind === "channel") {
       this.#channelHeard(message, place.id);
-      if (place.id === URGENT && ofOther && !this.alerts.some((alert) => alert.seq === message.seq)) {
+      if (place.id === URGENT && message.ack_required) {
+        this.rollCalls.stress(redacted(message, this.#redactions));
+      } else if (place.id === URGENT && ofOther && !this.alerts.some((alert) => alert.seq === message.seq)) {
         this.alerts = [...this.alerts, message];
       }
     }
     if (keyOf(place) !== keyOf(this.place)) {
       trim(found);
     }
+  }
+
+  /** @param {{ message_id: string, metadata: Message["metadata"] }} data */
+  #redact({ message_id, metadata }) {
+    this.#redactions.set(message_id, metadata);
+    const without = (/** @type {Message[]} */ messages) =>
+      messages.map((message) => redacted(message, this.#redactions));
+    for (const found of this.conversations.values()) {
+      found.messages = without(found.messages);
+    }
+    this.alerts = without(this.alerts);
+    this.rollCalls.emergencies = without(this.rollCalls.emergencies);
   }
 
   /** @param {Message} message @param {string} name */

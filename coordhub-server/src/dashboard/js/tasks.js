@@ -34,22 +34,47 @@ export function applyToTasks(tasks, { kind, at, data }) {
       set(changed(data));
       break;
     case "task_claimed":
-      set({ status: "in_progress", claimed_by: data.claimed_by, claimed_at: at });
+      set({
+        status: "in_progress",
+        claimed_by: data.claimed_by,
+        claimed_at: at,
+        lease_expires_at: data.lease_expires_at ?? null,
+        stale: false,
+      });
       break;
-    case "task_released":
-      set({ status: "open", claimed_by: null, claimed_at: null });
+    case "lease_renewed":
+      set({ lease_expires_at: data.lease_expires_at });
       break;
-    case "task_completed":
-      set({ status: "completed", result: data.result, completed_at: at });
-      for (const task of [...tasks.values()].filter((task) => task.blocked_by.includes(data.task_id))) {
-        set({ blocked_by: task.blocked_by.filter((id) => id !== data.task_id) }, task.task_id);
+    case "leases_moved":
+      for (const { task_id, lease_expires_at } of data.leases) {
+        set({ lease_expires_at }, task_id);
       }
       break;
+    case "task_released":
+      set({ ...FREE, status: "open", ...(typeof data.attempts === "number" ? { attempts: data.attempts } : {}) });
+      break;
+    case "task_completed": {
+      // The hub itself holds nothing: it takes a default.
+      const claimed_by = data.claimed_by === HUB ? null : data.claimed_by;
+      set({ ...ENDED, status: "completed", claimed_by, result: data.result, completed_at: at });
+      for (const { task_id, blocked_by, not_before } of [...tasks.values()]) {
+        if (blocked_by.includes(data.task_id)) {
+          const left = blocked_by.filter((id) => id !== data.task_id);
+          const waits = left.length === 0 && not_before !== null && Date.parse(not_before) > Date.parse(at);
+          set({ blocked_by: left, ...(waits ? { status: "scheduled" } : {}) }, task_id);
+        }
+      }
+      break;
+    }
     case "task_failed":
-      set({ status: "failed", attempts: data.attempts });
+      set({
+        ...(data.status === "failed" ? ENDED : { ...FREE, not_before: data.not_before }),
+        status: data.status,
+        attempts: data.attempts,
+      });
       break;
     case "task_cancelled":
-      set({ status: "cancelled" });
+      set({ ...ENDED, status: "cancelled" });
       break;
     case "task_ready":
       set({ status: "open" });
@@ -57,6 +82,11 @@ export function applyToTasks(tasks, { kind, at, data }) {
   }
   return missing;
 }
+
+const HUB = "system";
+/** What is so of every task whose claim has ended, and of one that is free again. */
+const ENDED = { lease_expires_at: null, stale: false };
+const FREE = { ...ENDED, claimed_by: null, claimed_at: null };
 
 /** What an update changed: `null` stands for what it did not. @param {any} data @returns {Partial<Task>} */
 function changed({ title, description, priority, tags, metadata }) {
@@ -67,6 +97,21 @@ function changed({ title, description, priority, tags, metadata }) {
 /** Whether it is over. @param {Task} task */
 export function isFinished(task) {
   return task.status === "completed" || task.status === "failed" || task.status === "cancelled";
+}
+
+/**
+ * Whether the one who holds it without a lease is gone. A holder who never registered is only known to be gone by the
+ * hub, which said so when the task was read.
+ *
+ * @param {Task} task
+ * @param {ReadonlyMap<string, import("./types.js").Entity>} entities
+ */
+export function isStale({ status, claimed_by, lease_expires_at, stale }, entities) {
+  if (status !== "in_progress" || claimed_by === null || lease_expires_at !== null) {
+    return false;
+  }
+  const holder = entities.get(claimed_by);
+  return holder ? holder.status === "offline" : stale;
 }
 
 /** Whether it waits for a person, any person. @param {Task} task */
@@ -91,7 +136,7 @@ export function byConcern(me) {
     }
     return waitsForHuman(task)
       ? 1
-      : ({ open: 2, in_progress: 3, blocked: 4 }[/** @type {string} */ (task.status)] ?? 5);
+      : ({ open: 2, in_progress: 3, blocked: 4, scheduled: 4 }[/** @type {string} */ (task.status)] ?? 5);
   };
   return (a, b) =>
     Number(waitsForHuman(b)) - Number(waitsForHuman(a)) ||

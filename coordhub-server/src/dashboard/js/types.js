@@ -32,7 +32,22 @@
  * @property {string} message_type
  * @property {Record<string, unknown>} metadata
  * @property {string | null} reply_to
+ * @property {boolean} ack_required
  * @property {string} timestamp
+ *
+ * What one recipient has done with a message.
+ *
+ * @typedef {object} Receipt
+ * @property {string} entity_id
+ * @property {boolean} [read]  Events do not say it.
+ * @property {string | null} acked_at
+ *
+ * @typedef {object} Receipts
+ * @property {string} message_id
+ * @property {string | null} ack_deadline
+ * @property {string | null} resolved_at
+ * @property {string | null} resolved_by
+ * @property {Receipt[]} recipients
  *
  * @typedef {object} Channel
  * @property {string} channel
@@ -44,6 +59,17 @@
  *
  * @typedef {"open" | "blocked" | "scheduled" | "in_progress" | "completed" | "failed" | "cancelled"} TaskStatus
  * @typedef {"urgent" | "high" | "normal" | "low"} Priority
+ *
+ * @typedef {object} Question
+ * @property {string[]} options
+ * @property {string | null} deadline
+ * @property {string | null} default
+ *
+ * @typedef {object} Note
+ * @property {number} seq
+ * @property {string | null} entity_id
+ * @property {string} note
+ * @property {string} at
  *
  * @typedef {object} Task
  * @property {string} task_id
@@ -62,6 +88,11 @@
  * @property {Record<string, unknown>} metadata
  * @property {unknown} result
  * @property {number} attempts
+ * @property {number | null} max_attempts
+ * @property {string | null} not_before
+ * @property {string | null} lease_expires_at
+ * @property {Question | null} question
+ * @property {boolean} stale  Soft: it was so when the task was read.
  * @property {string} created_at
  * @property {string | null} claimed_at
  * @property {string | null} completed_at
@@ -98,6 +129,15 @@
  * @property {string} created_at
  * @property {string | null} decided_at
  * @property {boolean} forced
+ *
+ * What waits for one entity.
+ *
+ * @typedef {object} Attention
+ * @property {Message[]} unread_direct
+ * @property {Message[]} acks_owed
+ * @property {Task[]} questions
+ * @property {Task[]} tasks
+ * @property {Proposal[]} proposals
  *
  * @typedef {object} HubEvent
  * @property {number} seq

@@ -2,7 +2,9 @@
 
 use std::io;
 
-use coordhub_server::bench::{Run, calls, cycles, fill, http, load, workload::Own};
+use coordhub_server::bench::{
+    Run, calls, cycles, fill, finding::grouped, http, load, workload::Own,
+};
 use serde_json::json;
 
 use super::{Bench, a_send, p99_millis, rate, reply_bytes};
@@ -177,7 +179,7 @@ async fn recent(bench: &mut Bench, large: &Own) -> io::Result<()> {
     let hyper = CeilingArgs::new(Kind::Http, size, NO_FRAME).start()?;
     let bare = bench.run(hyper.target());
     let lane = |run: &Run| vec![vec![http::get(run.authority(), PATH)]; 16];
-    let work = format!("recent, {} stored", bench.args.messages);
+    let work = format!("recent, {} stored", grouped(bench.args.messages as f64));
     let pairs = bench
         .pairs(
             &work,
@@ -193,7 +195,7 @@ async fn recent(bench: &mut Bench, large: &Own) -> io::Result<()> {
     let few = bench.hub()?;
     let small = bench.on(&few)?;
     fill::messages(&small, 1_000).await?;
-    let work = format!("recent, {} stored", bench.args.messages);
+    let work = format!("recent, {} stored", grouped(bench.args.messages as f64));
     let pairs = bench
         .pairs(
             &work,
@@ -204,6 +206,6 @@ async fn recent(bench: &mut Bench, large: &Own) -> io::Result<()> {
         .await?;
     let share: Share = pairs.share;
     let wanted = Wanted::NotBelow(0.80);
-    bench.line(Line { work, unit: "reads/s", share, beside: "recent, 1000 stored", wanted });
+    bench.line(Line { work, unit: "reads/s", share, beside: "recent, 1,000 stored", wanted });
     Ok(())
 }

@@ -1,7 +1,9 @@
 import { Rows, fill, h, text } from "../dom.js";
 import { time } from "../format.js";
 import { wordsFor } from "../hub.js";
+import { removedBy } from "../messages.js";
 import { View } from "../view.js";
+import { RollCallBox } from "./roll-call.js";
 
 /**
  * @typedef {import("../session.js").Session} Session
@@ -10,11 +12,15 @@ import { View } from "../view.js";
 
 const SHOWN_MAX = 3;
 
-/** Urgent messages, above everything, until somebody puts them away. */
+/**
+ * Urgent messages, above everything: until somebody puts them away, or, where they ask for it, acknowledges or ends
+ * them.
+ */
 export class Alerts extends View {
   list = h("div", { role: "alert", class: "alerts-list" });
   more = h("span", {});
   problem = h("span", { class: "problem", role: "status" });
+  seen = h("button", { type: "button", class: "primary", onclick: () => void this.#putAway() }, "Seen");
   box = h(
     "section",
     { class: "alerts", "aria-label": "Urgent messages" },
@@ -29,7 +35,7 @@ export class Alerts extends View {
         { type: "button", onclick: () => void this.session.select({ kind: "channel", id: "urgent" }) },
         "Open #urgent",
       ),
-      h("button", { type: "button", class: "primary", onclick: () => void this.#putAway() }, "Seen"),
+      this.seen,
     ),
   );
   rows = new Rows(
@@ -46,9 +52,12 @@ export class Alerts extends View {
   /** @override @param {Session | null} session */
   render(session) {
     const alerts = session?.store.alerts ?? [];
-    this.hidden = alerts.length === 0;
-    this.rows.show(alerts.slice(-SHOWN_MAX));
-    const hidden = alerts.length - SHOWN_MAX;
+    const pressing = session?.store.rollCalls.pressing(session.me) ?? [];
+    const shown = [...pressing.slice(-SHOWN_MAX), ...alerts.slice(-SHOWN_MAX)];
+    const hidden = alerts.length + pressing.length - shown.length;
+    this.hidden = shown.length === 0;
+    this.seen.hidden = alerts.length === 0;
+    this.rows.show(shown);
     text(this.more, hidden > 0 ? `and ${hidden} more` : "");
     if (!alerts.length) {
       text(this.problem, "");
@@ -63,20 +72,28 @@ export class Alerts extends View {
     }
   }
 
-  /** @param {Message} message */
-  #row({ from_entity, content, timestamp }) {
-    const what = h("span", { class: "content", dir: "auto" }, content);
+  /** @param {Message} first */
+  #row(first) {
+    const what = h("span", { class: "content", dir: "auto" });
+    const rollCall = first.ack_required ? new RollCallBox(this, first) : null;
     const element = h(
       "div",
-      { class: "alert" },
-      h("strong", {}, "Urgent"),
+      { class: "alert", "data-seq": first.seq },
+      h("strong", {}, rollCall ? "Roll-call" : "Urgent"),
       " ",
-      h("bdi", {}, from_entity),
+      h("bdi", {}, first.from_entity),
       " ",
-      time(timestamp),
+      time(first.timestamp),
       " ",
       what,
+      rollCall?.element,
     );
-    return { element, update: () => {} };
+    /** @param {Message} message */
+    const update = (message) => {
+      const remover = removedBy(message);
+      text(what, remover === null ? message.content : `removed by ${remover}`);
+      rollCall?.update(message);
+    };
+    return { element, update };
   }
 }

@@ -1,8 +1,9 @@
 import { Rows, attribute, fill, h, text } from "../dom.js";
-import { time, typeWord } from "../format.js";
+import { typeWord } from "../format.js";
 import { wordsFor } from "../hub.js";
 import { keyOf } from "../messages.js";
 import { View } from "../view.js";
+import { messageRow } from "./message.js";
 
 /**
  * @typedef {import("../session.js").Session} Session
@@ -28,6 +29,8 @@ export class Chat extends View {
   scroller = h("div", { class: "scroller", tabindex: 0, role: "group", "aria-labelledby": "chat-title" });
   newest = h("button", { type: "button", class: "primary newest", onclick: () => this.#toEnd() }, "New messages ↓");
   key = "";
+  /** The menu that the arrows went to last. @type {HTMLElement | null} */
+  menu = null;
   /** @type {Rows<Message>} */
   rows = this.#freshLog();
 
@@ -36,6 +39,7 @@ export class Chat extends View {
     const head = h("div", { class: "chat-head" }, this.heading, this.about);
     fill(this, h("section", { class: "chat", "aria-labelledby": "chat-title" }, head, this.scroller, this.newest));
     this.newest.hidden = true;
+    this.scroller.addEventListener("keydown", (event) => this.#onKey(event));
     this.scroller.addEventListener("scroll", () => {
       this.newest.hidden ||= this.#isAtEnd();
     });
@@ -59,6 +63,7 @@ export class Chat extends View {
     const { scrollHeight } = this.scroller;
     const { firstElementChild: top, lastElementChild: end } = this.rows.container;
     this.rows.show(messages);
+    this.#rove();
     this.older.hidden = !(loaded === "yes" && hasOlder);
     this.retry.hidden = loaded !== "failed";
     text(this.notice, stateOf(loaded, messages.length));
@@ -89,7 +94,7 @@ export class Chat extends View {
     return new Rows(
       log,
       (/** @type {Message} */ message) => String(message.seq),
-      (message) => this.#row(message),
+      (message) => messageRow(this, message),
     );
   }
 
@@ -116,30 +121,31 @@ export class Chat extends View {
     }
   }
 
-  /** @param {Message} message */
-  #row({ seq, from_entity, content, timestamp, message_type }) {
-    const { me, store } = this.session;
-    const name = h("bdi", { class: "from", title: from_entity });
-    const element = h(
-      "div",
-      { class: from_entity === me ? "message mine" : "message", "data-type": message_type, "data-seq": seq },
-      h(
-        "div",
-        { class: "by" },
-        name,
-        " ",
-        message_type === "text" ? null : h("span", { class: "badge" }, message_type),
-        " ",
-        time(timestamp),
-      ),
-      h("div", { class: "content", dir: "auto" }, content),
-    );
-    const update = () => {
-      const entity = store.entities.get(from_entity);
-      text(name, entity?.name ?? from_entity);
-      attribute(name, "data-entity-type", entity?.entity_type ?? "unknown");
-    };
-    return { element, update };
+  /**
+   * The menus of all messages are one stop of the Tab key: that of the newest, or where the arrows went.
+   */
+  #rove() {
+    const menus = this.#menus();
+    const here = menus.find((menu) => menu === this.menu) ?? menus.at(-1);
+    menus.forEach((menu) => attribute(menu, "tabindex", menu === here ? 0 : -1));
+  }
+
+  /** @param {KeyboardEvent} event */
+  #onKey(event) {
+    const menus = this.#menus();
+    const at = menus.findIndex((menu) => menu === event.target);
+    const next = at < 0 ? undefined : menus[at + ({ ArrowUp: -1, ArrowDown: 1 }[event.key] ?? Number.NaN)];
+    if (next) {
+      event.preventDefault();
+      this.menu = next;
+      this.#rove();
+      next.focus();
+    }
+  }
+
+  /** @returns {HTMLElement[]} */
+  #menus() {
+    return [...this.rows.container.querySelectorAll(/** @type {"button"} */ (".more:not([hidden])"))];
   }
 }
 

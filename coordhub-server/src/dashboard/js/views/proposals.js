@@ -1,6 +1,7 @@
+import { attempt } from "../act.js";
 import { Rows, attribute, fill, h, text } from "../dom.js";
 import { thresholdWords, time, until } from "../format.js";
-import { segment, wordsFor } from "../hub.js";
+import { segment } from "../hub.js";
 import { awaitsVoteOf } from "../proposals.js";
 import { View } from "../view.js";
 import { ProposalForm } from "./proposal-form.js";
@@ -74,7 +75,8 @@ export class Proposals extends View {
     });
     const problem = h("p", { class: "problem", role: "alert" });
     /** @param {string} call @param {object} body */
-    const act = (call, body) => void this.#act(`/proposals/${segment(id)}/${call}`, body, problem);
+    const act = (call, body) =>
+      void attempt(problem, () => this.session.hub.post(`/proposals/${segment(id)}/${call}`, body));
     const buttons = CHOICES.map((vote) => {
       const onclick = () => act("vote", { vote, comment: comment.value || null });
       return {
@@ -90,7 +92,7 @@ export class Proposals extends View {
     const actions = h("div", { class: "actions" }, comment, ...buttons.map(({ element }) => element), withdraw);
     const element = h(
       "li",
-      { class: "card", "data-proposal": id },
+      { class: "card", "data-proposal": id, tabindex: -1 },
       title,
       facts,
       description,
@@ -125,16 +127,6 @@ export class Proposals extends View {
       withdraw.hidden = proposal.status !== "open" || proposal.proposed_by !== me;
     };
     return { element, update };
-  }
-
-  /** @param {string} path @param {object} body @param {HTMLElement} problem */
-  async #act(path, body, problem) {
-    text(problem, "");
-    try {
-      await this.session.hub.post(path, body);
-    } catch (error) {
-      text(problem, wordsFor(error));
-    }
   }
 }
 

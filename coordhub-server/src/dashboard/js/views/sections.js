@@ -30,10 +30,10 @@ export class Sections extends View {
     if (!session) {
       return;
     }
-    const { tasks, proposals, unread } = session.store;
+    const { tasks, proposals, unread, attention } = session.store;
     const asked = [...tasks.values()].filter(waitsForHuman).length;
     const toVote = [...proposals.values()].filter((proposal) => awaitsVoteOf(proposal, session.me)).length;
-    const counts = { who: unread, talk: 0, work: asked + toVote };
+    const counts = { who: unread, talk: 0, work: asked + toVote + attention.acks_owed.length };
     for (const { id, count } of this.buttons) {
       const number = counts[/** @type {keyof counts} */ (id)];
       text(count, number ? String(number) : "");

@@ -29,7 +29,7 @@ export class Status extends View {
       document.title = "Coordination Hub";
       return;
     }
-    const { connection, entities, alerts } = session.store;
+    const { connection, entities, alerts, rollCalls } = session.store;
     attribute(this.connection, "data-state", connection);
     attribute(document.body, "data-connection", connection);
     text(this.connection, WORDS[connection]);
@@ -37,6 +37,6 @@ export class Status extends View {
     text(this.who, entities.get(session.me)?.name ?? session.me);
     attribute(this.who, "title", session.me);
     const { unread } = session.store;
-    document.title = `${alerts.length ? "⚠ " : ""}${unread ? `(${unread}) ` : ""}Coordination Hub`;
+    document.title = `${alerts.length + rollCalls.pressing(session.me).length ? "⚠ " : ""}${unread ? `(${unread}) ` : ""}Coordination Hub`;
   }
 }
