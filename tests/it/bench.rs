@@ -57,8 +57,8 @@ fn a_hub_of_its_own_goes_with_the_run() {
 async fn a_hub_that_runs_keeps_what_it_was_sent() {
     let hub = Hub::new();
     let url = hub.url();
-    let args =
-        ["--url", &url, "--seconds", "1", "--only", "fanout-10,sockets,search,start", "--json"];
+    let only = "fanout-10,sockets,search,start";
+    let args = ["--url", &url, "--seconds", "1", "--messages", "1000", "--only", only, "--json"];
     let found = found(&args);
     let names: Vec<_> =
         found["workloads"].as_array().unwrap().iter().map(|it| &it["name"]).collect();
