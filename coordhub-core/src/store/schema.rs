@@ -9,7 +9,7 @@ pub(super) const APPLICATION_ID: i32 = 0x636f_6f72;
 
 /// How to get from schema `n` to schema `n + 1`. Append only: an entry that was released never
 /// changes again, since files exist that went through it.
-const MIGRATIONS: &[&str] = &[SCHEMA_1, SCHEMA_2];
+const MIGRATIONS: &[&str] = &[SCHEMA_1, SCHEMA_2, SCHEMA_3];
 
 /// The newest schema this version knows.
 pub(super) const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
@@ -28,6 +28,7 @@ const TABLES: [&[&str]; MIGRATIONS.len()] = [
         "votes",
     ],
     &["idempotency_keys", "late_results", "notes", "receipts", "reservations", "roll_calls"],
+    &["tail"],
 ];
 
 /// The tables that a file of some schema has.
@@ -261,6 +262,22 @@ CREATE TABLE idempotency_keys (
     PRIMARY KEY (caller, route, key)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX idempotency_keys_by_age ON idempotency_keys (at);
+";
+
+/// The tail of the log.
+const SCHEMA_3: &str = "
+-- What happened and is still to be written to the tables above: the rows whose `seq` is not in the log yet.
+-- The others are old. `kept` is an idempotency key, as JSON.
+CREATE TABLE tail (
+    slot INTEGER PRIMARY KEY,
+    seq INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    actor TEXT,
+    auth TEXT NOT NULL,
+    data TEXT NOT NULL,
+    kept TEXT
+) STRICT;
 ";
 
 /// How long a write waits for another program that has the file locked, such as a `sqlite3` shell.

@@ -2,6 +2,7 @@
 
 mod faults;
 mod failures;
+mod behind;
 mod following;
 mod waiting;
 mod attention;
@@ -12,7 +13,7 @@ mod reservations;
 use super::*;
 use crate::{
     command::{CreateTask, Register, Send},
-    ids::ChannelName,
+    ids::{ChannelName, MessageId},
     json::JsonText,
     model::{EntityType, Message},
 };

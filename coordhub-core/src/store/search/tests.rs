@@ -121,7 +121,9 @@ impl Kept {
             state.evolve(&stamped);
             events.push(stamped);
         }
-        self.store.commit(&Batch { events: &events, state: &state }).expect("commits");
+        let batch = Batch { events: &events, state: &state };
+        let _written = self.store.commit(&batch).expect("commits");
+        self.store.fold(&state).expect("folds");
     }
 
     /// Opens the index; what it has then, and not yet.

@@ -32,7 +32,10 @@ fn stored(events: &[Stamped]) -> Vec<(Seq, String, String)> {
 fn check_loading<S: Store>(story: &mut Story<S>) {
     let limits = Limits::default();
     let loaded = story.store.load(&limits).expect("loads");
-    assert_eq!(loaded.state, story.state);
+    assert_eq!(loaded.state, story.settled());
+    // What stood in the tail was taken in.
+    story.state.settle();
+    assert_eq!(story.store.tail(), []);
     invariants::check(&loaded.state).expect("holds");
     let history = story.store.history();
     let mut replayed = State::new(limits);
@@ -81,6 +84,30 @@ fn a_random_history_comes_back_from_a_file() {
         check_loading(&mut story);
         assert_eq!(story.store.load(&Limits::default()).expect("loads").epoch, epoch);
     }
+}
+
+#[test]
+fn what_stands_in_the_tail_is_the_history_once_it_is_folded() {
+    let (_folder, store) = on_disk();
+    let mut story = Story::new(store, 31);
+    story.live(40);
+    let mut folded = 0;
+    for _ in 0..400 {
+        story.imagine(1);
+        story.commit();
+        if story.store.tail().len() >= 3 {
+            let known: Vec<Seq> = story.store.tail().iter().map(|stamped| stamped.seq).collect();
+            let history = story.store.history();
+            assert_eq!(history.events(known[0] - 1, 9).expect("reads"), []);
+            story.store.fold(&story.state).expect("folds");
+            story.state.settle();
+            let found = history.events(known[0] - 1, 9).expect("reads");
+            assert_eq!(found.iter().map(|stamped| stamped.seq).collect::<Vec<_>>(), known);
+            folded += 1;
+        }
+    }
+    assert!(folded > 9, "{folded}");
+    check_loading(&mut story);
 }
 
 /// A long history for queries, the same each time.

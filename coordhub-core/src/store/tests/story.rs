@@ -18,7 +18,7 @@ use crate::{
     limits::Limits,
     model::{Choice, EntityType, OnBlockerFailed, Priority, Question, Task, Threshold},
     resource::Resource,
-    store::{Batch, Store},
+    store::{Batch, Store, Written},
 };
 
 /// Small numbers from a seed: the same on every machine.
@@ -159,9 +159,18 @@ impl<S: Store> Story<S> {
 
     pub(super) fn commit(&mut self) {
         let batch = Batch { events: &self.log[self.committed..], state: &self.state };
-        self.store.commit(&batch).expect("commits");
+        let written = self.store.commit(&batch).expect("commits");
         self.committed = self.log.len();
-        self.state.settle();
+        if written == Written::Tables {
+            self.state.settle();
+        }
+    }
+
+    /// The state as a hub has it that begins with what is on disk.
+    pub(super) fn settled(&self) -> State {
+        let mut state = self.state.clone();
+        state.settle();
+        state
     }
 
     /// Decides a command and makes its events true; a refusal changes nothing.
