@@ -15,6 +15,7 @@ mod indexer;
 mod hour;
 mod reply;
 mod query;
+mod access;
 
 use std::{
     sync::{
@@ -29,6 +30,7 @@ use parking_lot::Mutex;
 use ulid::Ulid;
 
 pub use crate::store::search::SearchWords;
+pub use access::Identity;
 pub use builder::Builder;
 pub use clock::{Clock, HubClock, SystemClock};
 pub use counts::Histogram;

@@ -9,7 +9,7 @@ pub(super) const APPLICATION_ID: i32 = 0x636f_6f72;
 
 /// How to get from schema `n` to schema `n + 1`. Append only: an entry that was released never
 /// changes again, since files exist that went through it.
-const MIGRATIONS: &[&str] = &[SCHEMA_1, SCHEMA_2];
+const MIGRATIONS: &[&str] = &[SCHEMA_1, SCHEMA_2, SCHEMA_3];
 
 /// The newest schema this version knows.
 pub(super) const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
@@ -28,6 +28,7 @@ const TABLES: [&[&str]; MIGRATIONS.len()] = [
         "votes",
     ],
     &["idempotency_keys", "late_results", "notes", "receipts", "reservations", "roll_calls"],
+    &["invites", "tombstones", "tokens"],
 ];
 
 /// The tables that a file of some schema has.
@@ -261,6 +262,50 @@ CREATE TABLE idempotency_keys (
     PRIMARY KEY (caller, route, key)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX idempotency_keys_by_age ON idempotency_keys (at);
+";
+
+/// Tokens and invites.
+const SCHEMA_3: &str = "
+-- Tokens and invites that are good: what was revoked stands in the log alone. `hash` is the SHA-256 of
+-- the secret, which is kept nowhere.
+CREATE TABLE tokens (
+    token_id TEXT PRIMARY KEY,
+    created_seq INTEGER NOT NULL,
+    hash BLOB NOT NULL UNIQUE,
+    entity_id TEXT NOT NULL,
+    role TEXT NOT NULL,
+    name TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    created_by TEXT,
+    invite_id TEXT,
+    first_used_at INTEGER,
+    rotated_at INTEGER
+) STRICT;
+
+CREATE TABLE invites (
+    invite_id TEXT PRIMARY KEY,
+    created_seq INTEGER NOT NULL,
+    hash BLOB NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    entity_types TEXT NOT NULL,
+    entity_ids TEXT NOT NULL,
+    role TEXT NOT NULL,
+    uses_max INTEGER NOT NULL,
+    uses INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    created_by TEXT
+) STRICT;
+
+-- Ids whose entities were removed, and that nobody has registered since.
+CREATE TABLE tombstones (
+    entity_id TEXT PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+INSERT INTO tombstones (entity_id)
+    SELECT DISTINCT entity_id FROM events
+    WHERE kind = 'entity_removed' AND entity_id IS NOT NULL
+        AND entity_id NOT IN (SELECT entity_id FROM entities);
+-- End of tokens and invites.
 ";
 
 /// How long a write waits for another program that has the file locked, such as a `sqlite3` shell.
