@@ -300,7 +300,7 @@ CREATE TABLE invites (
 -- Ids whose entities were removed, and that nobody has registered since.
 CREATE TABLE tombstones (
     entity_id TEXT PRIMARY KEY
-) STRICT, WITHOUT ROWID;
+) STRICT;
 INSERT INTO tombstones (entity_id)
     SELECT DISTINCT entity_id FROM events
     WHERE kind = 'entity_removed' AND entity_id IS NOT NULL
