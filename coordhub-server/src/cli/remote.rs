@@ -9,6 +9,7 @@ use std::{
 };
 
 use clap::Args;
+use coordhub_server::wire::reply;
 use serde_json::Value;
 
 /// How long a hub may take to answer.
@@ -51,8 +52,7 @@ impl Remote {
             |why: io::Error| format!("no hub could be reached at {}: {why}", self.url);
         let answer = exchange(authority, request.as_bytes()).map_err(unreachable)?;
         let (status, body) = parted(&answer).ok_or("what answers there is no hub")?;
-        let answer: Value =
-            serde_json::from_slice(body).map_err(|_| "what answers there is no hub")?;
+        let answer = reply::read(body).ok_or("what answers there is no hub")?;
         if status == 200 {
             return Ok(answer);
         }
