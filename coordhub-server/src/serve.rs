@@ -48,7 +48,8 @@ pub enum ServeError {
     Admin(#[from] FirstAdminError),
 }
 
-/// A hub's whole face, to mount in an axum program. The hub's sockets close when `drain` begins.
+/// A hub's whole face, to mount in an axum program. The hub's sockets close when `drain` begins. In
+/// token mode whoever mounts it sees to an admin, as [`ensure`](crate::access::first_admin::ensure) does.
 pub fn router(hub: Hub, config: Config, drain: Drain) -> axum::Router {
     let app = App::new(hub, config, drain);
     tokio::spawn(close_sockets(app.clone()));

@@ -1,10 +1,11 @@
 //! Tokens and invites: how they are made, what ends with them, and where their secrets stand.
 
+mod program;
+
 use std::fs;
 use std::ops::Deref;
-use std::process::Command;
 
-use coordhub_harness::{Hub, HubOptions, Request, Response, Socket, Stream, hub};
+use coordhub_harness::{Hub, HubOptions, Request, Response, Socket, Stream};
 use serde_json::{Value, json};
 
 use crate::support::{has_members, rows};
@@ -483,61 +484,77 @@ async fn open_mode_takes_no_notice_of_tokens() {
     assert!(!admin_file(&hub).exists());
 }
 
-/// `coordhub` with these words, by an admin's token.
-fn coordhub(hub: &TokenHub, words: &[&str]) -> (bool, String, String) {
-    let mut command = Command::new(hub::binary());
-    command.args(words).env("COORDHUB_URL", hub.url()).env("COORDHUB_TOKEN", hub.token("admin"));
-    let output = command.current_dir(hub.home()).output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    (output.status.success(), text(output.stdout), text(output.stderr))
+#[tokio::test]
+async fn a_frame_is_no_way_round() {
+    let hub = TokenHub::with_everyone().await;
+    let mut socket = hub.socket_as("watcher").await;
+    socket.send(json!({ "type": "message", "message": { "content": "c" } })).await;
+    assert_eq!(socket.until("error").await["code"], "observer");
+    let mut socket = hub.socket_as("anna").await;
+    socket
+        .send(json!({ "type": "message", "message": { "content": "c", "from_entity": "ai" } }))
+        .await;
+    assert_eq!(socket.until("error").await["code"], "caller_mismatch");
+    socket.send(json!({ "type": "subscribe_channel", "channel": "ai-only" })).await;
+    assert_eq!(socket.until("error").await["code"], "channel_forbidden");
+    let reply = socket
+        .call("admin.tokens", json!({ "entity_id": "anna", "name": "n", "role": "admin" }))
+        .await;
+    assert_eq!(reply["body"]["code"], "not_allowed", "{reply}");
+    // A batch is in one name, and its items in no other.
+    for (path, body) in [
+        ("/messages/send-batch", json!([{ "content": "c", "from_entity": "ai" }])),
+        ("/tasks/create-batch", json!([{ "title": "t", "created_by": "ai" }])),
+        ("/messages/send", json!({ "content": "c", "task": { "title": "t", "created_by": "ai" } })),
+    ] {
+        hub.post_as(hub.token("anna"), path, body).await.problem(403, "caller_mismatch");
+    }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_program_makes_and_revokes_them() {
-    let mut hub = TokenHub::new();
-    let (ok, made, _) = coordhub(
-        &hub,
-        &["invite", "create", "--name", "for ai", "--type", "ai_agent,human", "--hours", "2"],
-    );
-    let (secret, link) = made.trim().split_once('\n').expect("a secret and a link");
-    assert!(ok && link.ends_with(&format!("/#invite={secret}")), "{made}");
-    hub.join(secret, "ai").await;
-    let (ok, listed, _) = coordhub(&hub, &["invite", "list"]);
-    assert!(
-        ok && listed.contains("for ai")
-            && listed.contains("ai_agent,human")
-            && !listed.contains("chi_"),
-        "{listed}"
-    );
-    let (ok, token, _) = coordhub(
-        &hub,
-        &["token", "create", "--entity", "ai", "--name", "a laptop", "--role", "observer"],
-    );
-    assert!(ok);
-    let token = token.trim();
-    hub.get_as(token, "/tasks/list").await.ok();
-    hub.post_as(token, "/tasks/create", json!({ "title": "t" })).await.problem(403, "observer");
-    let (_, listed, _) = coordhub(&hub, &["token", "list", "--json"]);
-    let listed: Value = serde_json::from_str(&listed).unwrap();
-    let mine = rows(&listed, "tokens")
-        .iter()
-        .find(|one| one["name"] == "a laptop")
-        .expect("is listed")
-        .clone();
-    let id = text(&mine, "token_id");
-    let (ok, rotated, _) = coordhub(&hub, &["token", "rotate", &id]);
-    assert!(ok);
-    hub.get_as(token, "/tasks/list").await.problem(401, "unauthorized");
-    hub.get_as(rotated.trim(), "/tasks/list").await.ok();
-    assert!(coordhub(&hub, &["token", "revoke", &id]).0);
-    let (ok, _, why) = coordhub(&hub, &["token", "revoke", &id]);
-    assert!(!ok && why.contains("there is no token"), "{why}");
-    // A file holds a token as well as the environment does.
-    let output = Command::new(hub::binary())
-        .args(["token", "list", "--url", &hub.url(), "--token-file"])
-        .arg(admin_file(&hub))
-        .env_remove("COORDHUB_TOKEN")
-        .output()
-        .unwrap();
-    assert!(output.status.success());
+#[tokio::test]
+async fn a_restart_forgets_nothing_and_revives_nothing() {
+    let mut hub = TokenHub::with_everyone().await;
+    let (_, revoked) = hub.revoked_token().await;
+    let body = json!({ "name": "n", "entity_types": ["ai_agent"], "uses": 2 });
+    let (invite_id, invite) = hub.invite(body).await;
+    hub.join(&invite, "used").await;
+    hub.join(&invite, "unused").await;
+    hub.get_as(hub.token("used"), "/tasks/list").await.ok();
+    hub.hub.kill9();
+    hub.hub.restart();
+    hub.get_as(&revoked, "/tasks/list").await.problem(401, "unauthorized");
+    hub.get_as(hub.token("anna"), "/tasks/list").await.ok();
+    let register = |who: &str| json!({ "entity_id": who, "entity_type": "ai_agent" });
+    for who in ["used", "another"] {
+        let refused = hub.post_as(&invite, "/entities/register", register(who)).await;
+        refused.problem(403, "invite_refused");
+    }
+    let before = hub.token("unused").to_owned();
+    hub.join(&invite, "unused").await;
+    hub.get_as(&before, "/tasks/list").await.problem(401, "unauthorized");
+    hub.get_as(hub.token("unused"), "/tasks/list").await.ok();
+    hub.delete_as(hub.token("admin"), &format!("/admin/invites/{invite_id}")).await.ok();
+    hub.hub.kill9();
+    hub.hub.restart();
+    let refused = hub.post_as(&invite, "/entities/register", register("late")).await;
+    refused.problem(401, "unauthorized");
+}
+
+#[tokio::test]
+async fn of_many_who_come_with_one_invite_one_is_let_in() {
+    let hub = TokenHub::new();
+    let (_, invite) = hub.invite(json!({ "name": "n", "entity_types": ["ai_agent"] })).await;
+    let mut asked = Vec::new();
+    for nth in 0..20 {
+        let body = json!({ "entity_id": format!("ai-{nth}"), "entity_type": "ai_agent" });
+        let request = Request::post("/entities/register").bearer(&invite).json(&body);
+        let mut client = hub.client().await;
+        asked.push(tokio::spawn(async move { client.send(request).await.status }));
+    }
+    let mut statuses = Vec::new();
+    for one in asked {
+        statuses.push(one.await.unwrap());
+    }
+    statuses.sort_unstable();
+    assert_eq!((statuses[0], statuses[1], statuses[19]), (200, 403, 403), "{statuses:?}");
 }
