@@ -17,11 +17,15 @@ use utoipa::{
         path::{Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn},
         request_body::{RequestBody, RequestBodyBuilder},
         schema::SchemaType,
+        security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
     },
 };
 
 use super::router::{ROUTES, ReplyKind, Route, Verb};
-use crate::wire::{Field, Kind, Need};
+use crate::{
+    access::gate::OpenTo,
+    wire::{Field, Kind, Need},
+};
 
 /// The document, as JSON.
 pub fn document() -> &'static [u8] {
@@ -78,12 +82,23 @@ fn open_api() -> OpenApi {
         .schema("Vote", complete::<Vote>());
     let choice = <coordhub_core::model::Choice as ToSchema>::name();
     let components = components.schema(choice, coordhub_core::model::Choice::schema());
+    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+    let components = components.security_scheme(BEARER, SecurityScheme::Http(bearer));
     OpenApiBuilder::new()
         .openapi(OpenApiVersion::Version31)
         .info(info.build())
         .paths(paths.build())
         .components(Some(components.build()))
+        // In open mode there are no tokens, so that none need be shown.
+        .security(Some([SecurityRequirement::default(), by_token()]))
         .build()
+}
+
+/// What tokens are called in the document.
+const BEARER: &str = "bearer";
+
+fn by_token() -> SecurityRequirement {
+    SecurityRequirement::new(BEARER, [""; 0])
 }
 
 fn operation(route: &Route) -> Operation {
@@ -107,6 +122,15 @@ fn operation(route: &Route) -> Operation {
         Verb::Get | Verb::Delete => {
             operation = operation.parameters(Some(route.fields.iter().map(query_parameter)));
         }
+    }
+    match route.open_to {
+        OpenTo::Everyone => {
+            operation = operation.securities(Some([SecurityRequirement::default()]))
+        }
+        OpenTo::Admins | OpenTo::HoldersOnly => {
+            operation = operation.securities(Some([by_token()]));
+        }
+        OpenTo::Holders | OpenTo::Guests => {}
     }
     let mut responses = ResponsesBuilder::new();
     responses = match route.reply {
