@@ -9,6 +9,20 @@ use serde_json::{Value, json};
 use super::{TokenHub, admin_file, text};
 use crate::support::rows;
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_load_shows_tokens_of_its_own() {
+    let hub = TokenHub::new();
+    let only = "send-1,heartbeat-64,cycle-16";
+    let (ok, found, why) =
+        coordhub(&hub, &["bench", "--url", &hub.url(), "--seconds", "1", "--only", only, "--json"]);
+    let found: Value = serde_json::from_str(&found).unwrap_or_else(|_| panic!("{why}"));
+    assert!(ok && found["clean"] == true, "{found}");
+    let names: Vec<_> =
+        found["workloads"].as_array().unwrap().iter().map(|it| &it["name"]).collect();
+    // What acts as many on one connection is not for a hub that wants to know who calls.
+    assert_eq!(names, [&json!("send-1"), &json!("heartbeat-64")]);
+}
+
 /// `coordhub` with these words, by an admin's token.
 fn coordhub(hub: &TokenHub, words: &[&str]) -> (bool, String, String) {
     let mut command = Command::new(hub::binary());
