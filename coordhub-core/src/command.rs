@@ -5,17 +5,22 @@
 
 mod reservations;
 mod proposals;
+mod credentials;
 
 use ulid::Ulid;
 
+pub use credentials::{Expiry, IssueToken, Join, MakeInvite, RotateToken};
 pub use proposals::{CastVote, Closing, CreateProposal, Deadline, Elector};
 pub use reservations::{AcquireReservation, HandOff, RenewReservation};
 
 use crate::{
-    ids::{ChannelName, EntityId, MessageId, ProposalId, ReservationId, Seq, TaskId},
+    ids::{
+        ChannelName, EntityId, InviteId, MessageId, ProposalId, ReservationId, Seq, TaskId, TokenId,
+    },
     json::JsonText,
     limits::LEASE_SECONDS_DEFAULT,
     model::{EntityType, OnBlockerFailed, Priority, Question},
+    secret::SecretHash,
     time::Timestamp,
 };
 
@@ -52,6 +57,9 @@ pub struct Caller {
     pub role: Role,
     /// How the edge knows.
     pub auth: Auth,
+    /// The token that it showed. What is decided after that was revoked, or has another secret, is
+    /// refused.
+    pub token: Option<SecretHash>,
 }
 
 impl Caller {
@@ -59,17 +67,14 @@ impl Caller {
     pub fn named(id: EntityId) -> Self {
         Self { id: Some(id), ..Self::default() }
     }
+
+    /// The hub itself, which may do whatever an admin may.
+    pub fn hub() -> Self {
+        Self { id: Some(EntityId::system()), role: Role::Admin, ..Self::default() }
+    }
 }
 
-/// What a caller may do beyond its own affairs.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Role {
-    /// Its own affairs only.
-    #[default]
-    Member,
-    /// Everyone's.
-    Admin,
-}
+pub use crate::model::Role;
 
 /// How the edge knows who calls; recorded with every event.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -96,6 +101,8 @@ impl Auth {
 pub enum Command {
     /// Take part, or change what one said of oneself.
     Register(Register),
+    /// Take part for the first time, by an invite, and be given a token.
+    Join(Join),
     /// Take part no longer.
     Remove(Remove),
     /// Send a message.
@@ -156,6 +163,18 @@ pub enum Command {
     CloseProposal(ProposalId),
     /// Take a proposal back.
     WithdrawProposal(ProposalId),
+    /// Let others take part.
+    MakeInvite(MakeInvite),
+    /// Let nobody more take part by an invite.
+    RevokeInvite(InviteId),
+    /// Let whoever shows a token act as an entity.
+    IssueToken(IssueToken),
+    /// Change the secret of a token for another.
+    RotateToken(RotateToken),
+    /// Let nobody act by a token any more.
+    RevokeToken(TokenId),
+    /// Note that a token was shown for the first time. The edge's own.
+    UseToken(TokenId),
     /// Decide what is due first. The writer's own; it leaves no trace where nothing is.
     Tick,
     /// Give leases more time. The writer's own.
@@ -171,11 +190,10 @@ impl Command {
         let text = match self {
             Self::Send(send) => of_send(send),
             Self::SendBatch(sends) => sends.iter().map(|send| BASE + of_send(send)).sum(),
-            Self::Register(register) => {
-                register.metadata.as_str().len()
-                    + of_option(&register.name)
-                    + of_texts(&register.capabilities)
-            }
+            Self::Register(register) => of_register(register),
+            Self::Join(join) => of_register(&join.register),
+            Self::MakeInvite(invite) => invite.name.len() + invite.entity_ids.len() * ID,
+            Self::IssueToken(token) => token.name.len(),
             Self::CreateTask(task) => of_task(task),
             Self::CreateTasks(tasks) => tasks.iter().map(|task| BASE + of_task(task)).sum(),
             Self::UpdateTask(update) => {
@@ -225,6 +243,10 @@ fn of_task(task: &CreateTask) -> usize {
         + of_texts(&task.capabilities)
         + task.depends_on.len() * ID
         + task.question.as_ref().map_or(0, |question| of_texts(&question.options))
+}
+
+fn of_register(register: &Register) -> usize {
+    register.metadata.as_str().len() + of_option(&register.name) + of_texts(&register.capabilities)
 }
 
 fn of_option(text: &Option<String>) -> usize {

@@ -192,6 +192,16 @@ name_type!(
     check_id
 );
 name_type!(
+    /// The id of a token, made by the hub: it names the token and opens nothing.
+    TokenId,
+    check_id
+);
+name_type!(
+    /// The id of an invite, made by the hub: it names the invite and opens nothing.
+    InviteId,
+    check_id
+);
+name_type!(
     /// The name of a channel.
     ChannelName,
     check_channel
@@ -201,6 +211,11 @@ impl EntityId {
     /// The hub's own voice: the actor of what it decides by itself, the sender of notices.
     pub fn system() -> Self {
         Self::trusted("system")
+    }
+
+    /// Whoever runs the hub: as whom the token acts that the hub makes at its first start.
+    pub fn admin() -> Self {
+        Self::trusted("admin")
     }
 }
 

@@ -17,6 +17,7 @@ pub mod time;
 pub mod limits;
 pub mod resource;
 pub mod json;
+pub mod secret;
 pub mod model;
 pub mod command;
 pub mod event;

@@ -89,6 +89,16 @@ pub const COMPARISONS_MAX: usize = 1_000_000;
 pub const CONFLICTS_NAMED_MAX: usize = 64;
 /// How many conflicts of one resource a check names.
 pub const CONFLICTS_OF_ONE_MAX: usize = 4;
+/// How many tokens a hub has at a time.
+pub const TOKENS_MAX: usize = 100_000;
+/// How many invites a hub has at a time, those included that are past.
+pub const INVITES_MAX: usize = 10_000;
+/// How many may register with one invite.
+pub const INVITE_USES_MAX: u64 = 10_000;
+/// For how long an invite lasts where nothing is said: a week.
+pub const INVITE_SECONDS_DEFAULT: u64 = 7 * 86_400;
+/// For how long an invite may last: a year.
+pub const INVITE_SECONDS_MAX: i64 = 366 * 86_400;
 /// For how long a holder must have been offline before its reservations are freed.
 pub const GONE_SECONDS: u32 = 60;
 /// How many tasks or reservations a message about a handoff names.

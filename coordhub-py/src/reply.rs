@@ -57,7 +57,11 @@ pub(crate) fn change(hub: &Hub, reply: Reply) -> Result<String, Failure> {
         | Outcome::Reserved { .. }
         | Outcome::Released(_)
         | Outcome::HandedOver(_)
-        | Outcome::Tasks(_) => text(&Done { seq }),
+        | Outcome::Tasks(_)
+        // The package makes no tokens: whoever embeds the hub is trusted with all of it.
+        | Outcome::Joined { .. }
+        | Outcome::Token(_)
+        | Outcome::Invite(_) => text(&Done { seq }),
         Outcome::Entity(entity) => text(&OfEntity { seq, entity: hub.entity(&entity.entity_id) }),
         Outcome::Sent(sent) => {
             let Some(Sent { json, recipients, .. }) = sent.first() else {

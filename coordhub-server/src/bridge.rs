@@ -1,6 +1,10 @@
 //! The one place where the core meets tokio: blocking work is moved to threads that may block.
 
-use std::{path::PathBuf, sync::LazyLock, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::LazyLock,
+    time::Duration,
+};
 
 use coordhub_core::{
     Hub, HubError, engine::Builder, limits::CATCH_UPS_MAX, store::StoreError,
@@ -8,7 +12,11 @@ use coordhub_core::{
 };
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
-use crate::{app::App, wire::Problem};
+use crate::{
+    access::first_admin::{self, FirstAdminError},
+    app::App,
+    wire::Problem,
+};
 
 /// Catch-ups wait here rather than on a blocking thread each.
 static CATCH_UPS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(CATCH_UPS_MAX));
@@ -20,6 +28,13 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 pub async fn open(hub: Builder, db: PathBuf) -> Result<Hub, StoreError> {
     let opened = spawn_blocking(move || hub.open(db)).await;
     opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+}
+
+/// Makes sure that somebody can run a hub in token mode.
+pub async fn first_admin(hub: &Hub, db: &Path) -> Result<Option<PathBuf>, FirstAdminError> {
+    let (hub, db) = (hub.clone(), db.to_owned());
+    let made = spawn_blocking(move || first_admin::ensure(&hub, &db)).await;
+    made.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }
 
 /// Closes a hub. A store that hangs must not keep the process from ending.

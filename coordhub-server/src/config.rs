@@ -2,7 +2,10 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use crate::{access::origin::Origins, net::ConnectionLimits};
+use crate::{
+    access::{gate::AuthMode, origin::Origins},
+    net::ConnectionLimits,
+};
 
 /// Everything an operator may choose.
 #[derive(Clone, Debug)]
@@ -13,6 +16,10 @@ pub struct Config {
     pub monitor: Option<SocketAddr>,
     /// Where the hub is kept.
     pub db: PathBuf,
+    /// How callers are known.
+    pub auth: AuthMode,
+    /// The origin that people reach the hub by, where that is another than it sees itself.
+    pub public_url: Option<String>,
     /// Whose pages may call, and under which names the hub is known.
     pub origins: Origins,
     /// Bounds on connections.
@@ -34,6 +41,8 @@ impl Default for Config {
             bind: vec![SocketAddr::from(([127, 0, 0, 1], PORT))],
             monitor: None,
             db: PathBuf::from("coordination_hub.db"),
+            auth: AuthMode::default(),
+            public_url: None,
             origins: Origins::default(),
             connections: ConnectionLimits::default(),
             body_bytes_max: 1024 * 1024,

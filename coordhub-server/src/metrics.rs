@@ -23,9 +23,14 @@ const ANSWER_BOUNDS: [u64; 14] = [
 const BUSY: &str = "busy";
 
 /// The codes of refusals that are the caller's to mend, as in the documents. What is not here is counted as `other`.
-pub const REFUSAL_CODES: [&str; 45] = [
+pub const REFUSAL_CODES: [&str; 53] = [
     "not_json",
+    "unauthorized",
     "caller_needed",
+    "caller_mismatch",
+    "observer",
+    "invite_needed",
+    "invite_refused",
     "not_allowed",
     "channel_forbidden",
     "reserved_type",
@@ -42,6 +47,8 @@ pub const REFUSAL_CODES: [&str; 45] = [
     "unknown_task",
     "unknown_proposal",
     "unknown_reservation",
+    "unknown_token",
+    "unknown_invite",
     "method_not_allowed",
     "too_slow",
     "type_is_fixed",
@@ -63,6 +70,7 @@ pub const REFUSAL_CODES: [&str; 45] = [
     "reservation_conflict",
     "proposal_closed",
     "not_decided_yet",
+    "last_admin_token",
     "body_too_large",
     "too_large",
     "invalid_field",

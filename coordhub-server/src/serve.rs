@@ -1,21 +1,28 @@
 //! From a configuration to a running service, and to its end.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use coordhub_core::{
     Hub,
+    command::Role,
+    event::Event,
     store::StoreError,
     subscribe::{Channels, Filter, Item, Next, Show, Start},
 };
 
 use crate::{
+    access::{first_admin::FirstAdminError, gate::AuthMode},
     app::App,
     bridge,
     config::Config,
     http::layers::Face,
     monitor::{Door, Monitor, MonitorError},
     net::{BindError, Drain, Drained, Listeners},
-    sockets::Closing,
+    sockets::{Closing, Whose},
 };
 
 /// The service could not start.
@@ -33,12 +40,16 @@ pub enum ServeError {
     Monitor(#[from] MonitorError),
     /// It would listen where others can reach it, and has no way to know them.
     #[error(
-        "{0} can be reached from other machines, and this version has no way to know who calls; bind a loopback address such as 127.0.0.1:8550"
+        "{0} can be reached from other machines, where in open mode anybody could act as anybody: start with --auth token, or bind a loopback address such as 127.0.0.1:8550"
     )]
     NotLoopback(SocketAddr),
+    /// Nobody could run the hub.
+    #[error(transparent)]
+    Admin(#[from] FirstAdminError),
 }
 
-/// A hub's whole face, to mount in an axum program. The hub's sockets close when `drain` begins.
+/// A hub's whole face, to mount in an axum program. The hub's sockets close when `drain` begins. In
+/// token mode whoever mounts it sees to an admin, as [`ensure`](crate::access::first_admin::ensure) does.
 pub fn router(hub: Hub, config: Config, drain: Drain) -> axum::Router {
     let app = App::new(hub, config, drain);
     tokio::spawn(close_sockets(app.clone()));
@@ -52,11 +63,14 @@ pub struct Running {
     listeners: Listeners,
     monitor: Option<Monitor>,
     drain: Drain,
+    /// Where the admin's token was written, where this start made one.
+    admin_token: Option<PathBuf>,
 }
 
 /// Opens the hub's file and its addresses.
 pub async fn start(config: Config, drain: Drain) -> Result<Running, ServeError> {
-    if let Some(address) = config.bind.iter().find(|address| !address.ip().is_loopback()) {
+    let is_open = config.auth == AuthMode::Open;
+    if let Some(address) = config.bind.iter().find(|at| is_open && !at.ip().is_loopback()) {
         return Err(ServeError::NotLoopback(*address));
     }
     let (limits, db) = (config.limits.clone(), config.db.clone());
@@ -64,10 +78,14 @@ pub async fn start(config: Config, drain: Drain) -> Result<Running, ServeError> 
     let listeners = Listeners::bind(&config.bind).await?;
     let door = config.monitor.map(Door::bind).transpose()?;
     let hub = bridge::open(Hub::builder().limits(limits), db).await?;
+    let admin_token = match config.auth {
+        AuthMode::Open => None,
+        AuthMode::Token => bridge::first_admin(&hub, &config.db).await?,
+    };
     let connections = listeners.connections().clone();
     let app = App::with_connections(hub, config, drain.clone(), connections);
     let monitor = door.map(|door| Monitor::start(door, &app)).transpose()?;
-    Ok(Running { app, listeners, monitor, drain })
+    Ok(Running { app, listeners, monitor, drain, admin_token })
 }
 
 impl Running {
@@ -81,6 +99,11 @@ impl Running {
         self.monitor.as_ref().map(Monitor::address)
     }
 
+    /// Where the admin's token was written, if it was now.
+    pub fn admin_token(&self) -> Option<&Path> {
+        self.admin_token.as_deref()
+    }
+
     /// The server's state.
     pub fn app(&self) -> &App {
         &self.app
@@ -88,7 +111,7 @@ impl Running {
 
     /// Serves until the drain has ended; then closes the hub, which saves presence.
     pub async fn run(self) -> Drained {
-        let Self { app, listeners, monitor, drain } = self;
+        let Self { app, listeners, monitor, drain, admin_token: _ } = self;
         let watching = tokio::spawn(close_sockets(app.clone()));
         let beating = tokio::spawn(beat(app.clone()));
         let limits = app.config().connections;
@@ -111,11 +134,11 @@ async fn beat(app: App) {
     }
 }
 
-/// Closes sockets when their entity is removed, and all of them when the hub stops.
+/// Closes sockets when their entity is removed or their token revoked, and all of them when the hub stops.
 async fn close_sockets(app: App) {
     let drain = app.drain().clone();
     tokio::select! {
-        () = close_sockets_of_removed(&app) => {}
+        () = close_sockets_of_gone(&app) => {}
         () = drain.wait() => {}
     }
     // Whoever waits for a task is told at once that there is none.
@@ -123,20 +146,34 @@ async fn close_sockets(app: App) {
     app.sockets().close_all(Closing::Stopping);
 }
 
-/// Closes the sockets of entities as they are removed, whoever removed them. Ends with the hub.
-async fn close_sockets_of_removed(app: &App) {
+/// Closes the sockets of entities as they are removed, and of tokens as they are revoked, whoever did
+/// it. Ends with the hub.
+async fn close_sockets_of_gone(app: &App) {
+    let kinds = ["entity_removed", "token_revoked", "token_rotated"];
     let removals = Filter {
         reader: None,
+        // What becomes of tokens is shown to admins alone.
+        role: Role::Admin,
         channels: Channels::Named(Default::default()),
-        show: Show::Log { kinds: Some(["entity_removed".to_owned()].into()) },
+        show: Show::Log { kinds: Some(kinds.map(str::to_owned).into()) },
     };
     let mut subscription = app.hub().subscribe(removals.clone(), Start::Live);
     loop {
         match subscription.next().await {
             Next::Item(Item::Shown(entry, _)) => {
-                if let Some(coordhub_core::event::Event::EntityRemoved(event)) = entry.event() {
-                    app.sockets().close(&event.entity_id, Closing::EntityRemoved);
-                }
+                let (whose, why) = match entry.event() {
+                    Some(Event::EntityRemoved(event)) => {
+                        (Whose::Entity(event.entity_id.clone()), Closing::EntityRemoved)
+                    }
+                    Some(Event::TokenRevoked(event)) => {
+                        (Whose::Token(event.token_id.clone()), Closing::TokenRevoked)
+                    }
+                    Some(Event::TokenRotated(event)) => {
+                        (Whose::Token(event.token_id.clone()), Closing::TokenRevoked)
+                    }
+                    _ => continue,
+                };
+                app.sockets().close(&whose, why);
             }
             Next::Item(_) => {}
             Next::Behind => {

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use coordhub_harness::{Hub, hub};
+use coordhub_harness::{Hub, HubOptions, hub};
 use serde_json::{Deserializer, Value};
 
 /// A block to run and what its reply looks like.
@@ -56,8 +56,22 @@ fn runnable(script: &str, authority: &str) -> String {
     lines.join("\n").replace("localhost:8550", authority).replace("127.0.0.1:8550", authority)
 }
 
+/// The documents whose hub is in token mode.
+const IN_TOKEN_MODE: [&str; 1] = ["docs/tokens.md"];
+
+/// The hub that a document is run against, and its admin's token, which is empty in open mode.
+fn hub_for(name: &str) -> (Hub, String) {
+    if !IN_TOKEN_MODE.contains(&name) {
+        return (Hub::new(), String::new());
+    }
+    let hub = Hub::start(HubOptions::default().arg("--auth").arg("token"));
+    let file = format!("{}.admin-token", hub.db_path().display());
+    let token = fs::read_to_string(file).unwrap().trim().to_owned();
+    (hub, token)
+}
+
 /// Runs the blocks of a file in one bash, each with its output in a file of its own; gives the outputs.
-fn run(hub: &Hub, name: &str, blocks: &[Block]) -> Vec<String> {
+fn run(hub: &Hub, name: &str, blocks: &[Block], token: &str) -> Vec<String> {
     let outputs = hub.home().join("outputs");
     fs::create_dir(&outputs).unwrap();
     let authority = hub.addr().to_string();
@@ -79,6 +93,7 @@ fn run(hub: &Hub, name: &str, blocks: &[Block]) -> Vec<String> {
         .env("HOME", hub.home())
         .env("PATH", path)
         .env("COORDHUB_URL", hub.url())
+        .env("COORDHUB_TOKEN", token)
         .stdin(Stdio::null())
         .output()
         .unwrap();
@@ -162,8 +177,8 @@ async fn every_documented_command_does_what_its_document_says() {
         if blocks.is_empty() {
             continue;
         }
-        let hub = Hub::new();
-        for (block, output) in blocks.iter().zip(run(&hub, &name, &blocks)) {
+        let (hub, token) = hub_for(&name);
+        for (block, output) in blocks.iter().zip(run(&hub, &name, &blocks, &token)) {
             compare_reply(&name, block, &output);
         }
         println!("{name}: {} blocks", blocks.len());

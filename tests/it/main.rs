@@ -48,6 +48,10 @@ mod udc;
 mod origin;
 // Idempotency keys on every route that changes something; a route without a case fails.
 mod keys;
+// Token mode: every route and operation, and every kind of caller; a route without a row fails.
+mod authorization;
+// Tokens and invites: how they are made, what ends with them, and where their secrets stand.
+mod tokens;
 // A hidden message on every route that could show it; a route without a case fails.
 mod policy;
 // The monitor: what is counted, in Prometheus' format.

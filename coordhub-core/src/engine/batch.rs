@@ -17,8 +17,8 @@ use crate::{
     command::{Caller, Command, Envelope, MoveLeases},
     event::{EntityRegistered, EntityRemoved, EntityUpdated, Event, Stamped},
     hub::{Answer, Decision, Rejection, SentAnswer, decide},
-    ids::{EntityId, TaskId},
-    model::{Entity, Message},
+    ids::{EntityId, TaskId, TokenId},
+    model::{Entity, Message, Token},
     subscribe::message_object,
     time::Timestamp,
 };
@@ -185,9 +185,16 @@ impl Writer {
         Ok(match answer {
             Answer::Done => Outcome::Done,
             Answer::CursorAt(seq) => Outcome::CursorAt(seq),
-            Answer::Entity(id) => {
-                let unknown = || Rejection::UnknownEntity(id.clone());
-                Outcome::Entity(self.ahead.entity(&id).ok_or_else(unknown)?.clone())
+            Answer::Entity(id) => Outcome::Entity(self.entity_of(&id)?),
+            Answer::Joined { entity_id, token_id } => {
+                let entity = self.entity_of(&entity_id)?;
+                Outcome::Joined { entity, token: self.token_of(&token_id)? }
+            }
+            Answer::Token(id) => Outcome::Token(self.token_of(&id)?),
+            Answer::Invite(id) => {
+                let found = self.ahead.credentials().invite(&id);
+                let invite = found.ok_or_else(|| Rejection::UnknownInvite(id.clone()))?;
+                Outcome::Invite(invite.of.clone())
             }
             Answer::Sent(sent) => {
                 let sent = sent.into_iter().map(|one| self.sent(one, events));
@@ -226,6 +233,16 @@ impl Writer {
                 Outcome::Proposal { proposal, already }
             }
         })
+    }
+
+    fn entity_of(&self, id: &EntityId) -> Result<Arc<Entity>, HubError> {
+        let found = self.ahead.entity(id).cloned();
+        Ok(found.ok_or_else(|| Rejection::UnknownEntity(id.clone()))?)
+    }
+
+    fn token_of(&self, id: &TokenId) -> Result<Arc<Token>, HubError> {
+        let found = self.ahead.credentials().token(id);
+        Ok(found.ok_or_else(|| Rejection::UnknownToken(id.clone()))?.of.clone())
     }
 
     fn task_of(&mut self, id: &TaskId) -> Result<Arc<crate::model::Task>, HubError> {

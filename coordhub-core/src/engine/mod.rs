@@ -17,6 +17,7 @@ mod indexer;
 mod hour;
 mod reply;
 mod query;
+mod access;
 
 use std::{
     sync::{
@@ -31,6 +32,7 @@ use parking_lot::Mutex;
 use ulid::Ulid;
 
 pub use crate::store::search::SearchWords;
+pub use access::Identity;
 pub use builder::Builder;
 pub use clock::{Clock, HubClock, SystemClock};
 pub use counts::Histogram;

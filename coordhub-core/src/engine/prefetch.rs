@@ -77,6 +77,7 @@ pub(super) fn prefetch<'a>(
             fetch_proposal(state, store, &mut known, id)?;
         }
         Command::Register(_)
+        | Command::Join(_)
         | Command::Remove(_)
         | Command::MoveCursor(_)
         | Command::ClaimNext(_)
@@ -89,6 +90,13 @@ pub(super) fn prefetch<'a>(
         | Command::ReleaseReservation(_)
         | Command::HandOff(_)
         | Command::FreeReservations(_)
+        // So is everything about tokens and invites.
+        | Command::MakeInvite(_)
+        | Command::RevokeInvite(_)
+        | Command::IssueToken(_)
+        | Command::RotateToken(_)
+        | Command::RevokeToken(_)
+        | Command::UseToken(_)
         | Command::Tick => {}
     }
     Ok(known)

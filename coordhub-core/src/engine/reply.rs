@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::{
     hub::{HandedOver, Rejection},
     ids::{MessageId, ReservationId, Seq, TaskId},
-    model::{Entity, Message, Proposal, Recipients, Reservation, Task},
+    model::{Entity, Invite, Message, Proposal, Recipients, Reservation, Task, Token},
     store::StoreError,
     time::Timestamp,
 };
@@ -40,6 +40,17 @@ pub enum Outcome {
     Done,
     /// The entity as it is now.
     Entity(Arc<Entity>),
+    /// The entity as it is now, and the token that it was given, without its secret.
+    Joined {
+        /// The entity.
+        entity: Arc<Entity>,
+        /// The token.
+        token: Arc<Token>,
+    },
+    /// The token as it is now, without its secret.
+    Token(Arc<Token>),
+    /// The invite as it is now, without its secret.
+    Invite(Arc<Invite>),
     /// Where the read cursor stands.
     CursorAt(Seq),
     /// The messages, in the order in which they were given, and who was there to see each.

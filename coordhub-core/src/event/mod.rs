@@ -7,6 +7,7 @@ mod messages;
 mod tasks;
 mod reservations;
 mod proposals;
+mod credentials;
 
 use std::sync::Arc;
 
@@ -18,6 +19,9 @@ use crate::{
     ids::{EntityId, ProposalId, Seq, TaskId},
     model::Message,
     time::Timestamp,
+};
+pub use credentials::{
+    InviteMade, InviteRevoked, TokenIssued, TokenRevoked, TokenRotated, TokenUsed,
 };
 pub use entities::{EntityRegistered, EntityRemoved, EntityUpdated, KeyKept, ReadCursorMoved};
 pub use messages::{
@@ -67,7 +71,7 @@ macro_rules! events {
                 match self { $(Self::$variant(_) => $kind,)+ }
             }
 
-            /// What happened, as the JSON that stands in the log and in `data`.
+            /// What happened, as the JSON that stands in the log.
             pub fn data(&self) -> String {
                 match self { $(Self::$variant(payload) => to_text(payload),)+ }
             }
@@ -144,6 +148,31 @@ events! {
     ProposalWithdrawn(ProposalWithdrawn) = "proposal_withdrawn",
     /// A call under an idempotency key succeeded and had nothing to change. Only its caller sees this.
     KeyKept(KeyKept) = "key_kept",
+    /// An invite was made. Only admins see this, and what follows.
+    InviteMade(InviteMade) = "invite_made",
+    /// An invite was revoked.
+    InviteRevoked(InviteRevoked) = "invite_revoked",
+    /// A token was issued.
+    TokenIssued(TokenIssued) = "token_issued",
+    /// A token was shown for the first time.
+    TokenUsed(TokenUsed) = "token_used",
+    /// The secret of a token was changed for another.
+    TokenRotated(TokenRotated) = "token_rotated",
+    /// A token was revoked.
+    TokenRevoked(TokenRevoked) = "token_revoked",
+}
+
+impl Event {
+    /// What happened, as the JSON that readers are shown in `data`: the log's, without hashes of
+    /// secrets.
+    pub fn shown_data(&self) -> String {
+        match self {
+            Self::InviteMade(e) => to_text(&e.shown()),
+            Self::TokenIssued(e) => to_text(&e.shown()),
+            Self::TokenRotated(e) => to_text(&e.shown()),
+            other => other.data(),
+        }
+    }
 }
 
 /// The first version of every kind's fields; stored with each event so that later ones can differ.
@@ -188,6 +217,11 @@ impl Event {
             | Self::RollCallResolved(_)
             | Self::LeasesMoved(_) => Subject::Other,
             Self::KeyKept(e) => Subject::Entity(&e.entity_id),
+            Self::InviteMade(_) | Self::InviteRevoked(_) => Subject::Other,
+            Self::TokenIssued(e) => Subject::Entity(&e.token.entity_id),
+            Self::TokenUsed(e) => Subject::Entity(&e.entity_id),
+            Self::TokenRotated(e) => Subject::Entity(&e.entity_id),
+            Self::TokenRevoked(e) => Subject::Entity(&e.entity_id),
             Self::ReadCursorMoved(e) => Subject::Entity(&e.entity_id),
             Self::TaskCreated(e) => Subject::Task(&e.task.task_id),
             Self::TaskUpdated(e) => Subject::Task(&e.task_id),

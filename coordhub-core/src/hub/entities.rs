@@ -2,7 +2,7 @@
 
 use super::{Answer, Decision, Desk, Rejection, claims, policy, proposals, reservations::released};
 use crate::{
-    command::{Register, Remove, Role},
+    command::{Auth, Register, Remove, Role},
     event::{EntityRegistered, EntityRemoved, EntityUpdated, Event, ReleaseReason, ReservationEnd},
     model::{Entity, ProposalStatus},
 };
@@ -10,28 +10,49 @@ use crate::{
 impl Desk<'_> {
     pub(super) fn register(&self, command: &Register) -> Result<Decision, Rejection> {
         let id = &command.entity_id;
-        let name = command.name.clone().unwrap_or_else(|| id.to_string());
+        let name = self.checked_name(command)?;
+        // In open mode there is no admin, and everyone registers itself.
+        let caller = &self.envelope.caller;
+        let by_admin = caller.auth == Auth::Token && caller.role == Role::Admin;
+        if !by_admin && caller.id.as_ref().is_some_and(|caller| caller != id) {
+            return Err(self.not_oneself("register"));
+        }
+        self.check_uninvited(id)?;
+        let answer = Answer::Entity(id.clone());
+        match self.state.entity(id) {
+            None => Ok(self.register_first(command, name)),
+            Some(known) => Ok(Decision::of(self.update(command, known, name)?, answer)),
+        }
+    }
+
+    /// The name of whoever registers, where what it says of itself can be taken.
+    pub(super) fn checked_name(&self, command: &Register) -> Result<String, Rejection> {
+        let name = command.name.clone().unwrap_or_else(|| command.entity_id.to_string());
         self.check_title("name", &name)?;
         self.check_labels("capabilities", &command.capabilities)?;
         self.check_metadata(&command.metadata)?;
-        if self.envelope.caller.id.as_ref().is_some_and(|caller| caller != id) {
-            return Err(self.not_oneself("register"));
-        }
-        let Some(known) = self.state.entity(id) else {
-            return Ok(self.register_first(command, name));
-        };
+        Ok(name)
+    }
+
+    /// What a registered entity says of itself anew.
+    pub(super) fn update(
+        &self,
+        command: &Register,
+        known: &Entity,
+        name: String,
+    ) -> Result<Vec<Event>, Rejection> {
+        let id = &command.entity_id;
         if known.entity_type != command.entity_type {
             return Err(Rejection::TypeIsFixed {
                 entity_id: id.clone(),
                 entity_type: known.entity_type,
             });
         }
-        let answer = Answer::Entity(id.clone());
         let said_before = known.name == name
             && known.capabilities == command.capabilities
             && known.metadata == command.metadata;
         if said_before {
-            return Ok(Decision::nothing(answer));
+            return Ok(Vec::new());
         }
         let event = EntityUpdated {
             entity_id: id.clone(),
@@ -39,10 +60,10 @@ impl Desk<'_> {
             capabilities: command.capabilities.clone(),
             metadata: command.metadata.clone(),
         };
-        Ok(Decision::new(Event::EntityUpdated(event), answer))
+        Ok(vec![Event::EntityUpdated(event)])
     }
 
-    fn register_first(&self, command: &Register, name: String) -> Decision {
+    pub(super) fn register_first(&self, command: &Register, name: String) -> Decision {
         let id = &command.entity_id;
         let joins = self
             .state
@@ -82,6 +103,8 @@ impl Desk<'_> {
             entity_id: id.clone(),
             name: entity.name.clone(),
         }));
+        // After it, so that its sockets are closed because it was removed.
+        events.extend(self.revoked_with(id));
         // With one elector less an outcome may have become certain.
         let mut decided: Vec<Event> = self
             .state

@@ -49,6 +49,12 @@ impl State {
                 });
             }
             Event::KeyKept(_) => {}
+            Event::InviteMade(_)
+            | Event::InviteRevoked(_)
+            | Event::TokenIssued(_)
+            | Event::TokenUsed(_)
+            | Event::TokenRotated(_)
+            | Event::TokenRevoked(_) => self.credentials_changed(stamped),
             Event::ReadCursorMoved(event) => self.cursor_moved(event),
             Event::TaskCreated(event) => self.task_created(stamped.seq, &event.task),
             Event::TaskUpdated(event) => self.task_updated(stamped.at, event),
@@ -136,6 +142,7 @@ impl State {
         let cursors = Cursors { all: stamped.seq, ..Cursors::default() };
         self.cursors.insert(id.clone(), cursors);
         self.touched.cursors.insert(id.clone());
+        self.credentials.unset_removed(&id);
         self.touched.entities.insert(id);
         self.insert_entity(Arc::new(entity));
     }
@@ -167,6 +174,7 @@ impl State {
         for proposal_id in open {
             self.change_proposal(&proposal_id, |proposal| proposals::depart(proposal, id));
         }
+        self.credentials.set_removed(id.clone());
         self.touched.cursors.insert(id.clone());
         self.touched.entities.insert(id.clone());
     }

@@ -23,9 +23,12 @@ mod reservations;
 mod handoff;
 mod proposals;
 mod deadlines;
+mod credentials;
+mod admission;
 pub mod invariants;
 
 pub use claims::check_able;
+pub use credentials::{Credentials, Sealed};
 pub use handoff::{HandedOver, HandedTask};
 pub use keys::{KeptKey, KeyId, Told};
 pub use leases::needs_renewal;
@@ -43,7 +46,7 @@ use ulid::Ulid;
 use crate::{
     command::{Command, Envelope},
     event::Event,
-    ids::{EntityId, MessageId, ProposalId, ReservationId, Seq, TaskId},
+    ids::{EntityId, InviteId, MessageId, ProposalId, ReservationId, Seq, TaskId, TokenId},
     model::{Recipients, Reservation},
     time::Timestamp,
 };
@@ -86,6 +89,17 @@ pub enum Answer {
     Done,
     /// The entity, as it is now.
     Entity(EntityId),
+    /// The entity, as it is now, and the token that it was given.
+    Joined {
+        /// Whose registration it was.
+        entity_id: EntityId,
+        /// The token.
+        token_id: TokenId,
+    },
+    /// The token, as it is now, without its secret.
+    Token(TokenId),
+    /// The invite, as it is now, without its secret.
+    Invite(InviteId),
     /// Where the read cursor stands.
     CursorAt(Seq),
     /// The messages that were sent, and who was there to see each.
@@ -167,6 +181,7 @@ pub fn decide(
     now: Timestamp,
 ) -> Result<Decision, Rejection> {
     let desk = Desk { state, known, envelope, now };
+    desk.check_token()?;
     let Some(key) = desk.key_id()? else { return desk.decide() };
     if let Some(first) = desk.first_success(&key)? {
         return Ok(first);
@@ -191,6 +206,7 @@ impl<'a> Desk<'a> {
         let desk = self;
         match &desk.envelope.command {
             Command::Register(command) => desk.register(command),
+            Command::Join(command) => desk.join(command),
             Command::Remove(command) => desk.remove(command),
             Command::Send(command) => desk.send(command),
             Command::SendBatch(commands) => desk.send_batch(commands),
@@ -221,6 +237,12 @@ impl<'a> Desk<'a> {
             Command::CastVote(command) => desk.cast_vote(command),
             Command::CloseProposal(proposal_id) => desk.close_proposal(proposal_id),
             Command::WithdrawProposal(proposal_id) => desk.withdraw_proposal(proposal_id),
+            Command::MakeInvite(command) => desk.make_invite(command),
+            Command::RevokeInvite(id) => desk.revoke_invite(id),
+            Command::IssueToken(command) => desk.issue_token(command),
+            Command::RotateToken(command) => desk.rotate_token(command),
+            Command::RevokeToken(id) => desk.revoke_token(id),
+            Command::UseToken(id) => desk.use_token(id),
             Command::Tick => Ok(desk.tick()),
             Command::MoveLeases(why) => Ok(desk.move_leases(*why)),
             Command::FreeReservations(gone) => Ok(desk.free_reservations(gone)),

@@ -8,7 +8,7 @@ use crate::{
     },
     hub::{Rejection, State},
     ids::{ChannelName, EntityId},
-    model::{EntityType, MessageHead},
+    model::{EntityType, MessageHead, Role},
 };
 
 /// What somebody is to the hub.
@@ -34,12 +34,20 @@ pub struct Reader {
     pub id: Option<EntityId>,
     /// What it is.
     pub standing: Standing,
+    /// What it may do: admins see what concerns those who run the hub, and no more of what others say.
+    pub role: Role,
 }
 
 impl Reader {
     /// A reader as the state knows it.
     pub fn new(state: &State, id: Option<EntityId>) -> Self {
-        Self { standing: standing(state, id.as_ref()), id }
+        Self { standing: standing(state, id.as_ref()), id, role: Role::Member }
+    }
+
+    /// The same, with what its token lets it do.
+    #[must_use]
+    pub fn in_role(self, role: Role) -> Self {
+        Self { role, ..self }
     }
 
     fn is(&self, id: &EntityId) -> bool {
@@ -152,6 +160,8 @@ pub enum Audience<'a> {
     Pair(&'a EntityId, &'a EntityId),
     /// One entity alone.
     Only(&'a EntityId),
+    /// Those who run the hub.
+    Admins,
 }
 
 impl Audience<'_> {
@@ -162,6 +172,7 @@ impl Audience<'_> {
             Self::Channel(channel) => may_read_channel(reader.standing, channel),
             Self::Pair(one, other) => reader.is(one) || reader.is(other),
             Self::Only(id) => reader.is(id),
+            Self::Admins => reader.role == Role::Admin,
         }
     }
 }
@@ -190,6 +201,12 @@ pub fn audience(event: &Event) -> Audience<'_> {
         ),
         Event::ReadCursorMoved(moved) => Audience::Only(&moved.entity_id),
         Event::KeyKept(kept) => Audience::Only(&kept.entity_id),
+        Event::InviteMade(_)
+        | Event::InviteRevoked(_)
+        | Event::TokenIssued(_)
+        | Event::TokenUsed(_)
+        | Event::TokenRotated(_)
+        | Event::TokenRevoked(_) => Audience::Admins,
         Event::MessageRedacted(MessageRedacted { of, .. })
         | Event::RollCallOpened(RollCallOpened { of, .. })
         | Event::MessageAcked(MessageAcked { of, .. })
@@ -222,6 +239,8 @@ impl Audience<'_> {
             Self::Channel(channel) => vec![scope_of_channel(channel)],
             Self::Pair(one, other) if one != other => vec![direct(one), direct(other)],
             Self::Pair(id, _) | Self::Only(id) => vec![direct(id)],
+            // None of what admins alone see is searched.
+            Self::Admins => Vec::new(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Why the hub refuses: one value for each reason, with a stable code and a sentence to act on.
 
 use crate::{
-    ids::{ChannelName, EntityId, MessageId, ProposalId, ReservationId, TaskId},
+    ids::{ChannelName, EntityId, InviteId, MessageId, ProposalId, ReservationId, TaskId, TokenId},
     model::{Conflict, EntityType, ProposalStatus, TaskStatus},
     time::Timestamp,
 };
@@ -37,6 +37,31 @@ pub enum Rejection {
         "there is no reservation {0:?}, or it has ended; the list of reservations shows what holds"
     )]
     UnknownReservation(ReservationId),
+    /// No such token, or it was revoked.
+    #[error("there is no token {0:?}, or it was revoked; the list of tokens shows what there is")]
+    UnknownToken(TokenId),
+    /// No such invite, or it was revoked.
+    #[error("there is no invite {0:?}, or it was revoked; the list of invites shows what there is")]
+    UnknownInvite(InviteId),
+    /// The caller's token was revoked, or its secret was changed, since the call came in.
+    #[error("the token is not good, or no longer; ask whoever runs the hub for another")]
+    TokenRevoked,
+    /// The caller reads only.
+    #[error("the token is an observer's: it reads, and changes nothing")]
+    Observer,
+    /// Nobody registers uninvited.
+    #[error(
+        "registering needs an invite: send its secret as `Authorization: Bearer chi_…`; ask whoever runs the hub for one"
+    )]
+    InviteNeeded,
+    /// The invite does not do for this.
+    #[error("{0}")]
+    InviteRefused(String),
+    /// Without this token nobody could run the hub.
+    #[error(
+        "this is the last token of \"admin\", without which nobody could run the hub; rotate it instead"
+    )]
+    LastAdminToken,
     /// A field holds what it may not hold.
     #[error("{detail}")]
     Invalid {
@@ -257,6 +282,13 @@ impl Rejection {
             Self::UnknownTask(_) => "unknown_task",
             Self::UnknownProposal(_) => "unknown_proposal",
             Self::UnknownReservation(_) => "unknown_reservation",
+            Self::UnknownToken(_) => "unknown_token",
+            Self::UnknownInvite(_) => "unknown_invite",
+            Self::TokenRevoked => "unauthorized",
+            Self::Observer => "observer",
+            Self::InviteNeeded => "invite_needed",
+            Self::InviteRefused(_) => "invite_refused",
+            Self::LastAdminToken => "last_admin_token",
             Self::Invalid { .. } => "invalid_field",
             Self::TooLarge { .. } => "too_large",
             Self::TypeIsFixed { .. } => "type_is_fixed",

@@ -12,16 +12,21 @@ use std::{
 };
 
 use super::{
+    credentials::{Credentials, Sealed},
     keys::{KeptKey, KeyId},
     ready::Ready,
     reserved::Reservations,
 };
 use crate::{
     ids::{
-        BUILT_IN_CHANNELS, ChannelName, EntityId, MessageId, ProposalId, ReservationId, Seq, TaskId,
+        BUILT_IN_CHANNELS, ChannelName, EntityId, InviteId, MessageId, ProposalId, ReservationId,
+        Seq, TaskId, TokenId,
     },
     limits::Limits,
-    model::{Channel, Entity, EntityType, Proposal, ProposalStatus, Reservation, RollCall, Task},
+    model::{
+        Channel, Entity, EntityType, Invite, Proposal, ProposalStatus, Reservation, RollCall, Task,
+        Token,
+    },
     time::Timestamp,
 };
 
@@ -47,6 +52,8 @@ pub struct State {
     pub(super) roll_calls: BTreeMap<MessageId, Arc<RollCall>>,
     /// Open roll-calls by who has not answered them.
     pub(super) acks_owed: BTreeMap<EntityId, BTreeSet<MessageId>>,
+    /// Who may act as whom, and who may come to.
+    pub(super) credentials: Credentials,
     /// What time alone will decide, in the order in which it does.
     pub(super) deadlines: BTreeSet<(Timestamp, Due)>,
     /// What was kept since the last commit; older ones are on disk.
@@ -141,6 +148,10 @@ pub struct Touched {
     pub roll_calls: BTreeSet<MessageId>,
     /// Reservations that changed, or ended.
     pub reservations: BTreeSet<ReservationId>,
+    /// Tokens that changed, or were revoked.
+    pub tokens: BTreeSet<TokenId>,
+    /// Invites that changed, or were revoked.
+    pub invites: BTreeSet<InviteId>,
 }
 
 impl State {
@@ -247,6 +258,11 @@ impl State {
     /// What is reserved.
     pub fn reservations(&self) -> &Arc<Reservations> {
         &self.reservations
+    }
+
+    /// Tokens and invites, and whose id is not to be had again.
+    pub fn credentials(&self) -> &Credentials {
+        &self.credentials
     }
 
     /// A proposal that is hot: open, or closed since the last commit.
@@ -362,6 +378,9 @@ impl State {
         let reservations = kept.reservations.into_iter();
         reservations.for_each(|reservation| state.insert_reservation(Arc::new(reservation)));
         kept.roll_calls.into_iter().for_each(|call| state.insert_roll_call(Arc::new(call)));
+        kept.tokens.into_iter().for_each(|token| state.credentials.insert_token(token));
+        kept.invites.into_iter().for_each(|invite| state.credentials.insert_invite(invite));
+        kept.removed.into_iter().for_each(|id| state.credentials.set_removed(id));
         state
     }
 }
@@ -389,4 +408,10 @@ pub struct Kept {
     pub roll_calls: Vec<RollCall>,
     /// Reservations that hold.
     pub reservations: Vec<Reservation>,
+    /// Tokens that are good.
+    pub tokens: Vec<Sealed<Token>>,
+    /// Invites that were not revoked.
+    pub invites: Vec<Sealed<Invite>>,
+    /// Ids whose entities were removed.
+    pub removed: Vec<EntityId>,
 }

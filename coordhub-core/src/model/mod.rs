@@ -9,8 +9,10 @@ mod roll_call;
 mod task;
 mod reservation;
 mod proposal;
+mod credential;
 
 pub use channel::{Channel, ChannelView};
+pub use credential::{Invite, Role, Token};
 pub use entity::{Entity, EntityType, EntityView, Presence, Status};
 pub use message::{Message, MessageHead, Recipients};
 pub use proposal::{Choice, Proposal, ProposalStatus, Tally, Threshold, Vote};

@@ -28,7 +28,7 @@ const TABLES: [&[&str]; MIGRATIONS.len()] = [
         "votes",
     ],
     &["idempotency_keys", "late_results", "notes", "receipts", "reservations", "roll_calls"],
-    &["tail"],
+    &["invites", "tail", "tombstones", "tokens"],
 ];
 
 /// The tables that a file of some schema has.
@@ -264,7 +264,7 @@ CREATE TABLE idempotency_keys (
 CREATE INDEX idempotency_keys_by_age ON idempotency_keys (at);
 ";
 
-/// The tail of the log.
+/// The tail of the log, tokens and invites.
 const SCHEMA_3: &str = "
 -- What happened and is still to be written to the tables above: the rows whose `seq` is not in the log yet.
 -- The others are old. `kept` is an idempotency key, as JSON.
@@ -278,6 +278,47 @@ CREATE TABLE tail (
     data TEXT NOT NULL,
     kept TEXT
 ) STRICT;
+
+-- Tokens and invites that are good: what was revoked stands in the log alone. `hash` is the SHA-256 of
+-- the secret, which is kept nowhere.
+CREATE TABLE tokens (
+    token_id TEXT PRIMARY KEY,
+    created_seq INTEGER NOT NULL,
+    hash BLOB NOT NULL UNIQUE,
+    entity_id TEXT NOT NULL,
+    role TEXT NOT NULL,
+    name TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    created_by TEXT,
+    invite_id TEXT,
+    first_used_at INTEGER,
+    rotated_at INTEGER
+) STRICT;
+
+CREATE TABLE invites (
+    invite_id TEXT PRIMARY KEY,
+    created_seq INTEGER NOT NULL,
+    hash BLOB NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    entity_types TEXT NOT NULL,
+    entity_ids TEXT NOT NULL,
+    role TEXT NOT NULL,
+    uses_max INTEGER NOT NULL,
+    uses INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    created_by TEXT
+) STRICT;
+
+-- Ids whose entities were removed, and that nobody has registered since.
+CREATE TABLE tombstones (
+    entity_id TEXT PRIMARY KEY
+) STRICT;
+INSERT INTO tombstones (entity_id)
+    SELECT DISTINCT entity_id FROM events
+    WHERE kind = 'entity_removed' AND entity_id IS NOT NULL
+        AND entity_id NOT IN (SELECT entity_id FROM entities);
+-- End of tokens and invites.
 ";
 
 /// How long a write waits for another program that has the file locked, such as a `sqlite3` shell.

@@ -382,6 +382,9 @@ fn load(conn: &Connection, limits: &Limits) -> rusqlite::Result<Loaded> {
         proposals: rows::proposals::read_open(conn)?,
         roll_calls: rows::roll_calls::read_open(conn)?,
         reservations: rows::reservations::read_all(conn)?,
+        tokens: rows::credentials::read_tokens(conn)?,
+        invites: rows::credentials::read_invites(conn)?,
+        removed: rows::credentials::read_removed(conn)?,
     };
     Ok(Loaded { state: State::restored(limits.clone(), kept), epoch: meta.epoch, last_seen })
 }
@@ -398,6 +401,7 @@ pub(super) fn write_batch(conn: &Connection, batch: &Batch<'_>) -> rusqlite::Res
     rows::roll_calls::write(conn, batch.state)?;
     rows::roll_calls::write_receipts(conn, batch.events)?;
     rows::reservations::write(conn, batch.state)?;
+    rows::credentials::write(conn, batch.state)?;
     rows::remarks::write(conn, batch.events)?;
     rows::keys::write(conn, batch.events)?;
     rows::meta::write(conn, batch.state)

@@ -63,7 +63,7 @@ impl Entry {
                 Body::Message { head: message.head(), frame, object }
             }
             event => {
-                let data = event.data();
+                let data = event.shown_data();
                 let json = encode_event(seq, at, event.kind(), actor.as_ref(), data.as_bytes());
                 let notice = notice(&event);
                 Body::Other(Box::new(Other { event, json, notice, notice_frame: OnceLock::new() }))

@@ -6,6 +6,7 @@ use super::{Entry, View, notice};
 use crate::{
     hub::policy::Reader,
     ids::{ChannelName, EntityId},
+    model::Role,
 };
 
 /// What one subscriber wants. Policy comes first: this only narrows.
@@ -13,6 +14,8 @@ use crate::{
 pub struct Filter {
     /// Who reads. Its type is looked up as it goes, so that policy follows it.
     pub reader: Option<EntityId>,
+    /// What it may do: admins see more.
+    pub role: Role,
     /// Whose messages.
     pub channels: Channels,
     /// How entries are shown.

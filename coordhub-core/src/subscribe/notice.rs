@@ -194,6 +194,11 @@ pub(super) fn concerns(event: &Event, id: &EntityId) -> bool {
             of.from_entity == *id || is(&of.to_entity)
         }
         Event::KeyKept(e) => e.entity_id == *id,
+        Event::InviteMade(_) | Event::InviteRevoked(_) => false,
+        Event::TokenIssued(e) => e.token.entity_id == *id,
+        Event::TokenUsed(e) => e.entity_id == *id,
+        Event::TokenRotated(e) => e.entity_id == *id,
+        Event::TokenRevoked(e) => e.entity_id == *id,
         Event::ReadCursorMoved(e) => e.entity_id == *id,
         Event::LeaseRenewed(e) => is(&e.created_by) || e.claimed_by == *id,
         Event::LeasesMoved(_) => false,

@@ -188,6 +188,7 @@ impl Subscription {
             }
             // Looked up each time: policy goes by the reader's type now.
             let reader = self.published.reader(self.filter.reader.clone());
+            let reader = reader.in_role(self.filter.role);
             if let Some(item) = self.take_shown(&reader) {
                 return Next::Item(item);
             }

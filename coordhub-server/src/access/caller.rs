@@ -1,12 +1,14 @@
-//! Who calls. In open mode the caller names itself, in one of several places that must agree.
+//! Who calls. In open mode the caller names itself, in one of several places that must agree. In token
+//! mode its token says who it is, and all of them must agree with that.
 
 use axum::http::StatusCode;
 use coordhub_core::{
-    command::{Auth, Caller, Role},
+    command::{Auth, Caller},
     ids::EntityId,
 };
 
-use crate::wire::{Fields, Problem};
+use super::gate::Access;
+use crate::wire::{Fields, Problem, error::two_callers};
 
 /// Where a route's caller is named, besides the header.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -17,6 +19,8 @@ pub enum CallerIn {
     Path,
     /// In the field `entity_id`.
     EntityId,
+    /// Nowhere but in the token: the fields name others.
+    Nowhere,
 }
 
 /// The places where a caller may be named, other than the fields.
@@ -31,32 +35,64 @@ pub struct Named<'a> {
 /// The header that may name the caller.
 pub const CALLER_HEADER: &str = "x-entity-id";
 
-/// The caller of a call in open mode. Names that disagree are refused: one of them is a mistake.
-pub fn caller(place: CallerIn, fields: &Fields<'_>, named: Named<'_>) -> Result<Caller, Problem> {
+/// The caller of a call. Names that disagree are refused: one of them is a mistake, or a lie.
+pub fn caller(
+    place: CallerIn,
+    fields: &Fields<'_>,
+    named: Named<'_>,
+    access: &Access,
+) -> Result<Caller, Problem> {
+    let parse = |text: &str| access.parse_id(text);
     let own = match place {
-        CallerIn::Field(name) => fields.parsed(name, EntityId::parse)?,
-        CallerIn::Path | CallerIn::EntityId => None,
+        CallerIn::Field(name) => fields.parsed(name, parse)?,
+        CallerIn::Path | CallerIn::EntityId | CallerIn::Nowhere => None,
     };
-    let general = fields.parsed("entity_id", EntityId::parse)?;
+    let general = match place {
+        CallerIn::Nowhere => None,
+        _ => fields.parsed("entity_id", parse)?,
+    };
     let beside = match place {
         CallerIn::Path => fields.beside_path("entity_id")?,
-        CallerIn::Field(_) | CallerIn::EntityId => None,
+        CallerIn::Field(_) | CallerIn::EntityId | CallerIn::Nowhere => None,
     };
     let invalid = |why| Problem::field("entity_id", format!("entity_id: {why}"));
-    let beside = beside.map(|text| EntityId::parse(&text).map_err(invalid)).transpose()?;
-    let header = named.header.map(header_name).transpose()?;
+    let beside = beside.map(|text| parse(&text).map_err(invalid)).transpose()?;
+    let header = named.header.map(|value| header_name(value, access)).transpose()?;
     let socket = named.socket.cloned();
-    let mut names = own.into_iter().chain(general).chain(beside).chain(header).chain(socket);
+    let names = own.into_iter().chain(general).chain(beside).chain(header).chain(socket);
+    let field = match place {
+        CallerIn::Field(name) => name,
+        CallerIn::Path | CallerIn::EntityId | CallerIn::Nowhere => "entity_id",
+    };
+    match access {
+        Access::Holder(identity) => {
+            let mut names = names;
+            if let Some(other) = names.find(|name| *name != identity.entity_id) {
+                let own = &identity.entity_id;
+                let detail = format!(
+                    "the token is that of {own:?}, and the call names {other:?}; leave the name out, or show that one's token"
+                );
+                return Err(two_callers(Auth::Token, field, detail));
+            }
+            Ok(identity.caller())
+        }
+        Access::Open => one_of(names, Auth::Open, field),
+        Access::Guest(_) | Access::Nobody => one_of(names, Auth::Token, field),
+    }
+}
+
+/// The one that all the names name.
+fn one_of(
+    mut names: impl Iterator<Item = EntityId>,
+    auth: Auth,
+    field: &'static str,
+) -> Result<Caller, Problem> {
     let id = names.next();
     if let (Some(first), Some(other)) = (&id, names.find(|name| Some(name) != id.as_ref())) {
         let detail = format!("the call names two callers, {first:?} and {other:?}; name one");
-        let field = match place {
-            CallerIn::Field(name) => name,
-            CallerIn::Path | CallerIn::EntityId => "entity_id",
-        };
-        return Err(Problem::field(field, detail));
+        return Err(two_callers(auth, field, detail));
     }
-    Ok(Caller { id, role: Role::Member, auth: Auth::Open })
+    Ok(Caller { id, auth, ..Caller::default() })
 }
 
 /// The caller of a call that needs one.
@@ -67,14 +103,16 @@ pub fn needed(caller: Caller) -> Result<EntityId, Problem> {
     })
 }
 
-fn header_name(value: &[u8]) -> Result<EntityId, Problem> {
+fn header_name(value: &[u8], access: &Access) -> Result<EntityId, Problem> {
     let invalid = |why: String| Problem::field("X-Entity-Id", format!("X-Entity-Id: {why}"));
     let text = str::from_utf8(value).map_err(|_| invalid("not UTF-8".to_owned()))?;
-    EntityId::parse(text).map_err(|why| invalid(why.to_string()))
+    access.parse_id(text).map_err(|why| invalid(why.to_string()))
 }
 
 #[cfg(test)]
 mod tests {
+    use coordhub_core::{command::Role, engine::Identity, ids::TokenId};
+
     use super::*;
 
     fn check(
@@ -85,7 +123,7 @@ mod tests {
     ) {
         let fields = Fields::of_body(body.as_bytes()).expect("valid");
         let named = Named { header: header.map(str::as_bytes), socket: None };
-        let got = caller(place, &fields, named);
+        let got = caller(place, &fields, named, &Access::Open);
         let got = got.map(|caller| caller.id.map(|id| id.to_string()));
         let got = got.map_err(|problem| problem.to_json()["field"].to_string());
         let expected = expected.map(|id| id.map(str::to_owned)).map_err(|f| format!("{f:?}"));
@@ -97,7 +135,7 @@ mod tests {
         let with = |body: &'static str| {
             let mut fields = Fields::of_body(body.as_bytes()).expect("valid");
             fields.push_path("entity_id", "a".into());
-            caller(CallerIn::Path, &fields, Named::default()).is_ok()
+            caller(CallerIn::Path, &fields, Named::default(), &Access::Open).is_ok()
         };
         assert!(with("{}") && with(r#"{"entity_id":"a"}"#));
         assert!(!with(r#"{"entity_id":"b"}"#));
@@ -116,5 +154,32 @@ mod tests {
         check(CallerIn::EntityId, r#"{"entity_id":"system"}"#, None, Err("entity_id"));
         check(CallerIn::EntityId, "{}", Some("a/b"), Err("X-Entity-Id"));
         check(CallerIn::EntityId, "{}", None, Ok(None));
+    }
+
+    #[test]
+    fn a_token_says_who_calls() {
+        let identity = Identity {
+            entity_id: EntityId::parse("a").expect("an id"),
+            role: Role::Observer,
+            token_id: TokenId::parse("token-1").expect("an id"),
+            hash: coordhub_core::secret::SecretHash::new([7; 32]),
+            is_used: true,
+        };
+        let access = Access::Holder(identity);
+        let with = |body: &str| {
+            let fields = Fields::of_body(body.as_bytes()).expect("valid");
+            let from = CallerIn::Field("from_entity");
+            let got = caller(from, &fields, Named::default(), &access);
+            got.map_err(|problem| (problem.status().as_u16(), problem.code()))
+        };
+        for body in ["{}", r#"{"from_entity":"a"}"#, r#"{"entity_id":"a"}"#] {
+            let caller = with(body).expect("nothing speaks against it");
+            assert_eq!(caller.id.as_ref().map(EntityId::as_str), Some("a"));
+            assert_eq!((caller.role, caller.auth), (Role::Observer, Auth::Token));
+            assert!(caller.token.is_some());
+        }
+        for body in [r#"{"from_entity":"b"}"#, r#"{"from_entity":"a","entity_id":"b"}"#] {
+            assert_eq!(with(body), Err((403, "caller_mismatch")), "{body}");
+        }
     }
 }

@@ -5,6 +5,8 @@ mod bench;
 mod log;
 mod values;
 mod welcome;
+mod remote;
+mod credentials;
 
 use std::{io::Write as _, process::ExitCode};
 
@@ -22,6 +24,12 @@ struct Cli {
 enum Command {
     /// Runs the hub.
     Serve(serve::ServeArgs),
+    /// Makes, shows, changes and revokes tokens.
+    #[command(subcommand)]
+    Token(credentials::TokenCommand),
+    /// Makes, shows and revokes invites.
+    #[command(subcommand)]
+    Invite(credentials::InviteCommand),
     /// Loads a hub and says what it can do.
     Bench(bench::BenchArgs),
 }
@@ -30,6 +38,8 @@ enum Command {
 pub(crate) fn run() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(args) => serve::run(args),
+        Command::Token(command) => credentials::token(command),
+        Command::Invite(command) => credentials::invite(command),
         Command::Bench(args) => bench::run(&args),
     }
 }

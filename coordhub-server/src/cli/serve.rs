@@ -14,7 +14,7 @@ use clap::Args;
 use coordhub_core::limits::Limits;
 use coordhub_server::{
     Config, Running,
-    access::origin::Origins,
+    access::{gate::AuthMode, origin::Origins},
     net::{ConnectionLimits, Drain, Signals},
 };
 
@@ -26,6 +26,10 @@ pub(crate) struct ServeArgs {
     /// Where to listen; may be given several times.
     #[arg(long, env = "COORDHUB_BIND", value_delimiter = ',', value_parser = values::address, default_value = "127.0.0.1:8550")]
     bind: Vec<SocketAddr>,
+
+    /// How callers are known: `open`, they name themselves; `token`, they show a token.
+    #[arg(long, env = "COORDHUB_AUTH", value_name = "MODE", value_parser = values::auth, default_value = "open")]
+    auth: AuthMode,
 
     /// The file that the hub is kept in; made where there is none.
     #[arg(long, env = "COORDHUB_DB", default_value = "coordination_hub.db")]
@@ -91,6 +95,7 @@ impl ServeArgs {
         };
         let config = Config::default();
         let mut origins = Origins { hosts: self.allow_host, origins: self.allow_origin };
+        let public_url = self.public_url.clone();
         if let Some(url) = self.public_url {
             let authority = url.split_once("://").map_or("", |(_, authority)| authority);
             // What was taken for an origin has a host.
@@ -99,6 +104,8 @@ impl ServeArgs {
         }
         Config {
             bind: self.bind,
+            auth: self.auth,
+            public_url,
             monitor: self.monitor,
             db: self.db,
             origins,
@@ -161,6 +168,8 @@ fn greet(running: &Running, db: &Path, log: &LogArgs) {
         addresses: running.local_addresses(),
         db: &absolute,
         monitor: running.monitor_address(),
+        auth: running.app().config().auth,
+        admin_token: running.admin_token(),
         log_file: log.log_file.as_deref(),
     };
     match (log.log_format, &log.log_file) {

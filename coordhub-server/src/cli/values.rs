@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use axum::http::Uri;
+use coordhub_server::access::gate::AuthMode;
 
 /// An address to listen on. `localhost` is the loopback address.
 pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
@@ -11,6 +12,14 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
         None => text.to_owned(),
     };
     numeric.parse().map_err(|_| "write an address and a port, such as 127.0.0.1:8550".to_owned())
+}
+
+/// How callers are known.
+pub(super) fn auth(text: &str) -> Result<AuthMode, String> {
+    [AuthMode::Open, AuthMode::Token]
+        .into_iter()
+        .find(|mode| mode.as_str() == text)
+        .ok_or_else(|| "write open or token".to_owned())
 }
 
 /// A name as it stands in `Host`: without scheme, path and port, in lower case.

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::Path};
 
 use coordhub_core::Timestamp;
+use coordhub_server::access::gate::AuthMode;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -13,6 +14,8 @@ pub(super) struct Welcome<'a> {
     pub(super) db: &'a Path,
     pub(super) monitor: Option<SocketAddr>,
     pub(super) log_file: Option<&'a Path>,
+    pub(super) auth: AuthMode,
+    pub(super) admin_token: Option<&'a Path>,
 }
 
 impl Welcome<'_> {
@@ -24,7 +27,10 @@ impl Welcome<'_> {
         for address in self.addresses.iter().skip(1) {
             line("also on", &format!("http://{address}"));
         }
-        line("mode", "open: on this machine only, and callers name themselves");
+        line("mode", self.mode());
+        if let Some(path) = self.admin_token {
+            line("admin", &format!("token made, in {}", path.display()));
+        }
         line("file", &self.db.display().to_string());
         line("open", &self.page());
         line("API", &format!("{}/docs", self.page()));
@@ -48,12 +54,20 @@ impl Welcome<'_> {
             "message": self.first(),
             "version": VERSION,
             "addresses": addresses,
-            "mode": "open",
+            "mode": self.auth.as_str(),
+            "admin_token": self.admin_token.map(|path| path.display().to_string()),
             "file": self.db.display().to_string(),
             "open": self.page(),
             "monitor": self.monitor.map(|address| format!("http://{address}")),
         });
         format!("{line}\n")
+    }
+
+    fn mode(&self) -> &'static str {
+        match self.auth {
+            AuthMode::Open => "open: on this machine only, and callers name themselves",
+            AuthMode::Token => "token: callers show a token",
+        }
     }
 
     fn first(&self) -> String {
@@ -80,6 +94,8 @@ mod tests {
             db: Path::new("/var/lib/coordhub/hub.db"),
             monitor: Some("127.0.0.1:8551".parse().expect("an address")),
             log_file: Some(Path::new("/var/log/coordhub.log")),
+            auth: AuthMode::Open,
+            admin_token: None,
         };
         let text = welcome.to_text();
         assert!(text.starts_with("listening on http://127.0.0.1:8550\n"), "{text}");

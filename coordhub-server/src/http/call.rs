@@ -11,7 +11,10 @@ use coordhub_core::{
 };
 
 use crate::{
-    access::caller::{self, CallerIn, Named},
+    access::{
+        caller::{self, CallerIn, Named},
+        gate::Access,
+    },
     app::App,
     wire::{Field, Fields, Kind, Need, Problem, reply::Form},
 };
@@ -27,6 +30,10 @@ pub struct Call<'a> {
     pub named: Named<'a>,
     /// Where else this route's caller is named.
     pub caller_in: CallerIn,
+    /// What is known of whoever calls.
+    pub access: &'a Access,
+    /// The host that the request names, where there is one.
+    pub host: Option<&'a str>,
 }
 
 /// A change to make, and how its reply is shown.
@@ -78,7 +85,7 @@ impl Read {
 impl Call<'_> {
     /// Who calls.
     pub fn caller(&self) -> Result<Caller, Problem> {
-        caller::caller(self.caller_in, &self.fields, self.named)
+        caller::caller(self.caller_in, &self.fields, self.named, self.access)
     }
 
     /// Who calls, where the call needs somebody.
@@ -92,7 +99,13 @@ impl Call<'_> {
         if let Some(id) = &caller.id {
             self.app.hub().touch(id);
         }
-        Ok(self.app.hub().reader(caller.id))
+        Ok(self.app.hub().reader(caller.id).in_role(caller.role))
+    }
+
+    /// Where people reach the hub, as far as it can tell.
+    pub fn base_url(&self) -> Option<String> {
+        let config = self.app.config();
+        config.public_url.clone().or_else(|| Some(format!("http://{}", self.host?)))
     }
 
     /// A change in the caller's name, whose reply says `status`.

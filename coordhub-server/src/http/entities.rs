@@ -1,7 +1,9 @@
 //! Calls about entities.
 
+use std::time::Duration;
+
 use coordhub_core::{
-    command::Command,
+    command::{Caller, Command, Join, Role},
     engine::EntityFilter,
     hub::Rejection,
     ids::EntityId,
@@ -9,10 +11,14 @@ use coordhub_core::{
 };
 use serde_json::Value;
 
+use super::admin;
 use super::call::{
     AFTER, Call, Change, LIMIT, METADATA, ORDER, Read, SoftChange, optional, required,
 };
-use crate::wire::{Field, Kind, Problem, reply, reply::Form, request};
+use crate::{
+    access::{gate::Access, secret::Kind as SecretKind},
+    wire::{Field, Kind, Problem, reply, reply::Form, request},
+};
 
 /// The longest `activity`, in bytes.
 const ACTIVITY_BYTES_MAX: usize = 512;
@@ -32,7 +38,35 @@ pub const REGISTER: &[Field] = &[
 
 /// `POST /entities/register`
 pub fn register(call: &Call<'_>) -> Result<Change, Problem> {
-    call.change(request::register(&call.fields, call.caller()?.id)?, "registered")
+    match call.access {
+        // An admin may register others, and says whom.
+        Access::Holder(identity) if identity.role == Role::Admin => {
+            let named = Some(identity.entity_id.clone()).filter(|id| *id != EntityId::admin());
+            let register = request::register(&call.fields, named)?;
+            let form = Form::Status("registered", Vec::new());
+            let (caller, command) = (identity.caller(), Command::Register(register));
+            Ok(Change { caller, command, form, key: None, wait: Duration::ZERO })
+        }
+        Access::Guest(invite) => {
+            let secret = admin::secret(SecretKind::Token)?;
+            let caller = call.caller()?;
+            let register = request::register(&call.fields, caller.id.clone())?;
+            let caller = Caller { id: Some(register.entity_id.clone()), ..caller };
+            let join = Join { register, invite: *invite, token: secret.hash() };
+            let form = Form::Issued { status: "registered", secret };
+            Ok(Change {
+                caller,
+                command: Command::Join(join),
+                form,
+                key: None,
+                wait: Duration::ZERO,
+            })
+        }
+        _ => {
+            let register = request::register(&call.fields, call.caller()?.id)?;
+            call.change(Command::Register(register), "registered")
+        }
+    }
 }
 
 /// Fields of `GET /entities/list`.

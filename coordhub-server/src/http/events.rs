@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use bytes::Bytes;
 use coordhub_core::{
+    command::Role,
     event::Event,
     ids::{ChannelName, EntityId},
     limits::{ANSWER_BYTES, ROWS_MAX},
@@ -75,6 +76,7 @@ pub const SOCKET: &[Field] = &[
 pub struct WantedLog {
     /// Who reads.
     pub reader: Option<EntityId>,
+    role: Role,
     channels: Channels,
     kinds: Option<BTreeSet<String>>,
 }
@@ -82,17 +84,17 @@ pub struct WantedLog {
 impl WantedLog {
     /// As a subscription takes it.
     pub fn into_filter(self) -> Filter {
-        let Self { reader, channels, kinds } = self;
-        Filter { reader, channels, show: Show::Log { kinds } }
+        let Self { reader, role, channels, kinds } = self;
+        Filter { reader, role, channels, show: Show::Log { kinds } }
     }
 }
 
 /// Reads what a caller wants of the log.
 pub fn wanted_log(call: &Call<'_>) -> Result<WantedLog, Problem> {
-    let reader = call.reader()?.id;
+    let reader = call.reader()?;
     let kinds = call.fields.comma_texts("kinds")?.map(known_kinds).transpose()?;
     let channels = channels(call)?.map_or(Channels::All, Channels::Named);
-    Ok(WantedLog { reader, channels, kinds })
+    Ok(WantedLog { reader: reader.id, role: reader.role, channels, kinds })
 }
 
 /// What a caller wants of a page.

@@ -21,7 +21,10 @@ use super::{
     take_back::TakeBack,
 };
 use crate::{
-    access::caller::{CALLER_HEADER, CallerIn, Named},
+    access::{
+        caller::{CALLER_HEADER, CallerIn, Named},
+        gate::{self, Access},
+    },
     app::App,
     bridge,
     net::{BodyError, Deliveries, Undelivered as _, read_body},
@@ -35,7 +38,20 @@ pub async fn handle(
     route: Option<&'static Route>,
     request: Request<Body>,
 ) -> Response<Body> {
-    match answer(app, route, request).await {
+    let answered = async {
+        let access = gate::admit(app, route, request.headers()).await?;
+        let answer = answer(app, route, request, &access);
+        if !route.is_some_and(Route::may_wait) {
+            return answer.await;
+        }
+        // Whoever waits is not to learn what comes after its token was revoked.
+        tokio::select! {
+            biased;
+            why = gate::revoked(app, &access) => Err(why),
+            answered = answer => answered,
+        }
+    };
+    match answered.await {
         Ok(response) => response,
         Err(problem) => problem.into_response(),
     }
@@ -45,6 +61,7 @@ async fn answer(
     app: &App,
     route: Option<&'static Route>,
     request: Request<Body>,
+    access: &Access,
 ) -> Result<Response<Body>, Problem> {
     let (mut parts, body) = request.into_parts();
     let Some(route) = route else {
@@ -56,14 +73,15 @@ async fn answer(
         }
         Action::OpenApi => return Ok(json(Bytes::from_static(openapi::document()))),
         Action::Docs => return docs::file(parts.uri.path()),
-        Action::Socket => return ws::upgrade(app, route, &mut parts).await,
+        Action::Socket => return ws::upgrade(app, route, &mut parts, access).await,
         Action::Events => {
-            let wanted = events::wanted(&call_of(app, route, &parts, &[])?)?;
+            let wanted = events::wanted(&call_of(app, route, &parts, &[], access)?)?;
             return events::answer(app, wanted).await.map(json);
         }
         Action::Stream => {
-            let wanted = stream::wanted(&call_of(app, route, &parts, &[])?, &parts.headers)?;
-            return Ok(stream::answer(app, wanted));
+            let wanted =
+                stream::wanted(&call_of(app, route, &parts, &[], access)?, &parts.headers)?;
+            return Ok(stream::answer(app, wanted, access));
         }
         _ => {}
     }
@@ -71,11 +89,12 @@ async fn answer(
         router::Verb::Post => read(app, body).await?,
         _ => Bytes::new(),
     };
-    let call = call_of(app, route, &parts, &body)?;
+    let call = call_of(app, route, &parts, &body, access)?;
     let body = match route.action {
         Action::Change(make) => {
             let keyed = |change| under_key(route, &call, &parts, change);
             let made = make(&call).map_err(|why| nobodys_key(route, &parts, why)).and_then(keyed);
+            let made = made.and_then(|change| access.check_changes().map(|()| change));
             let change = match made {
                 Ok(change) => change,
                 Err(problem) => return Err(missing_first(route, &call, problem).await),
@@ -83,7 +102,7 @@ async fn answer(
             drop(call);
             return answer_change(app, change, &parts).await;
         }
-        Action::Soft(act) => match act(&call)? {
+        Action::Soft(act) => match access.check_changes().and_then(|()| act(&call))? {
             SoftChange::Done(body) => body,
             SoftChange::Change(change) => {
                 drop(call);
@@ -162,8 +181,16 @@ pub fn call_of<'a>(
     route: &'static Route,
     parts: &'a Parts,
     body: &'a [u8],
+    access: &'a Access,
 ) -> Result<Call<'a>, Problem> {
-    let mut fields = Fields::of_body(body)?.with_query(parts.uri.query())?;
+    let mut fields = Fields::of_body(body)?;
+    if route.takes_query() {
+        fields = fields.with_query(parts.uri.query())?;
+    } else if parts.uri.query().is_some_and(|query| !query.is_empty()) {
+        let detail =
+            "what /admin is told stands in the body: addresses are written down in many places";
+        return Err(Problem::field("query", detail));
+    }
     for (name, segment) in path::parameters(route.path, parts.uri.path()) {
         let value = path::decode(segment).ok_or_else(|| {
             Problem::field(name, format!("{name} in the path is not percent-encoded UTF-8"))
@@ -179,7 +206,8 @@ pub fn call_of<'a>(
         fields.refuse_items()?;
     }
     let named = Named { header, socket: None };
-    Ok(Call { app, fields, named, caller_in: route.caller_in })
+    let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    Ok(Call { app, fields, named, caller_in: route.caller_in, access, host })
 }
 
 async fn read(app: &App, body: Body) -> Result<Bytes, Problem> {
@@ -239,7 +267,9 @@ pub fn key(route: &Route, call: &Call<'_>, text: &str) -> Result<Key, Problem> {
     // Whose key it is stands in the key, and how long to wait is no argument of the change.
     let is_no_argument = |name: &str| {
         let is_caller = matches!(call.caller_in, CallerIn::Field(own) if own == name);
-        is_caller || matches!(name, "entity_id" | "wait_seconds")
+        // Where it names others than the caller it is an argument like any other.
+        let names_others = call.caller_in == CallerIn::Nowhere || call.access.is_admin();
+        is_caller || name == "wait_seconds" || (name == "entity_id" && !names_others)
     };
     Ok(Key {
         route: route.op(),
@@ -267,7 +297,9 @@ pub fn missing_first(
 
 /// Looks for what the path names, where the call was refused for its fields.
 fn look_for_missing(route: &Route, call: &Call<'_>, problem: &Problem) -> Option<Blocking> {
-    if problem.status() != StatusCode::UNPROCESSABLE_ENTITY {
+    let comes_later = problem.status() == StatusCode::UNPROCESSABLE_ENTITY
+        || matches!(problem.code(), "observer" | "caller_mismatch");
+    if !comes_later {
         return None;
     }
     if route.path.contains("{task_id}") {

@@ -37,7 +37,7 @@ pub const SEND: &[Field] = &[
 pub fn send(call: &Call<'_>) -> Result<Change, Problem> {
     let caller = call.caller()?;
     // What is wrong in the fields is said before that nobody is named.
-    let send = request::send(&call.fields)?;
+    let send = request::send(&call.fields, &caller)?;
     call.change(Command::Send(send(caller::needed(caller)?)), "sent")
 }
 
@@ -51,7 +51,7 @@ pub const SEND_BATCH: &[Field] = &[required(
 /// `POST /messages/send-batch`
 pub fn send_batch(call: &Call<'_>) -> Result<Change, Problem> {
     let caller = call.caller()?;
-    let (from, sends) = request::send_batch(&call.fields, caller.id.clone())?;
+    let (from, sends) = request::send_batch(&call.fields, &caller)?;
     let change = call.change(Command::SendBatch(sends), "sent")?;
     Ok(Change { caller: Caller { id: Some(from), ..caller }, form: Form::Batch("sent"), ..change })
 }

@@ -3,9 +3,9 @@
 use std::sync::LazyLock;
 
 use coordhub_core::model::{
-    ChannelView, CheckedResource, Conflict, EntityType, EntityView, LateResult, Message, Note,
-    OnBlockerFailed, Priority, Proposal, ProposalStatus, Question, Receipt, Receipts, Recipients,
-    Reservation, Status, Tally, Task, TaskStatus, Vote,
+    ChannelView, CheckedResource, Conflict, EntityType, EntityView, Invite, LateResult, Message,
+    Note, OnBlockerFailed, Priority, Proposal, ProposalStatus, Question, Receipt, Receipts,
+    Recipients, Reservation, Role, Status, Tally, Task, TaskStatus, Token, Vote,
 };
 use utoipa::{
     PartialSchema, ToSchema,
@@ -17,11 +17,15 @@ use utoipa::{
         path::{Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn},
         request_body::{RequestBody, RequestBodyBuilder},
         schema::SchemaType,
+        security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
     },
 };
 
 use super::router::{ROUTES, ReplyKind, Route, Verb};
-use crate::wire::{Field, Kind, Need};
+use crate::{
+    access::gate::OpenTo,
+    wire::{Field, Kind, Need},
+};
 
 /// The document, as JSON.
 pub fn document() -> &'static [u8] {
@@ -54,6 +58,7 @@ fn open_api() -> OpenApi {
         .schema("CheckedResource", complete::<CheckedResource>())
         .schema("Conflict", complete::<Conflict>())
         .schema("EntityType", EntityType::schema())
+        .schema("Invite", complete::<Invite>())
         .schema("LateResult", complete::<LateResult>())
         .schema("Message", complete::<Message>())
         .schema("Note", complete::<Note>())
@@ -67,20 +72,33 @@ fn open_api() -> OpenApi {
         .schema("Receipts", complete::<Receipts>())
         .schema("Recipients", Recipients::schema())
         .schema("Reservation", complete::<Reservation>())
+        .schema("Role", Role::schema())
         .schema("Status", Status::schema())
         .schema("Tally", Tally::schema())
         .schema("Task", complete::<Task>())
         .schema("TaskDetails", task_details())
         .schema("TaskStatus", TaskStatus::schema())
+        .schema("Token", complete::<Token>())
         .schema("Vote", complete::<Vote>());
     let choice = <coordhub_core::model::Choice as ToSchema>::name();
     let components = components.schema(choice, coordhub_core::model::Choice::schema());
+    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+    let components = components.security_scheme(BEARER, SecurityScheme::Http(bearer));
     OpenApiBuilder::new()
         .openapi(OpenApiVersion::Version31)
         .info(info.build())
         .paths(paths.build())
         .components(Some(components.build()))
+        // In open mode there are no tokens, so that none need be shown.
+        .security(Some([SecurityRequirement::default(), by_token()]))
         .build()
+}
+
+/// What tokens are called in the document.
+const BEARER: &str = "bearer";
+
+fn by_token() -> SecurityRequirement {
+    SecurityRequirement::new(BEARER, [""; 0])
 }
 
 fn operation(route: &Route) -> Operation {
@@ -89,6 +107,7 @@ fn operation(route: &Route) -> Operation {
         "entities" | "messages" | "tasks" | "reservations" | "proposals" => first,
         "questions" => "tasks",
         "channels" => "messages",
+        "admin" => "access",
         "events" | "ws" => "real time",
         "" | "docs" | "openapi.json" => "documents",
         _ => "udc",
@@ -103,6 +122,15 @@ fn operation(route: &Route) -> Operation {
         Verb::Get | Verb::Delete => {
             operation = operation.parameters(Some(route.fields.iter().map(query_parameter)));
         }
+    }
+    match route.open_to {
+        OpenTo::Everyone => {
+            operation = operation.securities(Some([SecurityRequirement::default()]))
+        }
+        OpenTo::Admins | OpenTo::HoldersOnly => {
+            operation = operation.securities(Some([by_token()]));
+        }
+        OpenTo::Holders | OpenTo::Guests => {}
     }
     let mut responses = ResponsesBuilder::new();
     responses = match route.reply {
@@ -230,7 +258,20 @@ fn success(reply: ReplyKind) -> ResponseBuilder {
             .required(noun)
     };
     let object: RefOr<Schema> = match reply {
-        ReplyKind::Entity => with("entity", "entity_id", "Entity").into(),
+        // With an invite there is a token, too.
+        ReplyKind::Entity => with("entity", "entity_id", "Entity")
+            .property("token_id", of_type(Type::String))
+            .property("token", of_type(Type::String))
+            .property("token_info", Ref::from_schema_name("Token"))
+            .into(),
+        // An answer that is given again has no secret.
+        ReplyKind::Issued => {
+            with("token_info", "token_id", "Token").property("token", of_type(Type::String)).into()
+        }
+        ReplyKind::Invited => with("invite", "invite_id", "Invite")
+            .property("secret", of_type(Type::String))
+            .property("link", nullable(Type::String))
+            .into(),
         ReplyKind::Task => {
             with("task", "task_id", "Task").property("already", of_type(Type::Boolean)).into()
         }

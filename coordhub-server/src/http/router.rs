@@ -3,11 +3,12 @@
 use axum::http::Method;
 
 use super::{
+    admin,
     call::{Call, Change, Read, SoftChange},
     entities, events, messages, proposals, reservations, tasks, udc,
 };
 use crate::{
-    access::caller::CallerIn,
+    access::{caller::CallerIn, gate::OpenTo},
     wire::{Field, Kind, Problem},
 };
 
@@ -24,6 +25,8 @@ pub struct Route {
     pub reply: ReplyKind,
     /// Where its caller is named.
     pub caller_in: CallerIn,
+    /// To whom it is open in token mode.
+    pub open_to: OpenTo,
     /// The fields it takes, beside those in its path.
     pub fields: &'static [Field],
     /// What it does.
@@ -107,6 +110,10 @@ pub enum ReplyKind {
     Claimed,
     /// `{"status", "task_id", "lease_expires_at"}`.
     Lease,
+    /// `{"status", "seq", "token_id", "token", "token_info"}`; `token` is the secret, told once.
+    Issued,
+    /// `{"status", "seq", "invite_id", "secret", "link", "invite"}`; the secret is told once.
+    Invited,
     /// `{"status", "seq", …}`.
     Done,
     /// One object, bare.
@@ -124,7 +131,8 @@ pub enum ReplyKind {
 }
 
 use Action::{Change as C, Read as R, Soft};
-use CallerIn::{EntityId as ByEntityId, Field as ByField, Path as ByPath};
+use CallerIn::{EntityId as ByEntityId, Field as ByField, Nowhere, Path as ByPath};
+use OpenTo::{Admins, Everyone, Guests, HoldersOnly};
 use Verb::{Delete, Get, Post};
 
 #[rustfmt::skip]
@@ -132,13 +140,20 @@ const fn route(
     method: Verb, path: &'static str, summary: &'static str, reply: ReplyKind, caller_in: CallerIn,
     fields: &'static [Field], action: Action,
 ) -> Route {
-    Route { method, path, summary, reply, caller_in, fields, action }
+    Route { method, path, summary, reply, caller_in, open_to: OpenTo::Holders, fields, action }
+}
+
+impl Route {
+    /// The same, open to others than whoever shows a token.
+    const fn open_to(self, open_to: OpenTo) -> Self {
+        Self { open_to, ..self }
+    }
 }
 
 /// Every route, in the order of the documents.
 #[rustfmt::skip]
 pub const ROUTES: &[Route] = &[
-    route(Post, "/entities/register", "Take part, or change what you said of yourself", ReplyKind::Entity, ByEntityId, entities::REGISTER, C(entities::register)),
+    route(Post, "/entities/register", "Take part, or change what you said of yourself", ReplyKind::Entity, ByEntityId, entities::REGISTER, C(entities::register)).open_to(Guests),
     route(Get, "/entities/list", "Who takes part, and who is there", ReplyKind::List("entities", "Entity"), ByEntityId, entities::LIST, R(entities::list)),
     route(Get, "/entities/{id}", "One entity", ReplyKind::One("Entity"), ByEntityId, messages::GET, R(entities::get)),
     route(Delete, "/entities/{id}", "Take part no longer", ReplyKind::Done, ByEntityId, messages::GET, C(entities::remove)),
@@ -193,19 +208,27 @@ pub const ROUTES: &[Route] = &[
     route(Get, "/events/stream", "Everything as it happens, as server-sent events", ReplyKind::Stream, ByEntityId, events::STREAM, Action::Stream),
     route(Get, "/ws/{entity_id}", "Everything as it happens, over a WebSocket", ReplyKind::Socket, ByPath, events::SOCKET, Action::Socket),
 
-    route(Get, "/health", "Whether the hub works", ReplyKind::Object, ByEntityId, &[], R(udc::health)),
+    route(Post, "/admin/invites", "Let others take part: makes an invite", ReplyKind::Invited, Nowhere, admin::MAKE_INVITE, C(admin::make_invite)).open_to(Admins),
+    route(Get, "/admin/invites", "The invites there are, without their secrets", ReplyKind::List("invites", "Invite"), Nowhere, admin::LIST, R(admin::invites)).open_to(Admins),
+    route(Delete, "/admin/invites/{invite_id}", "Let nobody more register with an invite", ReplyKind::Done, Nowhere, &[], C(admin::revoke_invite)).open_to(Admins),
+    route(Post, "/admin/tokens", "Let whoever has it act as an entity: makes a token", ReplyKind::Issued, Nowhere, admin::ISSUE_TOKEN, C(admin::issue_token)).open_to(Admins),
+    route(Get, "/admin/tokens", "The tokens there are, without their secrets", ReplyKind::List("tokens", "Token"), Nowhere, admin::LIST, R(admin::tokens)).open_to(Admins),
+    route(Post, "/admin/tokens/{token_id}/rotate", "Change the secret of a token, your own as well", ReplyKind::Issued, Nowhere, &[], C(admin::rotate_token)).open_to(HoldersOnly),
+    route(Delete, "/admin/tokens/{token_id}", "Let nobody act by a token any more", ReplyKind::Done, Nowhere, &[], C(admin::revoke_token)).open_to(Admins),
+
+    route(Get, "/health", "Whether the hub works", ReplyKind::Object, ByEntityId, &[], R(udc::health)).open_to(Everyone),
     route(Get, "/capabilities", "What the hub can do", ReplyKind::Object, ByEntityId, &[], R(udc::capabilities)),
     route(Get, "/state", "How the hub is doing", ReplyKind::Object, ByEntityId, &[], R(udc::state)),
     route(Get, "/dependencies", "What the hub depends on", ReplyKind::Object, ByEntityId, &[], R(udc::dependencies)),
     route(Post, "/message", "A message between UDC services, kept on the channel technical", ReplyKind::Object, ByField("source"), udc::MESSAGE, C(udc::message)),
     route(Get, "/message", "What POST /message takes", ReplyKind::Object, ByEntityId, &[], R(udc::describe_message)),
 
-    route(Get, "/", "The hub's page", ReplyKind::Page, ByEntityId, &[], Action::Page),
-    route(Get, "/assets/{file}", "A file of the page", ReplyKind::Page, ByEntityId, &[], Action::Page),
-    route(Get, "/assets/views/{file}", "A file of the page", ReplyKind::Page, ByEntityId, &[], Action::Page),
-    route(Get, "/docs", "These documents, for a browser", ReplyKind::Page, ByEntityId, &[], Action::Docs),
-    route(Get, "/docs/{file}", "A file of the documents", ReplyKind::Page, ByEntityId, &[], Action::Docs),
-    route(Get, "/openapi.json", "This document", ReplyKind::Object, ByEntityId, &[], Action::OpenApi),
+    route(Get, "/", "The hub's page", ReplyKind::Page, ByEntityId, &[], Action::Page).open_to(Everyone),
+    route(Get, "/assets/{file}", "A file of the page", ReplyKind::Page, ByEntityId, &[], Action::Page).open_to(Everyone),
+    route(Get, "/assets/views/{file}", "A file of the page", ReplyKind::Page, ByEntityId, &[], Action::Page).open_to(Everyone),
+    route(Get, "/docs", "These documents, for a browser", ReplyKind::Page, ByEntityId, &[], Action::Docs).open_to(Everyone),
+    route(Get, "/docs/{file}", "A file of the documents", ReplyKind::Page, ByEntityId, &[], Action::Docs).open_to(Everyone),
+    route(Get, "/openapi.json", "This document", ReplyKind::Object, ByEntityId, &[], Action::OpenApi).open_to(Everyone),
 ];
 
 impl Route {
@@ -222,6 +245,17 @@ impl Route {
     /// Whether a call may be made under an idempotency key: signs of life may be repeated at will.
     pub fn takes_keys(&self) -> bool {
         self.method == Post && matches!(self.action, C(_)) && !self.path.ends_with("/heartbeat")
+    }
+
+    /// Whether a call may wait for something to happen.
+    pub fn may_wait(&self) -> bool {
+        let waits = |field: &Field| matches!(field.name, "wait" | "wait_seconds");
+        self.fields.iter().any(waits)
+    }
+
+    /// Whether a field may also stand in the query. What `/admin` is told has no business in an address.
+    pub fn takes_query(&self) -> bool {
+        self.method == Get || !self.path.starts_with("/admin/")
     }
 
     /// Whether the body may be a list.

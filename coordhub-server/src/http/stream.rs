@@ -19,7 +19,14 @@ use futures_util::{FutureExt, future::BoxFuture, stream};
 use tokio::time::{Instant, sleep_until};
 
 use super::{call::Call, events};
-use crate::{app::App, bridge, places::Place, wire::Problem};
+use crate::{
+    access::gate::{self, Access},
+    app::App,
+    bridge,
+    places::Place,
+    sockets::Whose,
+    wire::Problem,
+};
 
 /// How often a silent stream shows that it lives. Proxies close what is silent for a minute.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -45,9 +52,9 @@ pub fn wanted(call: &Call<'_>, headers: &HeaderMap) -> Result<Wanted, Problem> {
     Ok(Wanted { log: events::wanted_log(call)?, start: seen.or(since).unwrap_or(Start::Live) })
 }
 
-/// The stream, which ends when its reader leaves or is removed, or the hub stops.
-pub fn answer(app: &App, wanted: Wanted) -> Response<Body> {
-    let chunks = stream::unfold(Following::new(app, wanted), async |mut following| {
+/// The stream, which ends when its reader leaves or is removed, its token is revoked, or the hub stops.
+pub fn answer(app: &App, wanted: Wanted, access: &Access) -> Response<Body> {
+    let chunks = stream::unfold(Following::new(app, wanted, access), async |mut following| {
         let chunk = following.chunk().await?;
         Some((Ok::<_, std::convert::Infallible>(chunk), following))
     });
@@ -76,9 +83,9 @@ struct Following {
 }
 
 impl Following {
-    fn new(app: &App, Wanted { log, start }: Wanted) -> Self {
+    fn new(app: &App, Wanted { log, start }: Wanted, access: &Access) -> Self {
         let reader = log.reader.clone();
-        let mut ending = ending(app.clone(), reader.clone()).boxed();
+        let mut ending = ending(app.clone(), reader.clone(), access.clone()).boxed();
         // Listens from here on, though it is waited for later.
         let has_ended = (&mut ending).now_or_never().is_some();
         let subscription = app.hub().subscribe(log.into_filter(), start);
@@ -204,17 +211,18 @@ impl Drop for Following {
     }
 }
 
-/// Waits until the hub stops, or the reader is removed.
-async fn ending(app: App, reader: Option<EntityId>) {
+/// Waits until the hub stops, the reader is removed, or its token is revoked.
+async fn ending(app: App, reader: Option<EntityId>, access: Access) {
     let drain = app.drain().clone();
     let removed = async {
         match &reader {
-            Some(reader) => app.sockets().closed(reader).await,
+            Some(reader) => drop(app.sockets().closed(&Whose::Entity(reader.clone())).await),
             None => std::future::pending().await,
         }
     };
     tokio::select! {
         () = removed => {}
+        _ = gate::revoked(&app, &access) => {}
         () = drain.wait() => {}
     }
 }

@@ -58,7 +58,7 @@ pub const CREATE_BATCH: &[Field] = &[required(
 /// `POST /tasks/create-batch`
 pub fn create_batch(call: &Call<'_>) -> Result<Change, Problem> {
     let caller = call.caller()?;
-    let (id, tasks) = request::create_batch(&call.fields, caller.id.clone())?;
+    let (id, tasks) = request::create_batch(&call.fields, &caller)?;
     let change = call.change(Command::CreateTasks(tasks), "created")?;
     Ok(Change { caller: Caller { id, ..caller }, form: Form::Batch("created"), ..change })
 }

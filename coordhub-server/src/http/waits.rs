@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use coordhub_core::{
+    command::Role,
     event::{Event, Subject},
     ids::{ProposalId, TaskId},
     subscribe::{Channels, Filter, Item, Next, Show, Start},
@@ -86,6 +87,7 @@ pub fn until(
     Ok(Read::When(Box::pin(async move {
         let filter = Filter {
             reader: None,
+            role: Role::Member,
             channels: Channels::All,
             show: Show::Log { kinds: Some(about.kinds()) },
         };

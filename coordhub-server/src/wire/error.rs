@@ -6,7 +6,7 @@ use axum::{
     body::Body,
     http::{HeaderValue, Response, StatusCode, header},
 };
-use coordhub_core::{HubError, hub::Rejection, store::StoreError};
+use coordhub_core::{HubError, command::Auth, hub::Rejection, store::StoreError};
 use serde_json::{Map, Value, json};
 
 /// A refusal, as the contract shows it.
@@ -123,6 +123,9 @@ impl Problem {
         let headers = response.headers_mut();
         let problem = HeaderValue::from_static("application/problem+json");
         headers.insert(header::CONTENT_TYPE, problem);
+        if self.inner.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         if let Some(seconds) = self.inner.retry_after_seconds {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
@@ -130,6 +133,14 @@ impl Problem {
             headers.insert(header::ALLOW, allow);
         }
         response
+    }
+}
+
+/// Two names for one caller: in open mode a mistake in the fields, in token mode acting as another.
+pub fn two_callers(auth: Auth, field: &str, detail: String) -> Problem {
+    match auth {
+        Auth::Open => Problem::field(field, detail),
+        Auth::Token => Problem::new(StatusCode::FORBIDDEN, "caller_mismatch", detail),
     }
 }
 
@@ -190,7 +201,10 @@ fn status_of(rejection: &Rejection) -> StatusCode {
         | Rejection::UnknownMessage(_)
         | Rejection::UnknownTask(_)
         | Rejection::UnknownProposal(_)
-        | Rejection::UnknownReservation(_) => StatusCode::NOT_FOUND,
+        | Rejection::UnknownReservation(_)
+        | Rejection::UnknownToken(_)
+        | Rejection::UnknownInvite(_) => StatusCode::NOT_FOUND,
+        Rejection::TokenRevoked => StatusCode::UNAUTHORIZED,
         Rejection::Invalid { .. } | Rejection::KeyReused(_) => StatusCode::UNPROCESSABLE_ENTITY,
         Rejection::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         Rejection::CallerNeeded
@@ -200,7 +214,10 @@ fn status_of(rejection: &Rejection) -> StatusCode {
         | Rejection::RequiresHuman(_)
         | Rejection::RequiresAi(_)
         | Rejection::MissingCapabilities { .. }
-        | Rejection::NotInElectorate { .. } => StatusCode::FORBIDDEN,
+        | Rejection::NotInElectorate { .. }
+        | Rejection::Observer
+        | Rejection::InviteNeeded
+        | Rejection::InviteRefused(_) => StatusCode::FORBIDDEN,
         // Everything else conflicts with how things stand.
         _ => StatusCode::CONFLICT,
     }

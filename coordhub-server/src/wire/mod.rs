@@ -6,6 +6,7 @@ pub mod fields;
 pub mod path;
 pub mod request;
 pub mod reservations;
+pub mod credentials;
 pub mod reply;
 pub mod frame;
 

@@ -3,13 +3,15 @@
 use std::io::Write;
 
 use coordhub_core::{
-    Hub, Outcome, Reply, Sent,
+    Hub, Made, Outcome, Reply, Sent,
     engine::{Attention, SearchResults},
     ids::EntityId,
     model::{EntityView, LateResult, Message, Note, Task},
 };
 use serde::Serialize;
 use serde_json::Value;
+
+use crate::access::secret::Secret;
 
 /// How the reply to a change is shown.
 #[derive(Clone, Debug)]
@@ -18,6 +20,20 @@ pub enum Form {
     Status(&'static str, Vec<(&'static str, Value)>),
     /// `{"status", "seq", "count", "<plural>": […]}`.
     Batch(&'static str),
+    /// The same with a token's secret, which is told this once.
+    Issued {
+        /// What was done.
+        status: &'static str,
+        /// The secret.
+        secret: Secret,
+    },
+    /// The same with an invite's.
+    Invited {
+        /// The secret.
+        secret: Secret,
+        /// An address that has the secret where no server sees it.
+        link: Option<Hidden>,
+    },
     /// The reply to a heartbeat.
     Heartbeat(EntityId),
     /// The answer to a UDC message.
@@ -25,6 +41,16 @@ pub enum Form {
         /// The sender's own id for it.
         trace_id: String,
     },
+}
+
+/// A text with a secret in it.
+#[derive(Clone)]
+pub struct Hidden(pub String);
+
+impl std::fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Hidden(…)")
+    }
 }
 
 /// The body of the reply to a change.
@@ -48,10 +74,55 @@ pub fn change(hub: &Hub, form: &Form, reply: Reply) -> Vec<u8> {
         (Form::Heartbeat(id), _) => {
             hub.entity(id).map(|entity| heartbeat(&entity)).unwrap_or_default()
         }
+        (Form::Issued { status, secret }, outcome) => {
+            issued(hub, status, told(secret, reply.made), reply.seq, outcome)
+        }
+        (Form::Invited { secret, link }, Outcome::Invite(invite)) => {
+            let mut body = Object::new();
+            body.field("status", &"made");
+            body.field("seq", &reply.seq);
+            body.field("invite_id", &invite.invite_id);
+            if let Some(secret) = told(secret, reply.made) {
+                body.field("secret", &secret.expose());
+                body.field("link", &link.as_ref().map(|link| &link.0));
+            }
+            body.field("invite", &*invite);
+            body.into_bytes()
+        }
         (Form::Status(status, facts), outcome) => noun(hub, status, facts, reply.seq, outcome),
         // Only messages and tasks come in batches, and only a message is answered in the form of UDC.
-        (Form::Batch(_) | Form::Udc { .. }, _) => b"{}".to_vec(),
+        (Form::Batch(_) | Form::Udc { .. } | Form::Invited { .. }, _) => b"{}".to_vec(),
     }
+}
+
+/// A secret is told once: an answer that is given again has none, for what was made then had another.
+fn told(secret: &Secret, made: Made) -> Option<&Secret> {
+    match made {
+        Made::Now => Some(secret),
+        Made::Before => None,
+    }
+}
+
+/// The reply to what gives somebody a token.
+fn issued(hub: &Hub, status: &str, secret: Option<&Secret>, seq: u64, outcome: Outcome) -> Vec<u8> {
+    let mut body = Object::new();
+    body.field("status", &status);
+    body.field("seq", &seq);
+    let (entity, token) = match outcome {
+        Outcome::Joined { entity, token } => (Some(entity), token),
+        Outcome::Token(token) => (None, token),
+        _ => return body.into_bytes(),
+    };
+    if let Some(entity) = entity {
+        body.field("entity_id", &entity.entity_id);
+        body.field("entity", &hub.entity(&entity.entity_id));
+    }
+    body.field("token_id", &token.token_id);
+    if let Some(secret) = secret {
+        body.field("token", &secret.expose());
+    }
+    body.field("token_info", &*token);
+    body.into_bytes()
 }
 
 /// The reply to a batch: one entry for each item, in its order.
@@ -121,6 +192,8 @@ fn noun(
             body.field("proposal", &*proposal);
         }
         Outcome::CursorAt(up_to) => body.field("up_to", &up_to),
+        // Whatever has a secret has a form of its own.
+        Outcome::Joined { .. } | Outcome::Token(_) | Outcome::Invite(_) => {}
         Outcome::Done | Outcome::NoTask | Outcome::Sent(_) | Outcome::Tasks(_) => {}
     }
     body.into_bytes()
@@ -277,6 +350,11 @@ pub fn heartbeat(entity: &EntityView) -> Vec<u8> {
         "last_seen": entity.last_seen,
         "entity_id": entity.entity_id,
     }))
+}
+
+/// A reply as a client reads it: the program asks hubs, too.
+pub fn read(body: &[u8]) -> Option<Value> {
+    serde_json::from_slice(body).ok()
 }
 
 /// Any value as JSON.

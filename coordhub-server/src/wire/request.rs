@@ -4,9 +4,9 @@
 use coordhub_core::{
     JsonText,
     command::{
-        Ack, AnswerTask, CastVote, ClaimNext, ClaimTask, Closing, Command, CompleteTask,
-        CreateProposal, CreateTask, CursorScope, Deadline, Destination, Elector, FailTask,
-        MoveCursor, Register, ReleaseTask, Remove, RenewLease, Send, UpdateTask,
+        Ack, AnswerTask, Auth, Caller, CastVote, ClaimNext, ClaimTask, Closing, Command,
+        CompleteTask, CreateProposal, CreateTask, CursorScope, Deadline, Destination, Elector,
+        FailTask, MoveCursor, Register, ReleaseTask, Remove, RenewLease, Send, UpdateTask,
     },
     hub::Rejection,
     ids::{ChannelName, EntityId, MessageId, ProposalId, TaskId},
@@ -14,19 +14,19 @@ use coordhub_core::{
     model::{Choice, EntityType, OnBlockerFailed, Priority, Question, Threshold},
 };
 
-use super::{Fields, Problem};
+use super::{Fields, Problem, error::two_callers};
 
 /// `POST /entities/register`.
-pub fn register(fields: &Fields<'_>, caller: Option<EntityId>) -> Result<Command, Problem> {
+pub fn register(fields: &Fields<'_>, caller: Option<EntityId>) -> Result<Register, Problem> {
     let named = fields.parsed("entity_id", EntityId::parse)?.or(caller);
-    Ok(Command::Register(Register {
+    Ok(Register {
         entity_id: named.map_or_else(|| fields.needed("entity_id", EntityId::parse), Ok)?,
         entity_type: entity_type(fields, "entity_type")?
             .ok_or_else(|| Problem::field("entity_type", "entity_type is missing: say what you are, one of claude_session, ai_agent, human, service"))?,
         name: fields.text("name")?.map(Into::into),
         capabilities: fields.texts("capabilities")?.unwrap_or_default(),
         metadata: metadata(fields)?,
-    }))
+    })
 }
 
 /// `DELETE /entities/{id}`.
@@ -35,7 +35,10 @@ pub fn remove(fields: &Fields<'_>) -> Result<Command, Problem> {
 }
 
 /// `POST /messages/send`: a message as soon as it is known in whose name.
-pub fn send(fields: &Fields<'_>) -> Result<impl FnOnce(EntityId) -> Send + use<>, Problem> {
+pub fn send(
+    fields: &Fields<'_>,
+    caller: &Caller,
+) -> Result<impl FnOnce(EntityId) -> Send + use<>, Problem> {
     let channel = fields.parsed("channel", ChannelName::parse)?.map(Destination::Channel);
     // Clients of the old hub send its default channel along; a direct message is on none.
     let to = fields.parsed("to_entity", EntityId::parse)?.map(Destination::Entity).or(channel);
@@ -47,7 +50,10 @@ pub fn send(fields: &Fields<'_>) -> Result<impl FnOnce(EntityId) -> Send + use<>
     let nested = fields.nested("task")?;
     let task = nested.as_ref().map(create_task).transpose();
     let task = task.map_err(|problem| problem.within("task"))?.map(Box::new);
-    let sender = fields.parsed("from_entity", EntityId::parse)?;
+    let sender = match caller.auth {
+        Auth::Open => fields.parsed("from_entity", EntityId::parse)?,
+        Auth::Token => caller.id.clone(),
+    };
     let creator = nested.map(|task| task.parsed("created_by", EntityId::parse)).transpose();
     let creator = creator.map_err(|problem| problem.within("task"))?.flatten();
     if let (Some(sender), Some(creator)) = (sender, creator)
@@ -55,7 +61,7 @@ pub fn send(fields: &Fields<'_>) -> Result<impl FnOnce(EntityId) -> Send + use<>
     {
         let detail =
             format!("the task of a message is its sender's, {sender:?}; leave created_by out");
-        return Err(Problem::field("task.created_by", detail));
+        return Err(two_callers(caller.auth, "task.created_by", detail));
     }
     Ok(move |from_entity| Send {
         from_entity,
@@ -83,14 +89,11 @@ fn ack(fields: &Fields<'_>) -> Result<Ack, Problem> {
 
 /// `POST /messages/send-batch`: whoever sends them all, and the messages. One that names no sender is
 /// of whoever calls, and of the first sender named where the call names nobody.
-pub fn send_batch(
-    fields: &Fields<'_>,
-    caller: Option<EntityId>,
-) -> Result<(EntityId, Vec<Send>), Problem> {
+pub fn send_batch(fields: &Fields<'_>, caller: &Caller) -> Result<(EntityId, Vec<Send>), Problem> {
     let items = items(fields, "messages")?;
     let named = named_in(&items, "from_entity", caller)?;
     let sends = items.iter().enumerate();
-    let sends = sends.map(|(nth, item)| send(item).map_err(|why| why.in_item(nth)));
+    let sends = sends.map(|(nth, item)| send(item, caller).map_err(|why| why.in_item(nth)));
     // What is wrong in the fields is said before that nobody is named.
     let sends = sends.collect::<Result<Vec<_>, _>>()?;
     let from = named.ok_or(Rejection::CallerNeeded)?;
@@ -100,7 +103,7 @@ pub fn send_batch(
 /// `POST /tasks/create-batch`: whoever creates them all, and the tasks.
 pub fn create_batch(
     fields: &Fields<'_>,
-    caller: Option<EntityId>,
+    caller: &Caller,
 ) -> Result<(Option<EntityId>, Vec<CreateTask>), Problem> {
     let items = items(fields, "tasks")?;
     let named = named_in(&items, "created_by", caller)?;
@@ -124,9 +127,9 @@ fn items<'a>(fields: &Fields<'a>, name: &'static str) -> Result<Vec<Fields<'a>>,
 fn named_in(
     items: &[Fields<'_>],
     name: &'static str,
-    caller: Option<EntityId>,
+    caller: &Caller,
 ) -> Result<Option<EntityId>, Problem> {
-    let mut named = caller;
+    let mut named = caller.id.clone();
     for (nth, item) in items.iter().enumerate() {
         // As in a call of its own, `entity_id` says the same.
         for place in [name, "entity_id"] {
@@ -136,7 +139,7 @@ fn named_in(
                     let detail = format!(
                         "a batch is made by one caller, and names {first:?} and {other:?}; make one batch for each"
                     );
-                    return Err(Problem::field(place, detail).in_item(nth));
+                    return Err(two_callers(caller.auth, place, detail).in_item(nth));
                 }
                 (None, Some(own)) => named = Some(own),
                 _ => {}

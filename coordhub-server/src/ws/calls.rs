@@ -5,7 +5,10 @@ use futures_util::{FutureExt, future::BoxFuture};
 
 use super::session;
 use crate::{
-    access::caller::{CallerIn, Named},
+    access::{
+        caller::{CallerIn, Named},
+        gate::{self, Access},
+    },
     app::App,
     http::{
         call::{Call, Change, SoftChange},
@@ -44,6 +47,7 @@ impl Answer {
 /// The change that an operation makes in the name of a socket's entity; soft ones are done on the spot.
 pub(super) fn change(
     app: &App,
+    access: &Access,
     entity: &EntityId,
     op: &str,
     args: &str,
@@ -55,6 +59,7 @@ pub(super) fn change(
             format!("there is no operation {op:?}; GET /capabilities lists the calls"),
         )
     })?;
+    gate::check(route.open_to, access)?;
     let named = Named { header: None, socket: Some(entity) };
     let fields = Fields::of_body(args.as_bytes())?;
     let caller_in = match route.caller_in {
@@ -62,18 +67,19 @@ pub(super) fn change(
         CallerIn::Path => CallerIn::EntityId,
         place => place,
     };
-    let call = Call { app, fields, named, caller_in };
+    let call = Call { app, fields, named, caller_in, access, host: None };
     let under = under.filter(|_| route.takes_keys());
     let keyed = |change: Change| match under {
         Some(text) => Ok(Change { key: Some(key(route, &call, text)?), ..change }),
         None => Ok(change),
     };
+    let may_change = |change: Change| access.check_changes().map(|()| change);
     match route.action {
-        Action::Change(make) => Ok(match make(&call).and_then(keyed) {
+        Action::Change(make) => Ok(match make(&call).and_then(keyed).and_then(may_change) {
             Ok(change) => Do::Change(Box::new(change)),
             Err(problem) => Do::Refused(missing_first(route, &call, problem).boxed()),
         }),
-        Action::Soft(act) => Ok(match act(&call)? {
+        Action::Soft(act) => Ok(match access.check_changes().and_then(|()| act(&call))? {
             SoftChange::Done(body) => Do::Done(body),
             SoftChange::Change(change) => Do::Change(change),
         }),

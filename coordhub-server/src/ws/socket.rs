@@ -27,7 +27,13 @@ use super::{
     under_way::UnderWay,
 };
 use crate::{
-    app::App, bridge, http::take_back::TakeBack, net::Undelivered, places::Place, sockets::Closing,
+    access::gate::{self, Access},
+    app::App,
+    bridge,
+    http::take_back::TakeBack,
+    net::Undelivered,
+    places::Place,
+    sockets::{Closing, Whose},
     wire::Problem,
 };
 
@@ -53,6 +59,8 @@ const JOINED_FRAMES_MAX: usize = 128;
 pub(super) struct Opened {
     /// Whose it is.
     pub(super) entity: EntityId,
+    /// What was shown for it.
+    pub(super) access: Access,
     /// What it wants to see.
     pub(super) filter: Filter,
     /// From where on.
@@ -75,6 +83,7 @@ enum End {
 struct Session {
     app: App,
     entity: EntityId,
+    access: Access,
     socket: WebSocket,
     /// `None` while it is away reading the store.
     subscription: Option<Subscription>,
@@ -97,8 +106,9 @@ struct Session {
 
 /// Serves a socket until it ends.
 pub(super) async fn serve(app: App, socket: WebSocket, opened: Opened) {
-    let Opened { entity, filter, start, opening, watches_presence } = opened;
-    let mut closing = app.sockets().listen(&entity);
+    let Opened { entity, access, filter, start, opening, watches_presence } = opened;
+    let whose = Whose::Entity(entity.clone());
+    let mut closing = app.sockets().listen(&whose);
     let hub = app.hub().clone();
     // Before it connects, so that it is told of its own coming, too.
     let watch = watches_presence.then(|| Watch::new(&hub));
@@ -119,21 +129,28 @@ pub(super) async fn serve(app: App, socket: WebSocket, opened: Opened) {
         connection,
         heard_at: Instant::now(),
         unread: VecDeque::new(),
-        entity: entity.clone(),
+        entity,
+        access: access.clone(),
         place,
         watch,
     };
     let end = tokio::select! {
-        end = session.run(&hub) => end,
+        biased;
         why = closed(&mut closing) => match why {
             Closing::EntityRemoved => End::Close(4404, "the entity was removed"),
+            Closing::TokenRevoked => TOKEN_REVOKED,
             Closing::Stopping => End::Close(1012, "the hub is stopping"),
         },
+        _ = gate::revoked(&sockets_app, &access) => TOKEN_REVOKED,
+        end = session.run(&hub) => end,
     };
     session.end(end).await;
     drop(closing);
-    sockets_app.sockets().release(&entity);
+    sockets_app.sockets().release(&whose);
 }
+
+/// The end of a socket whose token is good no more.
+const TOKEN_REVOKED: End = End::Close(4401, "the token was revoked");
 
 async fn closed(closing: &mut tokio::sync::watch::Receiver<Option<Closing>>) -> Closing {
     match closing.wait_for(Option::is_some).await.ok().and_then(|why| *why) {
@@ -191,7 +208,7 @@ impl Session {
         if !hub.has_unresolved() {
             return Ok(());
         }
-        let reader = hub.reader(Some(self.entity.clone()));
+        let reader = hub.reader(Some(self.entity.clone())).in_role(self.access.role());
         let open = bridge::blocking(&self.app, move |app| Ok(app.hub().unresolved(&reader)?)).await;
         match open {
             Ok(open) if open.is_empty() => Ok(()),
@@ -355,7 +372,7 @@ impl Session {
     }
 
     fn change(&self, op: &str, args: &str, key: Option<&str>) -> Result<Do, Problem> {
-        calls::change(&self.app, &self.entity, op, args, key)
+        calls::change(&self.app, &self.access, &self.entity, op, args, key)
     }
 
     async fn ping(&mut self) -> Result<(), End> {

@@ -19,6 +19,7 @@ use super::{
     socket::{self, Opened},
 };
 use crate::{
+    access::gate::Access,
     app::App,
     http::{call::Call, events, handle::call_of, router::Route},
     wire::Problem,
@@ -37,9 +38,10 @@ pub async fn upgrade(
     app: &App,
     route: &'static Route,
     parts: &mut Parts,
+    access: &Access,
 ) -> Result<Response<Body>, Problem> {
     let opened = {
-        let call = call_of(app, route, parts, &[])?;
+        let call = call_of(app, route, parts, &[], access)?;
         let entity = call.needed_caller()?;
         opened(&call, entity)?
     };
@@ -72,7 +74,7 @@ pub async fn upgrade(
 fn opened(call: &Call<'_>, entity: EntityId) -> Result<Opened, Problem> {
     let hub = call.app.hub();
     let channels = events::channels(call)?;
-    let reader = hub.reader(Some(entity.clone()));
+    let reader = hub.reader(Some(entity.clone())).in_role(call.access.role());
     for channel in channels.iter().flatten() {
         policy::check_subscribe(&reader, channel)?;
     }
@@ -86,12 +88,14 @@ fn opened(call: &Call<'_>, entity: EntityId) -> Result<Opened, Problem> {
         if call.fields.flag("events")?.unwrap_or(false) { Rest::Shown } else { Rest::Hidden };
     let filter = Filter {
         reader: Some(entity.clone()),
+        role: call.access.role(),
         channels: Channels::Named(channels.unwrap_or_default()),
         show: Show::Frames { notices: notices(call)?, rest },
     };
     let start = start.unwrap_or(Start::Live);
     let watches_presence = call.fields.flag("presence")?.unwrap_or(false);
-    Ok(Opened { entity, filter, start, opening, watches_presence })
+    let access = call.access.clone();
+    Ok(Opened { entity, access, filter, start, opening, watches_presence })
 }
 
 fn notices(call: &Call<'_>) -> Result<Notices, Problem> {

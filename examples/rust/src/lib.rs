@@ -4,7 +4,7 @@ use std::{error::Error, sync::Arc, thread::ScopedJoinHandle, time::Duration};
 
 use coordhub_core::{
     Claim, Hub, HubError, JsonText, Outcome, Reply,
-    command::{Caller, Command, Register, Send},
+    command::{Caller, Command, Register, Role, Send},
     ids::{ChannelName, EntityId},
     model::{EntityType, Message, Task},
     subscribe::{Channels, Entry, Filter, Item, Show, Start, Subscription},
@@ -66,7 +66,10 @@ impl Actor {
     pub fn follow(&self, kinds: &[&str]) -> Subscription {
         let kinds = Some(kinds.iter().map(|kind| (*kind).to_owned()).collect());
         let (reader, show) = (Some(self.id.clone()), Show::Log { kinds });
-        self.hub.subscribe(Filter { reader, channels: Channels::All, show }, Start::Live)
+        self.hub.subscribe(
+            Filter { reader, role: Role::Member, channels: Channels::All, show },
+            Start::Live,
+        )
     }
 }
 

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, error::Error, thread, time::Duration};
 
 use coordhub_core::{
     Hub, HubError, JsonText,
-    command::{Caller, ClaimTask, Command, CompleteTask, CreateTask},
+    command::{Caller, ClaimTask, Command, CompleteTask, CreateTask, Role},
     event::Event,
     hub::Rejection,
     ids::{EntityId, TaskId},
@@ -69,7 +69,12 @@ fn main() -> Result<(), Failure> {
 fn log_of(kinds: &[&str]) -> Filter {
     let kinds = kinds.iter().map(|kind| (*kind).to_owned()).collect();
     // Nobody in particular reads, so nothing that is for one entity alone will be shown.
-    Filter { reader: None, channels: Channels::All, show: Show::Log { kinds: Some(kinds) } }
+    Filter {
+        reader: None,
+        role: Role::Member,
+        channels: Channels::All,
+        show: Show::Log { kinds: Some(kinds) },
+    }
 }
 
 /// Creates the tasks. `submit` does not wait, so all of them share a transaction or two.

@@ -8,7 +8,7 @@ use std::error::Error;
 
 use coordhub_core::{
     Hub,
-    command::{Caller, Command, Send},
+    command::{Caller, Command, Role, Send},
     ids::{ChannelName, EntityId},
     limits::Limits,
     subscribe::{Channels, Filter, Item, Next, Show, Start, Subscription},
@@ -32,8 +32,12 @@ async fn main() -> Result<(), Failure> {
         senders.spawn(send_all(hub.clone(), number));
     }
     // From the beginning of the log; a client that comes back would name the last position it saw.
-    let everything =
-        Filter { reader: None, channels: Channels::All, show: Show::Log { kinds: None } };
+    let everything = Filter {
+        reader: None,
+        role: Role::Member,
+        channels: Channels::All,
+        show: Show::Log { kinds: None },
+    };
     let following = tokio::spawn(follow(hub.subscribe(everything, Start::After(0))));
 
     while let Some(sent) = senders.join_next().await {

@@ -9,7 +9,7 @@ use std::{
 
 use coordhub_core::{
     Hub, Timestamp,
-    command::{Caller, ClaimTask, Command, CreateTask, Envelope, Send},
+    command::{Caller, ClaimTask, Command, CreateTask, Envelope, Role, Send},
     event::Stamped,
     hub::{NobodyThere, Prefetched, State, decide, policy::Reader},
     ids::{ChannelName, EntityId, TaskId},
@@ -183,7 +183,7 @@ fn encoding(criterion: &mut Criterion) {
 
 fn frames(channels: Channels) -> Filter {
     let show = Show::Frames { notices: Notices::None, rest: Rest::Hidden };
-    Filter { reader: Some(entity()), channels, show }
+    Filter { reader: Some(entity()), role: Role::Member, channels, show }
 }
 
 fn reading(criterion: &mut Criterion) {

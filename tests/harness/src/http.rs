@@ -40,6 +40,11 @@ impl Request {
         self
     }
 
+    /// Shows a token.
+    pub fn bearer(self, secret: &str) -> Self {
+        self.header("Authorization", &format!("Bearer {secret}"))
+    }
+
     /// The body, with no content type.
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();

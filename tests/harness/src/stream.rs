@@ -34,6 +34,22 @@ pub struct Stream {
 }
 
 impl Stream {
+    /// The status with which a stream is answered.
+    pub async fn status(addr: SocketAddr, path: &str, headers: &[(&str, &str)]) -> u16 {
+        let mut stream = TcpStream::connect(addr).await.unwrap();
+        let mut request = format!("GET {path} HTTP/1.1\r\nHost: {addr}\r\n");
+        for (name, value) in headers {
+            request += &format!("{name}: {value}\r\n");
+        }
+        stream.write_all((request + "\r\n").as_bytes()).await.unwrap();
+        let mut line = [0; 12];
+        timeout(WAIT_MAX, stream.read_exact(&mut line)).await.expect("in time").expect("a head");
+        std::str::from_utf8(&line[9..])
+            .ok()
+            .and_then(|status| status.parse().ok())
+            .expect("a status")
+    }
+
     /// Opens a stream; its head must say 200.
     pub async fn open(addr: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Self {
         let mut stream = TcpStream::connect(addr).await.unwrap();

@@ -10,13 +10,14 @@ mod tasks;
 mod reservations;
 mod proposals;
 mod attention;
+mod credentials;
 
 pub use attention::Attention;
 pub use entities::EntityFilter;
 pub use messages::{InboxQuery, MessageList, NoticesAmong, OnlyDirect, RecentQuery, Unread};
 pub use search::{SearchQuery, SearchResults};
 
-use std::ops::Bound;
+use std::ops::{Bound, RangeBounds as _};
 
 use super::Hub;
 use crate::{
@@ -78,6 +79,10 @@ impl Window {
             (Some(after), Order::Ascending) => (Bound::Excluded(after), Bound::Unbounded),
             (Some(before), Order::Descending) => (Bound::Unbounded, Bound::Excluded(before)),
         }
+    }
+
+    fn holds(self, seq: Seq) -> bool {
+        self.range().contains(&seq)
     }
 
     /// The page of `items`, which are in ascending order and may be one more than asked for.

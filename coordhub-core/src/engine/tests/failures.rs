@@ -5,7 +5,7 @@ use super::{
     *,
 };
 use crate::{
-    command::ClaimTask,
+    command::{ClaimTask, Role},
     hub::{Rejection, invariants},
     ids::TaskId,
     limits::QUEUE_COMMANDS_MAX,
@@ -222,6 +222,7 @@ fn a_closed_hub_has_answered_everything_and_takes_no_more() {
 fn follow(hub: &Hub) -> Subscription {
     let filter = Filter {
         reader: None,
+        role: Role::Member,
         channels: Channels::All,
         show: Show::Frames { notices: Notices::None, rest: Rest::Hidden },
     };

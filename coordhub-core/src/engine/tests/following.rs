@@ -4,6 +4,7 @@ use std::{thread, time::Duration};
 
 use super::*;
 use crate::{
+    command::Role,
     limits::Limits,
     subscribe::{Channels, Filter, GapReason, Item, Next, Notices, Rest, Show, View},
 };
@@ -11,13 +12,19 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn everything() -> Filter {
-    Filter { reader: None, channels: Channels::All, show: Show::Log { kinds: None } }
+    Filter {
+        reader: None,
+        role: Role::Member,
+        channels: Channels::All,
+        show: Show::Log { kinds: None },
+    }
 }
 
 fn frames(reader: Option<&str>, channels: &[&str], notices: Notices, rest: Rest) -> Filter {
     let named = channels.iter().map(|name| channel(name)).collect();
     Filter {
         reader: reader.map(id),
+        role: Role::Member,
         channels: Channels::Named(named),
         show: Show::Frames { notices, rest },
     }

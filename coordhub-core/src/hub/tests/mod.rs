@@ -11,5 +11,6 @@ mod reservations;
 mod handoff;
 mod proposals;
 mod policy;
+mod credentials;
 
 use world::{World, id};

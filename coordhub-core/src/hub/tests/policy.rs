@@ -6,7 +6,7 @@ use crate::{
     hub::policy::{self, Audience, Reader, Standing},
     ids::MessageId,
     ids::{BUILT_IN_CHANNELS, EntityId},
-    model::{EntityType, MessageHead},
+    model::{EntityType, MessageHead, Role},
 };
 
 const EVERYONE: [Standing; 5] = [
@@ -36,7 +36,7 @@ fn the_channel_table() {
             let told = format!("{standing:?} on {name}");
             assert_eq!(policy::may_read_channel(standing, &channel), reads, "{told}");
             assert_eq!(policy::may_post(standing, &channel), posts, "{told}");
-            let reader = Reader { id: None, standing };
+            let reader = Reader { id: None, standing, role: Role::Member };
             assert_eq!(policy::check_subscribe(&reader, &channel).is_ok(), reads, "{told}");
             assert!(reads || !policy::is_public(&channel), "{told}");
             let hidden = policy::hidden_channels(standing).contains(&name);
@@ -142,7 +142,7 @@ fn scopes_say_the_same_as_the_rules() {
         let (from, to) = (&message.from_entity, message.to_entity.as_ref());
         let audience = policy::audience_of_message(from, to, message.channel.as_ref());
         for (name, standing) in names.iter().flat_map(|name| EVERYONE.map(|kind| (name, kind))) {
-            let reader = Reader { id: name.clone(), standing };
+            let reader = Reader { id: name.clone(), standing, role: Role::Member };
             let searched = policy::scopes_of(&reader);
             let is_found = audience.scopes().iter().any(|scope| searched.contains(scope));
             let may_read = policy::may_read_message(&reader, message);

@@ -10,7 +10,7 @@ use ulid::Ulid;
 
 use crate::{
     JsonText, Timestamp,
-    command::{Caller, Command, CreateTask, Envelope, Key, Register, Role},
+    command::{Auth, Caller, Command, CreateTask, Envelope, Key, Register, Role},
     event::{Event, Stamped},
     hub::{
         Decision, KeptKey, KeyId, KnownReceipt, Prefetched, Rejection, SoftFacts, State, decide,
@@ -19,6 +19,7 @@ use crate::{
     ids::{EntityId, MessageId, ProposalId, TaskId},
     limits::Limits,
     model::{EntityType, Message, MessageHead, Proposal, Task},
+    secret::SecretHash,
 };
 
 /// The time at which every world begins, in milliseconds.
@@ -44,6 +45,8 @@ pub(super) struct World {
     never_settled: State,
     pub(super) now: Timestamp,
     role: Role,
+    auth: Auth,
+    token: Option<SecretHash>,
     pub(super) soft: Soft,
     fresh: u64,
     messages: BTreeMap<MessageId, MessageHead>,
@@ -125,6 +128,8 @@ impl World {
             never_settled: State::new(limits),
             now: Timestamp::from_millis(BEGINNING_MILLIS),
             role: Role::Member,
+            auth: Auth::Open,
+            token: None,
             soft: Soft::default(),
             fresh: 0,
             messages: BTreeMap::new(),
@@ -152,6 +157,12 @@ impl World {
     /// From here on commands come from an admin, or from members.
     pub(super) fn role(&mut self, role: Role) -> &mut Self {
         self.role = role;
+        self
+    }
+
+    /// From here on commands come by the token with this hash, or by none, in token mode.
+    pub(super) fn shows(&mut self, token: Option<SecretHash>) -> &mut Self {
+        (self.auth, self.token) = (Auth::Token, token);
         self
     }
 
@@ -242,7 +253,12 @@ impl World {
         self.fresh += 1;
         let caller = (!caller.is_empty()).then(|| id(caller));
         let envelope = Envelope {
-            caller: Caller { id: caller.clone(), role: self.role, ..Caller::default() },
+            caller: Caller {
+                id: caller.clone(),
+                role: self.role,
+                auth: self.auth,
+                token: self.token,
+            },
             fresh: Ulid::from_parts(self.now.millis() as u64, u128::from(self.fresh)),
             command,
             key,
@@ -266,7 +282,7 @@ impl World {
     }
 
     fn make_true(&mut self, actor: Option<EntityId>, event: Event, key: Option<Arc<KeptKey>>) {
-        let auth = crate::command::Auth::Open;
+        let auth = self.auth;
         let seq = self.state.head() + 1;
         let stamped = Stamped { seq, at: self.now, actor, auth, event, key };
         let (kind, data) = (stamped.event.kind(), stamped.event.data());

@@ -9,15 +9,17 @@ use crate::{
     command::{
         Ack, AcquireReservation, AnswerTask, Caller, CastVote, ClaimNext, ClaimTask, Closing,
         Command, CompleteTask, CreateProposal, CreateTask, CursorScope, Deadline, Destination,
-        Elector, Envelope, FailTask, HandOff, Key, MoveCursor, MoveLeases, Register, ReleaseTask,
-        Remove, RenewLease, RenewReservation, ReturnClaim, Role, Send, UpdateTask,
+        Elector, Envelope, Expiry, FailTask, HandOff, IssueToken, Join, Key, MakeInvite,
+        MoveCursor, MoveLeases, Register, ReleaseTask, Remove, RenewLease, RenewReservation,
+        ReturnClaim, Role, RotateToken, Send, UpdateTask,
     },
     event::{Event, MessageRedacted, Stamped},
     hub::{Decision, KeyId, Prefetched, SoftFacts, State, decide},
-    ids::{ChannelName, EntityId, MessageId, ProposalId, ReservationId, TaskId},
+    ids::{ChannelName, EntityId, InviteId, MessageId, ProposalId, ReservationId, TaskId, TokenId},
     limits::Limits,
     model::{Choice, EntityType, OnBlockerFailed, Priority, Question, Task, Threshold},
     resource::Resource,
+    secret::SecretHash,
     store::{Batch, Store, Written},
 };
 
@@ -85,6 +87,8 @@ pub(super) struct Story<S> {
     tasks: Vec<TaskId>,
     proposals: Vec<ProposalId>,
     reservations: Vec<ReservationId>,
+    tokens: Vec<TokenId>,
+    invites: Vec<(InviteId, SecretHash)>,
     fresh: u64,
 }
 
@@ -111,6 +115,8 @@ impl<S: Store> Story<S> {
             tasks: Vec::new(),
             proposals: Vec::new(),
             reservations: Vec::new(),
+            tokens: Vec::new(),
+            invites: Vec::new(),
             fresh: 0,
         }
     }
@@ -207,6 +213,10 @@ impl<S: Store> Story<S> {
                 Event::ReservationAcquired(acquired) => {
                     self.reservations.push(acquired.reservation_id.clone());
                 }
+                Event::TokenIssued(issued) => self.tokens.push(issued.token.token_id.clone()),
+                Event::InviteMade(made) => {
+                    self.invites.push((made.invite.invite_id.clone(), made.hash));
+                }
                 Event::ProposalCreated(created) => {
                     self.proposals.push(created.proposal.proposal_id.clone());
                 }
@@ -226,6 +236,44 @@ impl<S: Store> Story<S> {
                 let message = Arc::make_mut(message);
                 message.content.clear();
                 message.metadata = redacted.metadata.clone();
+            }
+        }
+    }
+
+    fn about_credentials(&mut self, who: EntityId) -> Command {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&self.fresh.to_be_bytes());
+        let (dice, hash) = (&mut self.dice, SecretHash::new(bytes));
+        let (token, invite) = (dice.recent(&self.tokens), dice.recent(&self.invites));
+        let role = *dice.pick(Role::ALL);
+        match (dice.below(12), token, invite) {
+            (0, _, _) => Command::MakeInvite(MakeInvite {
+                name: "for somebody".to_owned(),
+                entity_types: vec![*dice.pick(EntityType::ALL)],
+                entity_ids: dice.one_in(2).then_some(who).into_iter().collect(),
+                role,
+                uses_max: 1 + dice.below(3),
+                expires: Expiry::In(1 + dice.below(100_000)),
+                hash,
+            }),
+            (1, _, Some((id, _))) => Command::RevokeInvite(id),
+            (2, Some(token_id), _) => Command::RotateToken(RotateToken { token_id, hash }),
+            (3, Some(id), _) => Command::RevokeToken(id),
+            (4..7, Some(id), _) => Command::UseToken(id),
+            (7..9, _, Some((_, invite))) => Command::Join(Join {
+                register: Register {
+                    entity_id: who,
+                    entity_type: *dice.pick(EntityType::ALL),
+                    name: None,
+                    capabilities: Vec::new(),
+                    metadata: JsonText::empty_object(),
+                },
+                invite,
+                token: hash,
+            }),
+            _ => {
+                let name = "somewhere".to_owned();
+                Command::IssueToken(IssueToken { entity_id: who, role, name, hash })
             }
         }
     }
@@ -261,7 +309,8 @@ impl<S: Store> Story<S> {
             },
             48..52 => Command::MoveCursor(self.cursor(who.clone())),
             52..79 => return self.about_tasks(who, metadata),
-            79..87 => return self.about_reservations(who),
+            79..85 => return self.about_reservations(who),
+            85..90 => self.about_credentials(who.clone()),
             _ => self.about_proposals(),
         };
         (Some(who), command)

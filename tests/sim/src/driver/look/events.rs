@@ -2,6 +2,7 @@
 
 use coordhub_core::{
     Hub,
+    command::Role,
     ids::EntityId,
     subscribe::{Channels, Filter, Item, Next, Show, Start},
 };
@@ -10,8 +11,12 @@ use super::{failed, same};
 use crate::model::{Mismatch, Model};
 
 pub(super) fn look(hub: &Hub, model: &Model, id: Option<&EntityId>) -> Result<(), Mismatch> {
-    let filter =
-        Filter { reader: id.cloned(), channels: Channels::All, show: Show::Log { kinds: None } };
+    let filter = Filter {
+        reader: id.cloned(),
+        role: Role::Member,
+        channels: Channels::All,
+        show: Show::Log { kinds: None },
+    };
     let mut stream = hub.subscribe(filter, Start::After(0));
     let mut seen = Vec::new();
     let mut text = Vec::new();

@@ -1,0 +1,255 @@
+//! Who may come in at all: every request passes here, whatever it asks for, and so does every
+//! operation of a socket.
+//!
+//! In token mode everything is refused that is not said to be open: a route says to whom it is
+//! ([`OpenTo`]), and says nothing else by default than "whoever shows a token".
+
+use axum::http::{HeaderMap, StatusCode, header};
+use coordhub_core::{
+    command::Role, engine::Identity, hub::Rejection, ids::EntityId, secret::SecretHash,
+};
+
+use futures_util::FutureExt;
+
+use super::secret::{Kind, shown};
+use crate::{
+    app::App,
+    http::router::Route,
+    sockets::{Closing, Whose},
+    wire::Problem,
+};
+
+/// How callers are known.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum AuthMode {
+    /// They name themselves.
+    #[default]
+    Open,
+    /// They show a token.
+    Token,
+}
+
+impl AuthMode {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Token => "token",
+        }
+    }
+}
+
+/// To whom a route is open in token mode.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum OpenTo {
+    /// Everyone, who may show nothing at all.
+    Everyone,
+    /// Whoever shows an invite, too.
+    Guests,
+    /// Whoever shows a token. The default.
+    Holders,
+    /// The same; in open mode nobody, for there is no token that it could be about.
+    HoldersOnly,
+    /// Whoever shows an admin's token; in open mode nobody.
+    Admins,
+}
+
+/// What is known of whoever calls, before its fields are looked at.
+#[derive(Clone, Debug)]
+pub enum Access {
+    /// It is as open mode has it: the call itself says who.
+    Open,
+    /// Nothing was shown.
+    Nobody,
+    /// A token was shown.
+    Holder(Identity),
+    /// An invite was shown.
+    Guest(SecretHash),
+}
+
+impl Access {
+    /// Whose token was shown.
+    pub fn holder(&self) -> Option<&Identity> {
+        match self {
+            Self::Holder(identity) => Some(identity),
+            _ => None,
+        }
+    }
+
+    /// What the caller may do beyond, or short of, its own affairs.
+    pub fn role(&self) -> Role {
+        self.holder().map_or(Role::Member, |identity| identity.role)
+    }
+
+    /// Whether an admin's token was shown.
+    pub fn is_admin(&self) -> bool {
+        self.role() == Role::Admin
+    }
+
+    /// Refuses changes to whoever only reads.
+    pub fn check_changes(&self) -> Result<(), Problem> {
+        if self.role() == Role::Observer { Err(Rejection::Observer.into()) } else { Ok(()) }
+    }
+
+    /// The id that a text names; `admin` is one to whoever shows its token, and to nobody else.
+    pub fn parse_id(&self, text: &str) -> Result<EntityId, coordhub_core::ids::InvalidName> {
+        match self.holder() {
+            Some(holder) if holder.entity_id.as_str() == text => Ok(holder.entity_id.clone()),
+            _ => EntityId::parse(text),
+        }
+    }
+}
+
+/// Who sends a request, if it may come in.
+pub async fn admit(
+    app: &App,
+    route: Option<&Route>,
+    headers: &HeaderMap,
+) -> Result<Access, Problem> {
+    let access = match app.config().auth {
+        AuthMode::Open => Access::Open,
+        AuthMode::Token => known(app, headers)?,
+    };
+    // What there is no route for is nobody's business who shows nothing.
+    check(route.map_or(OpenTo::Holders, |route| route.open_to), &access)?;
+    if let Access::Holder(identity) = &access
+        && !identity.is_used
+    {
+        app.hub().note_use(&identity.token_id)?.await?;
+    }
+    Ok(access)
+}
+
+/// Waits until the token that was shown is good no more; for ever where none was, or none is revoked.
+pub async fn revoked(app: &App, access: &Access) -> Problem {
+    let Access::Holder(identity) = access else { return std::future::pending().await };
+    let token = Whose::Token(identity.token_id.clone());
+    let mut closed = std::pin::pin!(app.sockets().closed(&token));
+    // Listens first, and then looks: it may have been revoked since it was shown.
+    let before = (&mut closed).now_or_never();
+    if app.hub().authenticate(&identity.hash).is_some() {
+        let why = match before {
+            Some(why) => why,
+            None => closed.await,
+        };
+        if why != Closing::TokenRevoked {
+            std::future::pending::<()>().await;
+        }
+    }
+    unauthorized(Rejection::TokenRevoked.to_string())
+}
+
+/// Whether somebody may come to what is open to these.
+pub fn check(open_to: OpenTo, access: &Access) -> Result<(), Problem> {
+    match (open_to, access) {
+        (OpenTo::HoldersOnly | OpenTo::Admins, Access::Open) => {
+            let detail = "this hub is in open mode, where there are no tokens and no admin; it has them when it is started with --auth token";
+            Err(not_allowed(detail))
+        }
+        (OpenTo::Admins, Access::Holder(identity)) if identity.role != Role::Admin => {
+            Err(not_allowed("this takes an admin's token"))
+        }
+        (_, Access::Open | Access::Holder(_)) => Ok(()),
+        (OpenTo::Everyone, Access::Nobody) => Ok(()),
+        (OpenTo::Guests, Access::Guest(_)) => Ok(()),
+        (OpenTo::Guests, Access::Nobody) => Err(unauthorized(
+            "registering needs an invite: send its secret as `Authorization: Bearer chi_…`; ask whoever runs the hub for one",
+        )),
+        (_, Access::Guest(_)) => Err(unauthorized(
+            "an invite is for registering only; send the token that it gave you then",
+        )),
+        (_, Access::Nobody) => Err(unauthorized(
+            "this hub wants to know who calls: send your token as `Authorization: Bearer cht_…`",
+        )),
+    }
+}
+
+/// What the request shows, where that is good. What is not is refused even where nothing need be shown:
+/// whoever shows it believes that it is.
+fn known(app: &App, headers: &HeaderMap) -> Result<Access, Problem> {
+    let Some(text) = bearer(headers)? else { return Ok(Access::Nobody) };
+    let not_good = || unauthorized(Rejection::TokenRevoked.to_string());
+    match shown(text).ok_or_else(not_good)? {
+        (Kind::Token, hash) => {
+            app.hub().authenticate(&hash).map(Access::Holder).ok_or_else(not_good)
+        }
+        (Kind::Invite, hash) if app.hub().knows_invite(&hash) => Ok(Access::Guest(hash)),
+        (Kind::Invite, _) => {
+            Err(unauthorized("there is no such invite, or it was revoked; ask for another"))
+        }
+    }
+}
+
+/// What stands before a token among the protocols that a socket's client offers: browsers let a page set
+/// no header.
+const PROTOCOL_PREFIX: &[u8] = b"bearer.";
+
+/// The secret that a request shows. It is looked for where nothing logs it, and never in an address.
+fn bearer(headers: &HeaderMap) -> Result<Option<&[u8]>, Problem> {
+    let twice = || unauthorized("the request shows two secrets; send one");
+    let mut lines = headers.get_all(header::AUTHORIZATION).iter();
+    let in_header = lines.next().map(|line| of_scheme(line.as_bytes())).transpose()?;
+    if lines.next().is_some() {
+        return Err(twice());
+    }
+    let offers = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
+    let offers = offers.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    let mut offered = offers.filter_map(|one| one.trim_ascii().strip_prefix(PROTOCOL_PREFIX));
+    let in_protocol = offered.next();
+    if offered.next().is_some() || (in_header.is_some() && in_protocol.is_some()) {
+        return Err(twice());
+    }
+    Ok(in_header.or(in_protocol))
+}
+
+fn of_scheme(line: &[u8]) -> Result<&[u8], Problem> {
+    const SCHEME: &[u8] = b"bearer ";
+    match line.split_at_checked(SCHEME.len()) {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case(SCHEME) => Ok(rest.trim_ascii()),
+        _ => Err(unauthorized("write `Authorization: Bearer` and your token behind it")),
+    }
+}
+
+/// The refusal of whoever shows nothing, or nothing that is good.
+pub fn unauthorized(detail: impl Into<std::borrow::Cow<'static, str>>) -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
+}
+
+fn not_allowed(detail: &'static str) -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, "not_allowed", detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    fn check_bearer(lines: &[(&str, &'static str)], expected: Result<Option<&str>, u16>) {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            let name: HeaderName = name.parse().expect("a name");
+            headers.append(name, HeaderValue::from_static(value));
+        }
+        let got = bearer(&headers).map_err(|problem| problem.status().as_u16());
+        assert_eq!(got, expected.map(|text| text.map(str::as_bytes)), "{lines:?}");
+    }
+
+    #[test]
+    fn a_secret_is_shown_in_one_of_two_places() {
+        let (auth, offer) = ("authorization", "sec-websocket-protocol");
+        check_bearer(&[], Ok(None));
+        check_bearer(&[(auth, "Bearer cht_x")], Ok(Some("cht_x")));
+        check_bearer(&[(auth, "bearer  cht_x ")], Ok(Some("cht_x")));
+        check_bearer(&[(auth, "Bearer ")], Ok(Some("")));
+        check_bearer(&[(auth, "Bearer")], Err(401));
+        check_bearer(&[(auth, "Basic cht_x")], Err(401));
+        check_bearer(&[(auth, "")], Err(401));
+        check_bearer(&[(auth, "Bearer a"), (auth, "Bearer a")], Err(401));
+        check_bearer(&[(offer, "coordhub.v1, bearer.cht_x")], Ok(Some("cht_x")));
+        check_bearer(&[(offer, "coordhub.v1"), (offer, "bearer.cht_x")], Ok(Some("cht_x")));
+        check_bearer(&[(offer, "coordhub.v1")], Ok(None));
+        check_bearer(&[(offer, "bearer.a, bearer.b")], Err(401));
+        check_bearer(&[(auth, "Bearer a"), (offer, "bearer.a")], Err(401));
+    }
+}

@@ -1,0 +1,127 @@
+//! The program and the scripts, with a token.
+
+use std::path::Path;
+use std::process::Command;
+
+use coordhub_harness::hub;
+use serde_json::{Value, json};
+
+use super::{TokenHub, admin_file, text};
+use crate::support::rows;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_load_shows_tokens_of_its_own() {
+    let hub = TokenHub::new();
+    let only = "send-1,heartbeat-64,cycle-16";
+    let (ok, found, why) =
+        coordhub(&hub, &["bench", "--url", &hub.url(), "--seconds", "1", "--only", only, "--json"]);
+    let found: Value = serde_json::from_str(&found).unwrap_or_else(|_| panic!("{why}"));
+    assert!(ok && found["clean"] == true, "{found}");
+    let names: Vec<_> =
+        found["workloads"].as_array().unwrap().iter().map(|it| &it["name"]).collect();
+    // What acts as many on one connection is not for a hub that wants to know who calls.
+    assert_eq!(names, [&json!("send-1"), &json!("heartbeat-64")]);
+}
+
+/// `coordhub` with these words, by an admin's token.
+fn coordhub(hub: &TokenHub, words: &[&str]) -> (bool, String, String) {
+    let mut command = Command::new(hub::binary());
+    command.args(words).env("COORDHUB_URL", hub.url()).env("COORDHUB_TOKEN", hub.token("admin"));
+    let output = command.current_dir(hub.home()).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.success(), text(output.stdout), text(output.stderr))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_program_makes_and_revokes_them() {
+    let mut hub = TokenHub::new();
+    let (ok, made, _) = coordhub(
+        &hub,
+        &["invite", "create", "--name", "for ai", "--type", "ai_agent,human", "--hours", "2"],
+    );
+    let (secret, link) = made.trim().split_once('\n').expect("a secret and a link");
+    assert!(ok && link.ends_with(&format!("/#invite={secret}")), "{made}");
+    hub.join(secret, "ai").await;
+    let (ok, listed, _) = coordhub(&hub, &["invite", "list"]);
+    assert!(
+        ok && listed.contains("for ai")
+            && listed.contains("ai_agent,human")
+            && !listed.contains("chi_"),
+        "{listed}"
+    );
+    let (ok, token, _) = coordhub(
+        &hub,
+        &["token", "create", "--entity", "ai", "--name", "a laptop", "--role", "observer"],
+    );
+    assert!(ok);
+    let token = token.trim();
+    hub.get_as(token, "/tasks/list").await.ok();
+    hub.post_as(token, "/tasks/create", json!({ "title": "t" })).await.problem(403, "observer");
+    let (_, listed, _) = coordhub(&hub, &["token", "list", "--json"]);
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    let mine = rows(&listed, "tokens")
+        .iter()
+        .find(|one| one["name"] == "a laptop")
+        .expect("is listed")
+        .clone();
+    let id = text(&mine, "token_id");
+    let (ok, rotated, _) = coordhub(&hub, &["token", "rotate", &id]);
+    assert!(ok);
+    hub.get_as(token, "/tasks/list").await.problem(401, "unauthorized");
+    hub.get_as(rotated.trim(), "/tasks/list").await.ok();
+    let own = "/admin/tokens/own/rotate";
+    hub.post_as(rotated.trim(), own, json!({})).await.problem(403, "observer");
+    hub.post_as(hub.token("ai"), own, json!({})).await.ok();
+    hub.get_as(hub.token("ai"), "/tasks/list").await.problem(401, "unauthorized");
+    assert!(coordhub(&hub, &["token", "revoke", &id]).0);
+    let (ok, _, why) = coordhub(&hub, &["token", "revoke", &id]);
+    assert!(!ok && why.contains("there is no token"), "{why}");
+    // A file holds a token as well as the environment does.
+    let output = Command::new(hub::binary())
+        .args(["token", "list", "--url", &hub.url(), "--token-file"])
+        .arg(admin_file(&hub))
+        .env_remove("COORDHUB_TOKEN")
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_scripts_show_a_token() {
+    let hub = TokenHub::with_everyone().await;
+    let (_, invite) = hub.invite(json!({ "name": "n", "entity_types": ["claude_session"] })).await;
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/shell");
+    let run = |script: &str, entity: &str, token: &str, args: &[&str]| {
+        let mut command = Command::new(scripts.join(script));
+        command.args(args).env("COORDHUB_URL", hub.url()).env("COORDHUB_ENTITY", entity);
+        let output = command.env("COORDHUB_TOKEN", token).output().unwrap();
+        (output.status.success(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (ok, said) = run("coord-register.sh", "shell", &invite, &[]);
+    let said: Value =
+        serde_json::from_str(said.trim()).unwrap_or_else(|why| panic!("{why}: {said}"));
+    assert!(ok, "{said}");
+    let token = text(&said, "token");
+    assert!(run("coord-send.sh", "shell", &token, &["general", "Hello"]).0);
+    assert!(!run("coord-send.sh", "ai", &token, &["general", "Hello"]).0, "as another");
+    assert!(!run("coord-send.sh", "shell", "", &["general", "Hello"]).0, "without a token");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_has_the_file_has_the_hub() {
+    let mut hub = TokenHub::new();
+    let db = hub.db_path().display().to_string();
+    let (ok, _, why) = coordhub(&hub, &["token", "reset", "--db", &db]);
+    assert!(!ok && why.contains("in use"), "{why}");
+    hub.hub.terminate();
+    let mut command = Command::new(hub::binary());
+    let output = command.args(["token", "reset", "--db", &db]).output().unwrap();
+    let token = String::from_utf8(output.stdout).unwrap();
+    hub.hub.restart();
+    hub.get_as(token.trim(), "/admin/tokens").await.ok();
+    hub.get_as(hub.token("admin"), "/admin/tokens").await.problem(401, "unauthorized");
+    let nowhere = hub.home().join("nowhere.db");
+    let mut command = Command::new(hub::binary());
+    let output = command.args(["token", "reset", "--db"]).arg(&nowhere).output().unwrap();
+    assert!(!output.status.success() && !nowhere.exists());
+}
