@@ -3,11 +3,13 @@
 //! A command holds parsed values only. Ids that the hub must make and the time come with the
 //! [`Envelope`], so that deciding is the same on every machine.
 
+mod channels;
 mod reservations;
 mod proposals;
 
 use ulid::Ulid;
 
+pub use channels::{CreateChannel, InviteToChannel};
 pub use proposals::{CastVote, Closing, CreateProposal, Deadline, Elector};
 pub use reservations::{AcquireReservation, HandOff, RenewReservation};
 
@@ -110,6 +112,14 @@ pub enum Command {
     ResolveRollCall(MessageId),
     /// Mark messages read.
     MoveCursor(MoveCursor),
+    /// Make a private channel.
+    CreateChannel(CreateChannel),
+    /// Become a member of a private channel that is open to one's type.
+    JoinChannel(ChannelName),
+    /// Be a member of a private channel no more.
+    LeaveChannel(ChannelName),
+    /// Make others members of a private channel.
+    InviteToChannel(InviteToChannel),
     /// Create a task.
     CreateTask(CreateTask),
     /// Create several tasks, all or none. A later one may depend on an earlier one.
@@ -176,6 +186,8 @@ impl Command {
                     + of_option(&register.name)
                     + of_texts(&register.capabilities)
             }
+            Self::CreateChannel(create) => create.members.len() * ID,
+            Self::InviteToChannel(invite) => invite.members.len() * ID,
             Self::CreateTask(task) => of_task(task),
             Self::CreateTasks(tasks) => tasks.iter().map(|task| BASE + of_task(task)).sum(),
             Self::UpdateTask(update) => {

@@ -10,7 +10,7 @@ mod task;
 mod reservation;
 mod proposal;
 
-pub use channel::{Channel, ChannelView};
+pub use channel::{Channel, ChannelDetails, ChannelView, Membership};
 pub use entity::{Entity, EntityType, EntityView, Presence, Status};
 pub use message::{Message, MessageHead, Recipients};
 pub use proposal::{Choice, Proposal, ProposalStatus, Tally, Threshold, Vote};

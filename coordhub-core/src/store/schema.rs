@@ -9,7 +9,7 @@ pub(super) const APPLICATION_ID: i32 = 0x636f_6f72;
 
 /// How to get from schema `n` to schema `n + 1`. Append only: an entry that was released never
 /// changes again, since files exist that went through it.
-const MIGRATIONS: &[&str] = &[SCHEMA_1, SCHEMA_2];
+const MIGRATIONS: &[&str] = &[SCHEMA_1, SCHEMA_2, SCHEMA_3];
 
 /// The newest schema this version knows.
 pub(super) const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
@@ -28,6 +28,7 @@ const TABLES: [&[&str]; MIGRATIONS.len()] = [
         "votes",
     ],
     &["idempotency_keys", "late_results", "notes", "receipts", "reservations", "roll_calls"],
+    &["channel_members", "private_channels"],
 ];
 
 /// The tables that a file of some schema has.
@@ -36,8 +37,8 @@ pub(super) fn tables(version: i64) -> impl Iterator<Item = &'static str> {
     TABLES.iter().take(schemas).flat_map(|tables| tables.iter().copied())
 }
 
-/// The channel that the index of public messages leaves out, as migration 1 wrote it: what `hub::policy`
-/// restricts.
+/// The built-in channel that the index of public messages leaves out, as migrations wrote it: what
+/// `hub::policy` restricts.
 pub(super) const RESTRICTED_CHANNEL: &str = "ai-only";
 
 /// Lists are JSON texts; times are milliseconds since 1970; `seq` is the rowid wherever it is the
@@ -261,6 +262,30 @@ CREATE TABLE idempotency_keys (
     PRIMARY KEY (caller, route, key)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX idempotency_keys_by_age ON idempotency_keys (at);
+";
+
+/// Private channels.
+const SCHEMA_3: &str = "
+-- Private channels. `is_private` is 1 where the message stands on one, and else NULL, which takes no
+-- room. It is the last column, and still costs no look at what is long before it.
+ALTER TABLE messages ADD COLUMN is_private INTEGER;
+DROP INDEX messages_public;
+CREATE INDEX messages_public ON messages (seq, from_entity)
+    WHERE channel IS NOT NULL AND channel <> 'ai-only' AND is_private IS NULL;
+
+-- Written with the event that makes the channel, so that whatever follows it in the log finds it here.
+CREATE TABLE private_channels (
+    channel TEXT PRIMARY KEY,
+    types TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE channel_members (
+    channel TEXT NOT NULL,
+    entity_id TEXT NOT NULL,
+    joined_seq INTEGER NOT NULL,
+    PRIMARY KEY (channel, entity_id)
+) STRICT, WITHOUT ROWID;
+-- End of private channels.
 ";
 
 /// How long a write waits for another program that has the file locked, such as a `sqlite3` shell.

@@ -8,9 +8,10 @@ use crate::{
     JsonText, Timestamp,
     command::{
         Ack, AcquireReservation, AnswerTask, Caller, CastVote, ClaimNext, ClaimTask, Closing,
-        Command, CompleteTask, CreateProposal, CreateTask, CursorScope, Deadline, Destination,
-        Elector, Envelope, FailTask, HandOff, Key, MoveCursor, MoveLeases, Register, ReleaseTask,
-        Remove, RenewLease, RenewReservation, ReturnClaim, Role, Send, UpdateTask,
+        Command, CompleteTask, CreateChannel, CreateProposal, CreateTask, CursorScope, Deadline,
+        Destination, Elector, Envelope, FailTask, HandOff, InviteToChannel, Key, MoveCursor,
+        MoveLeases, Register, ReleaseTask, Remove, RenewLease, RenewReservation, ReturnClaim, Role,
+        Send, UpdateTask,
     },
     event::{Event, MessageRedacted, Stamped},
     hub::{Decision, KeyId, Prefetched, SoftFacts, State, decide},
@@ -93,8 +94,14 @@ pub(super) fn entity(n: u64) -> EntityId {
 }
 
 pub(super) fn channel(n: u64) -> ChannelName {
-    ChannelName::parse(["general", "urgent", "ai-only", "human-only", "dev", "a.b"][n as usize % 6])
-        .expect("a channel")
+    let names =
+        ["general", "urgent", "ai-only", "human-only", "dev", "a.b", "private", "perhaps-private"];
+    ChannelName::parse(names[n as usize % 8]).expect("a channel")
+}
+
+fn create_channel(n: u64, members: Vec<EntityId>) -> Command {
+    let types = [EntityType::Service, EntityType::AiAgent].into();
+    Command::CreateChannel(CreateChannel { channel: channel(n), members, types })
 }
 
 impl<S: Store> Story<S> {
@@ -131,6 +138,7 @@ impl<S: Store> Story<S> {
                 }),
             );
         }
+        self.obey(Some(entity(0)), create_channel(6, vec![entity(1)]));
         for _ in 0..steps {
             self.imagine(1);
             if self.dice.one_in(5) {
@@ -253,9 +261,24 @@ impl<S: Store> Story<S> {
             48..52 => Command::MoveCursor(self.cursor(who.clone())),
             52..79 => return self.about_tasks(who, metadata),
             79..87 => return self.about_reservations(who),
+            87..90 => self.about_channels(),
             _ => self.about_proposals(),
         };
         (Some(who), command)
+    }
+
+    fn about_channels(&mut self) -> Command {
+        let dice = &mut self.dice;
+        let name = channel(6 + dice.below(2));
+        match dice.below(6) {
+            0 => create_channel(7, vec![entity(dice.below(6))]),
+            1 => Command::JoinChannel(name),
+            2 | 3 => Command::LeaveChannel(name),
+            _ => {
+                let members = vec![entity(dice.below(6)), entity(dice.below(6))];
+                Command::InviteToChannel(InviteToChannel { channel: name, members })
+            }
+        }
     }
 
     fn message(&mut self, from: EntityId, metadata: JsonText) -> Send {
@@ -265,7 +288,7 @@ impl<S: Store> Story<S> {
             _ if reply_to.is_some() => None,
             0 | 1 => Some(Destination::Entity(entity(dice.below(6)))),
             2 => None,
-            _ => Some(Destination::Channel(channel(dice.below(6)))),
+            _ => Some(Destination::Channel(channel(dice.below(8)))),
         };
         let content = "word ".repeat(dice.below(9) as usize + 1);
         let message_type = dice.one_in(3).then(|| "alert".to_owned());
