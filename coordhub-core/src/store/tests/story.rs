@@ -261,22 +261,24 @@ impl<S: Store> Story<S> {
             48..52 => Command::MoveCursor(self.cursor(who.clone())),
             52..79 => return self.about_tasks(who, metadata),
             79..87 => return self.about_reservations(who),
-            87..90 => self.about_channels(),
+            87..90 => return self.about_channels(who),
             _ => self.about_proposals(),
         };
         (Some(who), command)
     }
 
-    fn about_channels(&mut self) -> Command {
+    fn about_channels(&mut self, who: EntityId) -> (Option<EntityId>, Command) {
         let dice = &mut self.dice;
         let name = channel(6 + dice.below(2));
+        let membership = self.state.private_channels().get(&name);
+        let member = membership.and_then(|private| private.members.keys().next().cloned());
         match dice.below(6) {
-            0 => create_channel(7, vec![entity(dice.below(6))]),
-            1 => Command::JoinChannel(name),
-            2 | 3 => Command::LeaveChannel(name),
+            0 => (Some(who), create_channel(7, vec![entity(dice.below(6))])),
+            1 | 2 => (Some(who), Command::JoinChannel(name)),
+            3 => (member, Command::LeaveChannel(name)),
             _ => {
                 let members = vec![entity(dice.below(6)), entity(dice.below(6))];
-                Command::InviteToChannel(InviteToChannel { channel: name, members })
+                (member, Command::InviteToChannel(InviteToChannel { channel: name, members }))
             }
         }
     }
