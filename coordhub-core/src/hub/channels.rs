@@ -16,15 +16,15 @@ use crate::{
 
 impl Desk<'_> {
     pub(super) fn create_channel(&self, command: &CreateChannel) -> Result<Decision, Rejection> {
-        let creator = self.registered_caller()?;
-        let members: BTreeSet<EntityId> =
-            command.members.iter().chain([creator]).cloned().collect();
+        let caller = self.envelope.caller.id.as_ref();
+        let members: BTreeSet<EntityId> = command.members.iter().chain(caller).cloned().collect();
         members.iter().try_for_each(|id| self.check_registered(id))?;
+        check_members_max(members.len())?;
+        self.check_channels_max(&command.channel, 0)?;
+        let creator = self.caller()?;
         if self.state.channel(&command.channel).is_some() {
             return Err(Rejection::ChannelExists(command.channel.clone()));
         }
-        check_members_max(members.len())?;
-        self.check_channels_max(&command.channel, 0)?;
         let event = ChannelCreated {
             channel: command.channel.clone(),
             created_by: creator.clone(),
@@ -36,8 +36,7 @@ impl Desk<'_> {
     }
 
     pub(super) fn join_channel(&self, channel: &ChannelName) -> Result<Decision, Rejection> {
-        let caller = self.registered_caller()?;
-        let membership = self.membership(channel)?;
+        let (caller, membership) = self.membership(channel)?;
         if membership.members.contains_key(caller) {
             return Ok(nothing(channel));
         }
@@ -46,8 +45,8 @@ impl Desk<'_> {
     }
 
     pub(super) fn leave_channel(&self, channel: &ChannelName) -> Result<Decision, Rejection> {
-        let caller = self.registered_caller()?;
-        if !self.membership(channel)?.members.contains_key(caller) {
+        let (caller, membership) = self.membership(channel)?;
+        if !membership.members.contains_key(caller) {
             return Ok(nothing(channel));
         }
         let left = ChannelMemberLeft { channel: channel.clone(), entity_id: caller.clone() };
@@ -59,28 +58,30 @@ impl Desk<'_> {
         command: &InviteToChannel,
     ) -> Result<Decision, Rejection> {
         let InviteToChannel { channel, members } = command;
-        let caller = self.registered_caller()?;
-        let membership = self.membership(channel)?;
+        let (caller, membership) = self.membership(channel)?;
         members.iter().try_for_each(|id| self.check_registered(id))?;
+        let is_new = |id: &&EntityId| !membership.members.contains_key(*id);
+        let new: BTreeSet<&EntityId> = members.iter().filter(is_new).collect();
+        check_members_max(membership.members.len() + new.len())?;
         if !membership.members.contains_key(caller) {
             let detail = format!("only a member invites others to {channel:?}; join it first");
             return Err(Rejection::NotAllowed(detail));
         }
-        let is_new = |id: &&EntityId| !membership.members.contains_key(*id);
-        let new: BTreeSet<&EntityId> = members.iter().filter(is_new).collect();
         if new.is_empty() {
             return Ok(nothing(channel));
         }
-        check_members_max(membership.members.len() + new.len())?;
         Ok(happened(channel, new.into_iter().map(|id| joined(channel, id)).collect()))
     }
 
-    /// Who belongs to a private channel that the caller may see. One that it may not see is not there.
-    fn membership(&self, channel: &ChannelName) -> Result<&Membership, Rejection> {
-        let reader = policy::Reader::new(self.state, self.envelope.caller.id.clone());
+    /// The caller, and who belongs to a private channel that it may see. One that it may not see is not
+    /// there, and nobody sees one who is not named.
+    fn membership(&self, channel: &ChannelName) -> Result<(&EntityId, &Membership), Rejection> {
+        let caller = self.envelope.caller.id.as_ref();
+        caller.map_or(Ok(()), |caller| self.check_registered(caller))?;
+        let reader = policy::Reader::new(self.state, caller.cloned());
         let is_visible = policy::may_read_channel(&reader, channel);
         match self.state.private_channels().get(channel) {
-            Some(membership) if is_visible => Ok(membership),
+            Some(membership) if is_visible => Ok((self.caller()?, membership)),
             None if self.state.channel(channel).is_some() => {
                 let detail = format!("{channel:?} is no private channel: it has no members");
                 Err(Rejection::invalid("channel", detail))
@@ -90,12 +91,6 @@ impl Desk<'_> {
     }
 
     /// Members are registered: another who takes the name of one that is gone is nobody there.
-    fn registered_caller(&self) -> Result<&EntityId, Rejection> {
-        let caller = self.caller()?;
-        self.check_registered(caller)?;
-        Ok(caller)
-    }
-
     fn check_registered(&self, id: &EntityId) -> Result<(), Rejection> {
         match self.state.entity(id) {
             Some(_) => Ok(()),

@@ -119,7 +119,7 @@ fn joining_leaving_and_inviting() {
         ("cy", invite("crew", &["sam"]), Err("unknown_channel")),
         ("cy", join("never-made"), Err("unknown_channel")),
         ("stranger", join("crew"), Err("unknown_entity")),
-        ("", join("crew"), Err("caller_needed")),
+        ("", join("crew"), Err("unknown_channel")),
         ("cy", join("general"), Err("invalid_field")),
         ("ada", join("ai-only"), Err("invalid_field")),
         ("ada", leave("general"), Err("invalid_field")),
