@@ -54,8 +54,8 @@ impl Desk<'_> {
             .entities()
             .map(|(_, entity)| &entity.entity_id)
             .filter(|id| policy::reads_since(self.state, id, channel).is_some())
+            .filter(|id| **id != message.from_entity)
             .cloned()
-            .filter(|id| *id != message.from_entity)
             .collect()
     }
 

@@ -160,8 +160,8 @@ impl Hub {
                         let since = policy::reads_since(state, id, channel);
                         since.is_some_and(|since| since < message.seq)
                     })
+                    .filter(|id| **id != message.from_entity)
                     .cloned()
-                    .filter(|id| *id != message.from_entity)
                     .collect(),
                 (None, None) => Vec::new(),
             };

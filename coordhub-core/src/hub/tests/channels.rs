@@ -107,12 +107,15 @@ fn a_channel_is_made_private_or_never() {
     assert!(world.state.private_channels().get(&channel("open")).is_none());
 }
 
+/// The kinds of the events, or the code of the refusal.
+type Outcome = Result<Vec<&'static str>, &'static str>;
+
 #[test]
 fn joining_leaving_and_inviting() {
     let mut world = world();
     let joined = vec!["channel_member_joined"];
     // (who, what, the events or the refusal)
-    let cases: Vec<(&str, Command, Result<Vec<&str>, &str>)> = vec![
+    let cases: Vec<(&str, Command, Outcome)> = vec![
         // What one may not see is not there, as what was never made.
         ("cy", join("crew"), Err("unknown_channel")),
         ("cy", leave("crew"), Err("unknown_channel")),
