@@ -201,6 +201,7 @@ impl Writer {
                 Outcome::Sent(sent.collect::<Result<_, _>>()?)
             }
             Answer::Message { message_id, already } => Outcome::Message { message_id, already },
+            Answer::Channel { channel, already } => Outcome::Channel { channel, already },
             Answer::Task { task_id, already } => {
                 Outcome::Task { task: self.task_of(&task_id)?, already }
             }

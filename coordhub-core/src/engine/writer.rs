@@ -241,7 +241,8 @@ impl Writer {
         let shown = self.shared.published.window.head();
         let fresh = decided.events.into_iter().filter(|stamped| stamped.seq > shown);
         let entries: Vec<Arc<Entry>> = fresh.map(|stamped| Arc::new(Entry::new(stamped))).collect();
-        self.shared.published.rings.extend(&entries);
+        let private = self.shared.published.private_channels();
+        self.shared.published.rings.extend(&entries, &private);
         self.shared.published.window.extend(&entries);
         for entry in &entries {
             if let Some(Event::MessageRedacted(redacted)) = entry.event() {

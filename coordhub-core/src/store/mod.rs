@@ -231,7 +231,7 @@ pub enum End {
 /// A set of messages that one reader may ask for. Policy has been applied by whoever made it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum MessageSet {
-    /// All that stand on channels, but for some channels, and for one sender.
+    /// All that stand on channels that are not private, but for some channels, and for one sender.
     Channels {
         /// Channels to leave out.
         hidden: Vec<ChannelName>,

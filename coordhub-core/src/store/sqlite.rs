@@ -377,7 +377,8 @@ fn load(conn: &Connection, limits: &Limits) -> rusqlite::Result<Loaded> {
         totals: meta.totals,
         entities,
         cursors: rows::entities::read_cursors(conn)?,
-        channels: rows::entities::read_channels(conn)?,
+        channels: rows::channels::read_all(conn)?,
+        private: rows::channels::read_private(conn)?,
         tasks: rows::tasks::read_unfinished(conn)?,
         proposals: rows::proposals::read_open(conn)?,
         roll_calls: rows::roll_calls::read_open(conn)?,
@@ -394,7 +395,8 @@ pub(super) fn write_batch(conn: &Connection, batch: &Batch<'_>) -> rusqlite::Res
     rows::events::write(conn, batch.events)?;
     rows::entities::write(conn, batch.state)?;
     rows::entities::write_cursors(conn, batch.state)?;
-    rows::entities::write_channels(conn, batch.state)?;
+    rows::channels::write(conn, batch.state)?;
+    rows::channels::write_members(conn, batch.state)?;
     rows::tasks::write(conn, batch.state)?;
     rows::proposals::write(conn, batch.state)?;
     rows::proposals::write_votes(conn, batch.events)?;

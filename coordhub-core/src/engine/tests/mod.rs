@@ -7,6 +7,7 @@ mod following;
 mod waiting;
 mod attention;
 mod presence;
+mod private;
 mod searching;
 mod reservations;
 

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     event::{Event, Stamped},
-    hub::{State, invariants},
+    hub::{PrivateChannels, State, invariants},
     ids::{EntityId, Seq},
     limits::Limits,
     model::{Message, Priority, ProposalStatus, Task, TaskStatus},
@@ -113,7 +113,7 @@ fn what_stands_in_the_tail_is_the_history_once_it_is_folded() {
 /// A long history for queries, the same each time.
 fn long_story() -> Story<SqliteStore> {
     let mut story = Story::new(SqliteStore::in_memory().expect("opens"), 7);
-    story.live(4_000);
+    story.live(6_000);
     story
 }
 
@@ -153,14 +153,15 @@ fn messages_of(log: &[Stamped]) -> Vec<Arc<Message>> {
         .collect()
 }
 
-fn is_in(message: &Message, set: &MessageSet) -> bool {
+fn is_in(message: &Message, set: &MessageSet, private: &PrivateChannels) -> bool {
     let other = |not_from: &Option<EntityId>| not_from.as_ref() != Some(&message.from_entity);
     let from_to = |from: &EntityId, to: &EntityId| {
         message.from_entity == *from && message.to_entity.as_ref() == Some(to)
     };
     match set {
         MessageSet::Channels { hidden, not_from } => {
-            message.channel.as_ref().is_some_and(|name| !hidden.contains(name)) && other(not_from)
+            let is_in = |name| !hidden.contains(name) && !private.contains(name);
+            message.channel.as_ref().is_some_and(is_in) && other(not_from)
         }
         MessageSet::Channel { channel, not_from } => {
             message.channel.as_ref() == Some(channel) && other(not_from)
@@ -180,7 +181,7 @@ fn messages_by_every_set() {
         MessageSet::Channels { hidden: vec![], not_from: None },
         MessageSet::Channels { hidden: vec![channel(2), channel(4)], not_from: Some(entity(1)) },
     ];
-    for n in 0..6 {
+    for n in 0..8 {
         sets.push(MessageSet::Channel { channel: channel(n), not_from: None });
         sets.push(MessageSet::Channel { channel: channel(n), not_from: Some(entity(n)) });
         sets.push(MessageSet::DirectTo(entity(n)));
@@ -189,9 +190,11 @@ fn messages_by_every_set() {
     }
     sets.extend(all.iter().step_by(25).map(|m| MessageSet::Thread(m.thread_id.clone())));
     let mut found = 0;
+    let private = &story.state.private_channels().clone();
+    assert!(private.contains(&channel(6)));
     for page in pages(&mut story) {
         for set in &sets {
-            let of_set: Vec<_> = all.iter().filter(|m| is_in(m, set)).cloned().collect();
+            let of_set: Vec<_> = all.iter().filter(|m| is_in(m, set, private)).cloned().collect();
             let expected = naive(&of_set, |message| message.seq, &page);
             assert_eq!(history.messages(set, &page).expect("reads"), expected, "{set:?} {page:?}");
             found += expected.len();
