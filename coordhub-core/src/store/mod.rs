@@ -14,6 +14,7 @@ mod sqlite;
 mod reader;
 mod legacy;
 pub(crate) mod search;
+pub mod upkeep;
 
 use std::{
     collections::BTreeMap,

@@ -321,6 +321,11 @@ pub(super) fn migrate(conn: &mut Connection) -> rusqlite::Result<()> {
     }
 }
 
+/// Names a history anew that is another from here on, though it begins alike.
+pub(super) fn rename_history(conn: &Connection) -> rusqlite::Result<()> {
+    conn.execute_batch("UPDATE meta SET value = lower(hex(randomblob(8))) WHERE key = 'epoch'")
+}
+
 /// Names a history that begins. SQLite rolls the dice and looks at the clock: nothing else in this
 /// crate may.
 fn begin_history(transaction: &Transaction<'_>) -> rusqlite::Result<()> {

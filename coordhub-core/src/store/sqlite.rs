@@ -267,7 +267,7 @@ impl std::ops::Deref for ConnRef<'_> {
 }
 
 /// The path with its links followed, so that two names of one file have one lock.
-fn real_path(path: &Path) -> Result<PathBuf, StoreError> {
+pub(super) fn real_path(path: &Path) -> Result<PathBuf, StoreError> {
     if let Ok(real) = path.canonicalize() {
         return Ok(real);
     }
@@ -298,8 +298,7 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
 
 fn load(conn: &Connection, limits: &Limits) -> rusqlite::Result<Loaded> {
     let meta = rows::meta::read(conn)?;
-    let head =
-        conn.query_row("SELECT coalesce(max(seq), 0) FROM events", [], |row| rows::seq(row, 0))?;
+    let head = rows::events::head(conn)?;
     let (entities, seen): (Vec<_>, Vec<_>) = rows::entities::read_all(conn)?.into_iter().unzip();
     let last_seen = entities.iter().map(|entity| entity.entity_id.clone()).zip(seen).collect();
     let kept = Kept {

@@ -1,14 +1,15 @@
 //! What the command line says, and what that means.
 
 mod serve;
+mod backup;
 mod bench;
 mod log;
 mod values;
 mod welcome;
 
-use std::{io::Write as _, process::ExitCode};
+use std::{io::Write as _, path::PathBuf, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 /// A coordination hub for AI agents, people and services.
 #[derive(Debug, Parser)]
@@ -22,15 +23,45 @@ struct Cli {
 enum Command {
     /// Runs the hub.
     Serve(serve::ServeArgs),
+    /// Copies the hub's file, while a hub runs on it or not.
+    Backup(backup::BackupArgs),
+    /// Puts a backup in the place of a hub's file, as another history.
+    Restore(backup::RestoreArgs),
     /// Loads a hub and says what it can do.
     Bench(bench::BenchArgs),
+}
+
+/// Which hub's file a command is about.
+#[derive(Args, Debug)]
+struct DbArgs {
+    /// The file that the hub is kept in.
+    #[arg(long, env = "COORDHUB_DB", default_value = "coordination_hub.db", value_name = "FILE")]
+    db: PathBuf,
 }
 
 /// Does what the command line says.
 pub(crate) fn run() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(args) => serve::run(args),
+        Command::Backup(args) => backup::back_up(&args),
+        Command::Restore(args) => backup::restore(&args),
         Command::Bench(args) => bench::run(&args),
+    }
+}
+
+/// Writes what was asked for to stdout.
+fn tell(text: &str) -> Result<(), String> {
+    std::io::stdout().write_all(text.as_bytes()).map_err(|why| format!("standard output: {why}"))
+}
+
+/// How a command ends that either does what it should, or says in one line why not.
+fn ended(outcome: Result<(), String>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            say(&format!("coordhub: {}\n", why.replace('\n', " ")));
+            ExitCode::FAILURE
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use coordhub_server::{
     net::{ConnectionLimits, Drain, Signals},
 };
 
-use super::{say, values};
+use super::{ended, say, values};
 
 /// How the hub is run. Each option may also stand in the environment, as `COORDHUB_…`.
 #[derive(Args, Debug)]
@@ -120,24 +120,16 @@ pub(crate) fn run(args: ServeArgs) -> ExitCode {
     let log_args = args.log.clone();
     let log = match log::start(&log_args) {
         Ok(log) => log,
-        Err(why) => return refuse(&why),
+        Err(why) => return ended(Err(why)),
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(why) => return refuse(&format!("the async runtime cannot start: {why}")),
+        Err(why) => return ended(Err(format!("the async runtime cannot start: {why}"))),
     };
-    let ended = runtime.block_on(serve(args.into_config(), &log_args, log));
+    let served = runtime.block_on(serve(args.into_config(), &log_args, log));
     // Reads that hang on a broken disk must not keep the process.
     runtime.shutdown_background();
-    match ended {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(why) => refuse(&why),
-    }
-}
-
-fn refuse(why: &str) -> ExitCode {
-    say(&format!("coordhub: {}\n", why.replace('\n', " ")));
-    ExitCode::FAILURE
+    ended(served)
 }
 
 async fn serve(config: Config, log_args: &LogArgs, log: Log) -> Result<(), String> {

@@ -8,7 +8,7 @@ use super::{int, json_text, optional_text, seq, text, time, unreadable};
 use crate::{
     command::Auth,
     event::{EVENT_VERSION, Event, Stamped, Subject},
-    ids::{ChannelName, EntityId, MessageId},
+    ids::{ChannelName, EntityId, MessageId, Seq},
     model::{Message, MessageHead},
 };
 
@@ -94,6 +94,11 @@ pub(in crate::store) fn write(conn: &Connection, events: &[Stamped]) -> rusqlite
         }
     }
     Ok(())
+}
+
+/// The `seq` of the newest event; 0 where there is none.
+pub(in crate::store) fn head(conn: &Connection) -> rusqlite::Result<Seq> {
+    conn.query_row("SELECT coalesce(max(seq), 0) FROM events", [], |row| seq(row, 0))
 }
 
 /// Whether what a message says was removed.

@@ -30,13 +30,18 @@ pub(in crate::store) fn read(conn: &Connection) -> rusqlite::Result<Meta> {
     let totals: String = value("totals")?;
     let now: String = value("hub_time")?;
     Ok(Meta {
-        epoch: value("epoch")?,
+        epoch: epoch(conn)?,
         now: now
             .parse()
             .map(Timestamp::from_millis)
             .map_err(|error| super::unreadable(0, error))?,
         totals: serde_json::from_str(&totals).map_err(|error| super::unreadable(0, error))?,
     })
+}
+
+/// Names the history that the file holds.
+pub(in crate::store) fn epoch(conn: &Connection) -> rusqlite::Result<String> {
+    conn.query_row("SELECT value FROM meta WHERE key = 'epoch'", [], |row| row.get(0))
 }
 
 /// Changes a value that nobody looks at, so that the disk must take a write.

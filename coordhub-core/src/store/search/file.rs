@@ -3,7 +3,6 @@
 use std::{
     borrow::Cow,
     fs,
-    io::ErrorKind,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -103,13 +102,7 @@ impl File {
     pub(super) fn create(path: Option<&Path>, position: &Position) -> Result<Self, StoreError> {
         if let Some(path) = path {
             for suffix in ["", "-wal", "-shm", "-journal"] {
-                let file = beside(path, suffix);
-                match fs::remove_file(&file) {
-                    Err(error) if error.kind() != ErrorKind::NotFound => {
-                        return Err(io_error(&file, error));
-                    }
-                    _ => {}
-                }
+                create::remove(&beside(path, suffix))?;
             }
             create::private().open(path).map_err(|error| io_error(path, error))?;
         }

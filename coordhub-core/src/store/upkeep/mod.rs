@@ -1,0 +1,121 @@
+//! What an operator does with a hub's file: back it up, restore it, take it out and in as text, look
+//! whether it is well.
+//!
+//! None of it needs the hub's lock where it only reads: SQLite lets other processes read beside the
+//! one that writes. What makes a file holds the lock of the file that it makes.
+
+mod backup;
+mod restore;
+
+use std::path::{Path, PathBuf};
+
+pub use backup::backup;
+pub use restore::{IfThere, Restored, restore};
+
+use rusqlite::Connection;
+
+use super::{
+    StoreError,
+    check::{self, Found},
+    damage, io_error, rows,
+};
+use crate::ids::Seq;
+
+/// A file that was made, and looked at once it was.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Copied {
+    /// Where it is.
+    pub path: PathBuf,
+    /// How many bytes it has.
+    pub bytes: u64,
+    /// What it holds.
+    pub history: HistoryName,
+}
+
+/// Which history a file holds, and how far it goes.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct HistoryName {
+    /// Its epoch.
+    pub epoch: String,
+    /// Its newest event; 0 where nothing has happened.
+    pub head: Seq,
+}
+
+/// What an operator asked for was not done; nothing is left half done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UpkeepError {
+    /// The file to make is there already.
+    #[error("{0} is there already; choose another name")]
+    Exists(String),
+    /// A hub's file would be written over.
+    #[error("{0} is there already; --replace puts it aside and restores in its place")]
+    WouldReplace(String),
+    /// The same file is being made by another.
+    #[error("{0} is being written by another backup")]
+    UnderWay(String),
+    /// There is no hub's file to read.
+    #[error("{path} {why}")]
+    NoHub {
+        /// The file.
+        path: String,
+        /// What it is instead.
+        why: &'static str,
+    },
+    /// The copy does not hold what it was made of.
+    #[error("the copy of {path} is not what it should be, and was removed: {why}")]
+    BadCopy {
+        /// What was copied.
+        path: String,
+        /// How that shows.
+        why: String,
+    },
+    /// The store said no.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Whose an open file is: it must be a hub's.
+fn must_be_hub(conn: &Connection, path: &Path) -> Result<(), UpkeepError> {
+    match check::identify(conn, path)? {
+        Found::Hub => Ok(()),
+        Found::OldHub => {
+            let why = "is a file of the old hub; start this hub on it once, which adopts it";
+            Err(UpkeepError::NoHub { path: path.display().to_string(), why })
+        }
+        Found::Nothing => Err(no_file(path)),
+    }
+}
+
+fn no_file(path: &Path) -> UpkeepError {
+    UpkeepError::NoHub { path: path.display().to_string(), why: "does not exist, or is empty" }
+}
+
+fn history_name(conn: &Connection) -> rusqlite::Result<HistoryName> {
+    Ok(HistoryName { epoch: rows::meta::epoch(conn)?, head: rows::events::head(conn)? })
+}
+
+/// SQLite's own full check.
+fn check_integrity(conn: &Connection) -> rusqlite::Result<Result<(), String>> {
+    let found: String = conn.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+    Ok(if found == "ok" { Ok(()) } else { Err(found) })
+}
+
+/// Looks at a copy that nobody else knows yet: whole, a hub's, and of the history it was made of.
+fn verify(copy: &Path, source: &Path, expected: &HistoryName) -> Result<(), UpkeepError> {
+    let bad = |why: String| UpkeepError::BadCopy { path: source.display().to_string(), why };
+    let conn = check::open_settled(copy).map_err(|error| damage(copy, error))?;
+    must_be_hub(&conn, copy)?;
+    let looked = || Ok((check_integrity(&conn)?, history_name(&conn)?));
+    let (integrity, found) = looked().map_err(|error| damage(copy, error))?;
+    integrity.map_err(bad)?;
+    if found != *expected {
+        return Err(bad(format!("it holds {found:?} instead of {expected:?}")));
+    }
+    Ok(())
+}
+
+/// How many bytes a file has.
+fn length(path: &Path) -> Result<u64, StoreError> {
+    Ok(std::fs::metadata(path).map_err(|error| io_error(path, error))?.len())
+}
