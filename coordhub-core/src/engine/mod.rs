@@ -10,6 +10,7 @@ mod waiters;
 mod writer;
 mod batch;
 mod gone;
+mod retention;
 mod prefetch;
 mod indexer;
 mod hour;
@@ -95,6 +96,8 @@ struct Shared {
     /// Whether nobody is to wait any more.
     ends_waits: AtomicBool,
     counts: Counts,
+    /// Whether rows are left of what was given up.
+    is_pruning: AtomicBool,
 }
 
 impl Shared {
@@ -201,7 +204,10 @@ impl Hub {
         let Request { caller, command, key, wait } = request;
         let is_own = matches!(
             command,
-            Command::Tick | Command::MoveLeases(_) | Command::FreeReservations(_)
+            Command::Tick
+                | Command::MoveLeases(_)
+                | Command::FreeReservations(_)
+                | Command::Prune(_)
         );
         if is_own {
             let detail = "the hub decides by itself what is due";
@@ -316,9 +322,9 @@ impl Hub {
         self.shared.published.window.head()
     }
 
-    /// The `seq` of the oldest event that was kept.
+    /// The `seq` from which on the log is whole: what is older may have been pruned.
     pub fn oldest_seq(&self) -> Seq {
-        self.shared.published.oldest_seq
+        self.shared.published.oldest_seq()
     }
 
     /// Whether the store refuses writes. Reads go on.

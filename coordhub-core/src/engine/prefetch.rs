@@ -89,6 +89,7 @@ pub(super) fn prefetch<'a>(
         | Command::ReleaseReservation(_)
         | Command::HandOff(_)
         | Command::FreeReservations(_)
+        | Command::Prune(_)
         | Command::Tick => {}
     }
     Ok(known)

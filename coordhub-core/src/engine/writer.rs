@@ -13,6 +13,7 @@ use super::{
     batch::{Decided, Moves, Pending},
     gone::Absence,
     queue::{Drained, Job},
+    retention::Pruning,
     waiters::Waiters,
 };
 use crate::{
@@ -20,6 +21,7 @@ use crate::{
     event::Event,
     hub::State,
     limits::KEY_HOURS,
+    model::Retention,
     store::{Batch, CommitError, Store},
     subscribe::Entry,
     time::{Timestamp, deadline_in},
@@ -46,6 +48,7 @@ pub(super) struct Writer {
     /// to nothing.
     pub(super) reconsiders: bool,
     pub(super) absence: Absence,
+    pub(super) pruning: Pruning,
     forgot_at: Timestamp,
     swept_at: Timestamp,
     saved_at: Timestamp,
@@ -54,7 +57,12 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(shared: Arc<Shared>, store: Box<dyn Store>, ahead: State) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        store: Box<dyn Store>,
+        ahead: State,
+        retention: Retention,
+    ) -> Self {
         let now = shared.clock.now();
         Self {
             shared,
@@ -65,6 +73,7 @@ impl Writer {
             moves: vec![MoveLeases::Started],
             reconsiders: false,
             absence: Absence::new(now),
+            pruning: Pruning::new(retention),
             forgot_at: now,
             swept_at: now,
             saved_at: now,
@@ -97,6 +106,7 @@ impl Writer {
     /// batch its answers, never the hub its writer. How far it came nobody knows, as after a failed
     /// sync, and the way out is the same.
     fn turn(&mut self, jobs: Vec<Job>) {
+        let is_idle = jobs.is_empty();
         let ended = catch_unwind(AssertUnwindSafe(|| {
             let now = self.shared.clock.now();
             let by_millis = self.shared.clock.take_jump();
@@ -107,6 +117,7 @@ impl Writer {
             self.batch(jobs, now);
             self.end_waits();
             self.housekeeping(now);
+            self.prune(now, is_idle);
         }));
         if ended.is_err() {
             tracing::error!(
@@ -128,7 +139,7 @@ impl Writer {
         });
         let end = self.waiters.next_end();
         let until_end = end.map_or(IDLE, |end| end.saturating_sub(self.shared.clock.monotonic()));
-        until_due.min(until_end).min(IDLE)
+        until_due.min(until_end).min(self.pruning.patience(&self.shared)).min(IDLE)
     }
 
     fn batch(&mut self, jobs: Vec<Job>, now: Timestamp) {
@@ -223,6 +234,10 @@ impl Writer {
             if let Some(Event::MessageRedacted(redacted)) = entry.event() {
                 self.shared.published.redact(redacted);
                 self.shared.published.forget_taken();
+            }
+            if let Some(Event::HistoryPruned(_)) = entry.event() {
+                self.shared.is_pruning.store(true, Ordering::Release);
+                self.shared.published.forget_old(self.ahead.horizons());
             }
         }
         self.shared.commits.fetch_add(1, Ordering::Relaxed);
@@ -332,7 +347,7 @@ impl Writer {
 
     /// After a failed sync nobody knows what is on disk: opens the file again, and takes what
     /// recovery found for true. Tries until it works; commands that come meanwhile are refused.
-    fn recover(&mut self) {
+    pub(super) fn recover(&mut self) {
         loop {
             match self.reload() {
                 Ok(()) => {

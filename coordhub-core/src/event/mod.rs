@@ -7,6 +7,7 @@ mod messages;
 mod tasks;
 mod reservations;
 mod proposals;
+mod history;
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use crate::{
     time::Timestamp,
 };
 pub use entities::{EntityRegistered, EntityRemoved, EntityUpdated, KeyKept, ReadCursorMoved};
+pub use history::HistoryPruned;
 pub use messages::{
     MessageAcked, MessageRedacted, MessageRef, RollCallOpened, RollCallOverdue, RollCallResolved,
 };
@@ -142,6 +144,8 @@ events! {
     ProposalDecided(ProposalDecided) = "proposal_decided",
     /// A proposal was taken back.
     ProposalWithdrawn(ProposalWithdrawn) = "proposal_withdrawn",
+    /// Something of the past was given up.
+    HistoryPruned(HistoryPruned) = "history_pruned",
     /// A call under an idempotency key succeeded and had nothing to change. Only its caller sees this.
     KeyKept(KeyKept) = "key_kept",
 }
@@ -186,6 +190,7 @@ impl Event {
             | Self::MessageAcked(_)
             | Self::RollCallOverdue(_)
             | Self::RollCallResolved(_)
+            | Self::HistoryPruned(_)
             | Self::LeasesMoved(_) => Subject::Other,
             Self::KeyKept(e) => Subject::Entity(&e.entity_id),
             Self::ReadCursorMoved(e) => Subject::Entity(&e.entity_id),

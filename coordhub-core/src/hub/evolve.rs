@@ -49,6 +49,10 @@ impl State {
                 });
             }
             Event::KeyKept(_) => {}
+            Event::HistoryPruned(event) => {
+                self.horizons.advance(event);
+                self.touched.horizons = true;
+            }
             Event::ReadCursorMoved(event) => self.cursor_moved(event),
             Event::TaskCreated(event) => self.task_created(stamped.seq, &event.task),
             Event::TaskUpdated(event) => self.task_updated(stamped.at, event),

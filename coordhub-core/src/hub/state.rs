@@ -21,7 +21,10 @@ use crate::{
         BUILT_IN_CHANNELS, ChannelName, EntityId, MessageId, ProposalId, ReservationId, Seq, TaskId,
     },
     limits::Limits,
-    model::{Channel, Entity, EntityType, Proposal, ProposalStatus, Reservation, RollCall, Task},
+    model::{
+        Channel, Entity, EntityType, Horizons, Proposal, ProposalStatus, Reservation, RollCall,
+        Task,
+    },
     time::Timestamp,
 };
 
@@ -52,6 +55,7 @@ pub struct State {
     /// What was kept since the last commit; older ones are on disk.
     pub(super) fresh: Fresh,
     pub(super) totals: Totals,
+    pub(super) horizons: Horizons,
     pub(super) touched: Touched,
 }
 
@@ -141,6 +145,8 @@ pub struct Touched {
     pub roll_calls: BTreeSet<MessageId>,
     /// Reservations that changed, or ended.
     pub reservations: BTreeSet<ReservationId>,
+    /// Whether something of the past was given up.
+    pub horizons: bool,
 }
 
 impl State {
@@ -174,6 +180,11 @@ impl State {
     /// How much there is of everything.
     pub fn totals(&self) -> &Totals {
         &self.totals
+    }
+
+    /// Up to where the past was given up.
+    pub fn horizons(&self) -> &Horizons {
+        &self.horizons
     }
 
     /// A registered entity.
@@ -354,6 +365,7 @@ impl State {
         state.head = kept.head;
         state.now = kept.now;
         state.totals = kept.totals;
+        state.horizons = kept.horizons;
         state.channels.extend(kept.channels);
         state.cursors = kept.cursors;
         kept.entities.into_iter().for_each(|entity| state.insert_entity(Arc::new(entity)));
@@ -375,6 +387,8 @@ pub struct Kept {
     pub now: Timestamp,
     /// See [`State::totals`].
     pub totals: Totals,
+    /// See [`State::horizons`].
+    pub horizons: Horizons,
     /// Registered entities.
     pub entities: Vec<Entity>,
     /// Their cursors.

@@ -9,9 +9,11 @@ mod roll_call;
 mod task;
 mod reservation;
 mod proposal;
+mod history;
 
 pub use channel::{Channel, ChannelView};
 pub use entity::{Entity, EntityType, EntityView, Presence, Status};
+pub use history::{HistoryKind, Horizons, Retention};
 pub use message::{Message, MessageHead, Recipients};
 pub use proposal::{Choice, Proposal, ProposalStatus, Tally, Threshold, Vote};
 pub use reservation::{CheckedResource, Conflict, Reservation};

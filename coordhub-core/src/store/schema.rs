@@ -9,7 +9,7 @@ pub(super) const APPLICATION_ID: i32 = 0x636f_6f72;
 
 /// How to get from schema `n` to schema `n + 1`. Append only: an entry that was released never
 /// changes again, since files exist that went through it.
-const MIGRATIONS: &[&str] = &[SCHEMA_1, SCHEMA_2];
+const MIGRATIONS: &[&str] = &[SCHEMA_1, SCHEMA_2, SCHEMA_3];
 
 /// The newest schema this version knows.
 pub(super) const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
@@ -28,6 +28,7 @@ const TABLES: [&[&str]; MIGRATIONS.len()] = [
         "votes",
     ],
     &["idempotency_keys", "late_results", "notes", "receipts", "reservations", "roll_calls"],
+    &[],
 ];
 
 /// The tables that a file of some schema has.
@@ -261,6 +262,14 @@ CREATE TABLE idempotency_keys (
     PRIMARY KEY (caller, route, key)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX idempotency_keys_by_age ON idempotency_keys (at);
+";
+
+/// What ended, by its age, so that what is old is found.
+const SCHEMA_3: &str = "
+-- Pruning.
+CREATE INDEX tasks_finished ON tasks (updated_at)
+    WHERE status IN ('completed', 'failed', 'cancelled');
+CREATE INDEX proposals_decided ON proposals (decided_at) WHERE decided_at IS NOT NULL;
 ";
 
 /// How long a write waits for another program that has the file locked, such as a `sqlite3` shell.

@@ -9,7 +9,7 @@ use parking_lot::{Mutex, MutexGuard};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, ffi};
 
 use super::{
-    Batch, CommitError, History, Loaded, Store, StoreError,
+    Batch, CommitError, History, Loaded, Store, StoreError, Sweep,
     check::{self, Found},
     connections::{Gate, Pool, Readers, open_writer},
     create, damage, io_error, legacy,
@@ -209,6 +209,15 @@ impl Store for SqliteStore {
         self.write(|conn| rows::keys::forget(conn, past).map(drop))
     }
 
+    fn sweep(&mut self, sweep: &Sweep<'_>) -> Result<usize, CommitError> {
+        let mut removed = 0;
+        self.write(|conn| {
+            removed = rows::history::sweep(conn, sweep)?;
+            Ok(())
+        })?;
+        Ok(removed)
+    }
+
     fn history(&self) -> Arc<dyn History> {
         self.readers.clone()
     }
@@ -305,6 +314,7 @@ fn load(conn: &Connection, limits: &Limits) -> rusqlite::Result<Loaded> {
         head,
         now: meta.now,
         totals: meta.totals,
+        horizons: meta.horizons,
         entities,
         cursors: rows::entities::read_cursors(conn)?,
         channels: rows::entities::read_channels(conn)?,

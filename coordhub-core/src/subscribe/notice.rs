@@ -196,7 +196,7 @@ pub(super) fn concerns(event: &Event, id: &EntityId) -> bool {
         Event::KeyKept(e) => e.entity_id == *id,
         Event::ReadCursorMoved(e) => e.entity_id == *id,
         Event::LeaseRenewed(e) => is(&e.created_by) || e.claimed_by == *id,
-        Event::LeasesMoved(_) => false,
+        Event::LeasesMoved(_) | Event::HistoryPruned(_) => false,
         Event::LateResultKept(e) => is(&e.created_by) || is(&e.entity_id),
         Event::TaskCreated(e) => is(&e.task.created_by),
         Event::TaskUpdated(e) => is(&e.created_by) || is(&e.claimed_by),

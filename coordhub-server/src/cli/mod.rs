@@ -2,6 +2,7 @@
 
 mod serve;
 mod backup;
+mod prune;
 mod bench;
 mod log;
 mod values;
@@ -27,6 +28,8 @@ enum Command {
     Backup(backup::BackupArgs),
     /// Puts a backup in the place of a hub's file, as another history.
     Restore(backup::RestoreArgs),
+    /// Removes what is old, while no hub runs on the file.
+    Prune(prune::PruneArgs),
     /// Loads a hub and says what it can do.
     Bench(bench::BenchArgs),
 }
@@ -45,6 +48,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Backup(args) => backup::back_up(&args),
         Command::Restore(args) => backup::restore(&args),
+        Command::Prune(args) => prune::run(&args),
         Command::Bench(args) => bench::run(&args),
     }
 }

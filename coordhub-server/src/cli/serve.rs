@@ -11,7 +11,7 @@ use super::{
     welcome::Welcome,
 };
 use clap::Args;
-use coordhub_core::limits::Limits;
+use coordhub_core::{limits::Limits, model::Retention};
 use coordhub_server::{
     Config, Running,
     access::origin::Origins,
@@ -67,6 +67,23 @@ pub(crate) struct ServeArgs {
     #[arg(long, env = "COORDHUB_MAX_LABELS", value_name = "COUNT")]
     max_labels: Option<usize>,
 
+    /// How long messages are kept, such as 30d; for ever where not given. That they were sent stays in
+    /// the log.
+    #[arg(long, env = "COORDHUB_RETAIN_MESSAGES", value_parser = values::age, value_name = "AGE")]
+    retain_messages: Option<i64>,
+
+    /// How long the log is kept, and messages at most as long.
+    #[arg(long, env = "COORDHUB_RETAIN_EVENTS", value_parser = values::age, value_name = "AGE")]
+    retain_events: Option<i64>,
+
+    /// How long tasks are kept after they were finished.
+    #[arg(long, env = "COORDHUB_RETAIN_FINISHED_TASKS", value_parser = values::age, value_name = "AGE")]
+    retain_finished_tasks: Option<i64>,
+
+    /// How long proposals are kept after they were decided.
+    #[arg(long, env = "COORDHUB_RETAIN_DECIDED_PROPOSALS", value_parser = values::age, value_name = "AGE")]
+    retain_decided_proposals: Option<i64>,
+
     /// Where the monitor (`/health`, `/metrics`) listens: a loopback address such as 127.0.0.1:8551.
     #[arg(long, env = "COORDHUB_MONITOR", value_name = "ADDRESS")]
     monitor: Option<SocketAddr>,
@@ -105,6 +122,12 @@ impl ServeArgs {
             connections: connections.fit_descriptors(raise_descriptors()),
             body_bytes_max: self.max_body_bytes.unwrap_or(config.body_bytes_max),
             limits,
+            retention: Retention {
+                messages_millis: self.retain_messages,
+                events_millis: self.retain_events,
+                tasks_millis: self.retain_finished_tasks,
+                proposals_millis: self.retain_decided_proposals,
+            },
             ..config
         }
     }

@@ -11,7 +11,7 @@ use crate::{
     ids::{EntityId, MessageId, ProposalId, TaskId},
     limits::Limits,
     model::{MessageHead, Proposal, Task},
-    store::{Batch, CommitError, History, Loaded, SqliteStore, Store, StoreError},
+    store::{Batch, CommitError, History, Loaded, SqliteStore, Store, StoreError, Sweep},
 };
 
 /// What goes wrong with one commit.
@@ -206,6 +206,10 @@ impl Store for Faulty {
 
     fn forget_keys(&mut self, past: Timestamp) -> Result<(), CommitError> {
         self.store.forget_keys(past)
+    }
+
+    fn sweep(&mut self, sweep: &Sweep<'_>) -> Result<usize, CommitError> {
+        self.store.sweep(sweep)
     }
 
     fn history(&self) -> Arc<dyn History> {

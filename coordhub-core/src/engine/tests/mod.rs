@@ -7,6 +7,7 @@ mod waiting;
 mod attention;
 mod presence;
 mod searching;
+mod pruning;
 mod reservations;
 
 use super::*;

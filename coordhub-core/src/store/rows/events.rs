@@ -33,6 +33,9 @@ pub(in crate::store) const EVENT_COLUMNS: &str = "e.seq, e.at, e.kind, e.actor, 
 pub(in crate::store) const EVENT_TABLES: &str =
     "events e LEFT JOIN messages m ON m.seq = e.seq AND e.data IS NULL";
 
+/// Whether there is all of it: a message that was pruned leaves its event, which says that it was.
+pub(in crate::store) const IS_WHOLE: &str = "(e.data IS NOT NULL OR m.seq IS NOT NULL)";
+
 /// The columns that [`message`] reads.
 pub(in crate::store) const MESSAGE_COLUMNS: &str = "m.seq, m.message_id, m.from_entity,
     m.to_entity, m.channel, m.at, m.message_type, m.reply_to, m.thread_id, m.ack_required,

@@ -2,6 +2,7 @@
 
 pub(super) mod entities;
 pub(super) mod events;
+pub(super) mod history;
 pub(super) mod keys;
 pub(super) mod meta;
 pub(super) mod proposals;

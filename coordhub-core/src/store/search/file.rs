@@ -216,33 +216,28 @@ impl File {
     /// Forgets a place of a block. A message is removed once in a long while, so its terms are looked
     /// for in all of the block.
     pub(super) fn remove(&self, first: Seq, place: u16) -> Result<(), StoreError> {
+        self.write(|conn| keep_places(conn, first, |other| other != place))
+    }
+
+    /// Forgets the blocks before this one, or all where none is left, and so many places at its begin.
+    pub(super) fn forget(
+        &self,
+        first_left: Option<Seq>,
+        places: Option<u64>,
+    ) -> Result<(), StoreError> {
         self.write(|conn| {
-            let mut changed = Vec::new();
-            let mut select =
-                conn.prepare("SELECT scope, first, terms FROM pages WHERE block = ?1")?;
-            let mut rows = select.query([int(first)])?;
-            while let Some(row) = rows.next()? {
-                let (mut left, mut is_changed) = (Vec::new(), false);
-                each_term(row, 2, |term, mut places| {
-                    if let Ok(at) = places.binary_search(&place) {
-                        places.remove(at);
-                        is_changed = true;
-                    }
-                    if !places.is_empty() {
-                        pages::push(&mut left, term, &encode(&places));
-                    }
-                })?;
-                if is_changed {
-                    changed.push((row.get::<_, String>(0)?, row.get::<_, String>(1)?, left));
+            for sql in [
+                "DELETE FROM pages WHERE block IN (SELECT first FROM blocks WHERE is_full AND first < ?1)",
+                "DELETE FROM blocks WHERE is_full AND first < ?1",
+            ] {
+                conn.execute(sql, [first_left.map_or(i64::MAX, int)])?;
+            }
+            match (first_left, places) {
+                (Some(first), Some(places)) if places > 0 => {
+                    keep_places(conn, first, |place| u64::from(place) >= places)
                 }
+                _ => Ok(()),
             }
-            drop(rows);
-            let sql = "UPDATE pages SET terms = ?4 WHERE block = ?1 AND scope = ?2 AND first = ?3";
-            for (scope, from, left) in changed {
-                // A page that holds nothing any more stays: none of those before it has its terms.
-                conn.execute(sql, params![int(first), scope, from, left])?;
-            }
-            Ok(())
         })
     }
 
@@ -312,6 +307,34 @@ fn all_of(
         }
     }
     Ok(all)
+}
+
+/// Rewrites the pages of a block so that these places are left.
+fn keep_places(conn: &Connection, first: Seq, keep: impl Fn(u16) -> bool) -> rusqlite::Result<()> {
+    let mut changed = Vec::new();
+    let mut select = conn.prepare("SELECT scope, first, terms FROM pages WHERE block = ?1")?;
+    let mut rows = select.query([int(first)])?;
+    while let Some(row) = rows.next()? {
+        let (mut left, mut is_changed) = (Vec::new(), false);
+        each_term(row, 2, |term, mut places| {
+            let before = places.len();
+            places.retain(|place| keep(*place));
+            is_changed |= places.len() < before;
+            if !places.is_empty() {
+                pages::push(&mut left, term, &encode(&places));
+            }
+        })?;
+        if is_changed {
+            changed.push((row.get::<_, String>(0)?, row.get::<_, String>(1)?, left));
+        }
+    }
+    drop(rows);
+    let sql = "UPDATE pages SET terms = ?4 WHERE block = ?1 AND scope = ?2 AND first = ?3";
+    for (scope, from, left) in changed {
+        // A page that holds nothing any more stays: none of those before it has its terms.
+        conn.execute(sql, params![int(first), scope, from, left])?;
+    }
+    Ok(())
 }
 
 /// Visits the terms of a page, with their places in ascending order.

@@ -86,7 +86,7 @@ fn a_random_history_comes_back_from_a_file() {
 /// A long history for queries, the same each time.
 fn long_story() -> Story<SqliteStore> {
     let mut story = Story::new(SqliteStore::in_memory().expect("opens"), 7);
-    story.live(4_000);
+    story.live(5_000);
     story
 }
 
@@ -213,7 +213,6 @@ fn events_by_kind_and_from_the_end() {
         .filter(|k| story.log.iter().any(|e| e.event.kind() == *k))
         .collect();
     assert_eq!(seen, Event::KINDS, "the history should have everything in it");
-    assert_eq!(history.oldest_seq().expect("reads"), 1);
     let sets: [&[&str]; 5] = [
         &[],
         &["message_sent"],

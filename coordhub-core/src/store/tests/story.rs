@@ -9,14 +9,16 @@ use crate::{
     command::{
         Ack, AcquireReservation, AnswerTask, Caller, CastVote, ClaimNext, ClaimTask, Closing,
         Command, CompleteTask, CreateProposal, CreateTask, CursorScope, Deadline, Destination,
-        Elector, Envelope, FailTask, HandOff, Key, MoveCursor, MoveLeases, Register, ReleaseTask,
-        Remove, RenewLease, RenewReservation, ReturnClaim, Role, Send, UpdateTask,
+        Elector, Envelope, FailTask, HandOff, Key, MoveCursor, MoveLeases, Prune, Register,
+        ReleaseTask, Remove, RenewLease, RenewReservation, ReturnClaim, Role, Send, UpdateTask,
     },
     event::{Event, MessageRedacted, Stamped},
     hub::{Decision, KeyId, Prefetched, SoftFacts, State, decide},
     ids::{ChannelName, EntityId, MessageId, ProposalId, ReservationId, TaskId},
     limits::Limits,
-    model::{Choice, EntityType, OnBlockerFailed, Priority, Question, Task, Threshold},
+    model::{
+        Choice, EntityType, HistoryKind, OnBlockerFailed, Priority, Question, Task, Threshold,
+    },
     resource::Resource,
     store::{Batch, Store},
 };
@@ -250,7 +252,13 @@ impl<S: Store> Story<S> {
                 (Some(id), _) => Command::AckMessage(id),
                 (None, _) => Command::Tick,
             },
-            48..52 => Command::MoveCursor(self.cursor(who.clone())),
+            48..51 => Command::MoveCursor(self.cursor(who.clone())),
+            // Up to somewhere in the older half.
+            51 => Command::Prune(Prune {
+                what: HistoryKind::ALL[dice.below(4) as usize],
+                before: self.now.plus_millis(-10_000),
+                up_to: Some(self.state.head() / 2),
+            }),
             52..79 => return self.about_tasks(who, metadata),
             79..87 => return self.about_reservations(who),
             _ => self.about_proposals(),
