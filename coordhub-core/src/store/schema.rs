@@ -316,10 +316,15 @@ pub(super) fn version(conn: &Connection) -> rusqlite::Result<i64> {
 
 /// Takes a file from whatever schema it has to the newest, each step in a transaction of its own.
 pub(super) fn migrate(conn: &mut Connection) -> rusqlite::Result<()> {
+    migrate_to(conn, SCHEMA_VERSION)
+}
+
+/// The same, to some schema on the way.
+pub(super) fn migrate_to(conn: &mut Connection, wanted: i64) -> rusqlite::Result<()> {
     loop {
         let found = version(conn)?;
         let step = usize::try_from(found).ok().and_then(|at| MIGRATIONS.get(at));
-        let Some(step) = step else { return Ok(()) };
+        let Some(step) = step.filter(|_| found < wanted) else { return Ok(()) };
         let transaction = conn.transaction()?;
         transaction.execute_batch(step)?;
         if found == 0 {

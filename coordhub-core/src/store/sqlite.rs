@@ -305,7 +305,8 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     open().map_err(|error| damage(path, error))
 }
 
-fn load(conn: &Connection, limits: &Limits) -> rusqlite::Result<Loaded> {
+/// All that a hub needs to go on.
+pub(super) fn load(conn: &Connection, limits: &Limits) -> rusqlite::Result<Loaded> {
     let meta = rows::meta::read(conn)?;
     let head = rows::events::head(conn)?;
     let (entities, seen): (Vec<_>, Vec<_>) = rows::entities::read_all(conn)?.into_iter().unzip();

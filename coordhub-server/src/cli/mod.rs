@@ -2,6 +2,7 @@
 
 mod serve;
 mod backup;
+mod transfer;
 mod prune;
 mod bench;
 mod log;
@@ -28,6 +29,10 @@ enum Command {
     Backup(backup::BackupArgs),
     /// Puts a backup in the place of a hub's file, as another history.
     Restore(backup::RestoreArgs),
+    /// Writes all that a hub's file holds as lines of JSON.
+    Export(transfer::ExportArgs),
+    /// Makes a hub's file of an export, as another history.
+    Import(transfer::ImportArgs),
     /// Removes what is old, while no hub runs on the file.
     Prune(prune::PruneArgs),
     /// Loads a hub and says what it can do.
@@ -48,6 +53,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Backup(args) => backup::back_up(&args),
         Command::Restore(args) => backup::restore(&args),
+        Command::Export(args) => transfer::export(&args),
+        Command::Import(args) => transfer::import(&args),
         Command::Prune(args) => prune::run(&args),
         Command::Bench(args) => bench::run(&args),
     }

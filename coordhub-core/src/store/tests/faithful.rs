@@ -86,7 +86,7 @@ fn a_random_history_comes_back_from_a_file() {
 /// A long history for queries, the same each time.
 fn long_story() -> Story<SqliteStore> {
     let mut story = Story::new(SqliteStore::in_memory().expect("opens"), 7);
-    story.live(5_000);
+    story.live(6_500);
     story
 }
 

@@ -37,7 +37,7 @@ pub fn backup(db: &Path, target: &Path) -> Result<Copied, UpkeepError> {
 }
 
 /// Copies what one read transaction sees of `db`, the log beside it included.
-fn copy(db: &Path, fresh: &Path) -> Result<HistoryName, UpkeepError> {
+pub(super) fn copy(db: &Path, fresh: &Path) -> Result<HistoryName, UpkeepError> {
     let source = open_reader(db).map_err(|error| damage(db, error))?;
     // Held to the end: without it the copy would begin anew whenever somebody writes.
     let snapshot = source.unchecked_transaction().map_err(|error| damage(db, error))?;
@@ -64,7 +64,7 @@ pub(super) fn copy_pages(source: &Connection, fresh: &Path) -> rusqlite::Result<
 
 /// A file on its way to its name. What a backup left that was cut short is written over by the next
 /// one; two at a time exclude each other.
-struct Partial {
+pub(super) struct Partial {
     path: PathBuf,
     /// Holds the lock. Closed after SQLite has closed the file.
     file: File,
@@ -72,7 +72,7 @@ struct Partial {
 }
 
 impl Partial {
-    fn begin(target: &Path) -> Result<Self, UpkeepError> {
+    pub(super) fn begin(target: &Path) -> Result<Self, UpkeepError> {
         let path = beside(target, ".partial");
         let failed = |error| io_error(&path, error);
         let mut options = OpenOptions::new();
@@ -88,6 +88,10 @@ impl Partial {
         }
         file.set_len(0).map_err(failed)?;
         Ok(Self { path, file, is_finished: false })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     fn finish(mut self, target: &Path) -> Result<(), UpkeepError> {

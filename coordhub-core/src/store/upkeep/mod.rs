@@ -6,10 +6,15 @@
 
 mod backup;
 mod restore;
+mod lines;
+mod export;
+mod import;
 
 use std::path::{Path, PathBuf};
 
 pub use backup::backup;
+pub use export::export;
+pub use import::import;
 pub use restore::{IfThere, Restored, restore};
 
 use rusqlite::Connection;
@@ -32,8 +37,17 @@ pub struct Copied {
     pub history: HistoryName,
 }
 
-/// Which history a file holds, and how far it goes.
+/// What went out of a hub's file, or into one.
 #[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Transferred {
+    /// What the file holds.
+    pub history: HistoryName,
+    /// How many lines it took.
+    pub lines: u64,
+}
+
+/// Which history a file holds, and how far it goes.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct HistoryName {
     /// Its epoch.
     pub epoch: String,
@@ -70,6 +84,32 @@ pub enum UpkeepError {
         /// How that shows.
         why: String,
     },
+    /// A line of an import is wrong.
+    #[error("line {number}: {why}; nothing was imported")]
+    Line {
+        /// Which, from 1.
+        number: u64,
+        /// What is wrong.
+        why: String,
+    },
+    /// An export has no end.
+    #[error("the export was cut short after {lines} lines; nothing was imported")]
+    Incomplete {
+        /// How many lines there are.
+        lines: u64,
+    },
+    /// All lines are as they should be, and together they are not.
+    #[error("what was imported is no hub: {why}; nothing is left of it")]
+    NotAHub {
+        /// How that shows.
+        why: String,
+    },
+    /// What is to be imported cannot be read.
+    #[error("the export cannot be read: {0}")]
+    Input(std::io::Error),
+    /// What is exported cannot be written.
+    #[error("the export cannot be written: {0}")]
+    Output(std::io::Error),
     /// The store said no.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -118,4 +158,10 @@ fn verify(copy: &Path, source: &Path, expected: &HistoryName) -> Result<(), Upke
 /// How many bytes a file has.
 fn length(path: &Path) -> Result<u64, StoreError> {
     Ok(std::fs::metadata(path).map_err(|error| io_error(path, error))?.len())
+}
+
+/// The tables whose rows are exported.
+#[cfg(test)]
+pub(super) fn exported_tables() -> impl Iterator<Item = &'static str> {
+    lines::KINDS.iter().map(|(_, table)| *table)
 }
