@@ -4,6 +4,7 @@ mod serve;
 mod backup;
 mod transfer;
 mod prune;
+mod doctor;
 mod bench;
 mod log;
 mod values;
@@ -35,6 +36,8 @@ enum Command {
     Import(transfer::ImportArgs),
     /// Removes what is old, while no hub runs on the file.
     Prune(prune::PruneArgs),
+    /// Says whether a hub is well, and what to do where it is not.
+    Doctor(doctor::DoctorArgs),
     /// Loads a hub and says what it can do.
     Bench(bench::BenchArgs),
 }
@@ -56,6 +59,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Export(args) => transfer::export(&args),
         Command::Import(args) => transfer::import(&args),
         Command::Prune(args) => prune::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Bench(args) => bench::run(&args),
     }
 }

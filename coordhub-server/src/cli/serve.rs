@@ -25,7 +25,7 @@ use super::{ended, say, values};
 pub(crate) struct ServeArgs {
     /// Where to listen; may be given several times.
     #[arg(long, env = "COORDHUB_BIND", value_delimiter = ',', value_parser = values::address, default_value = "127.0.0.1:8550")]
-    bind: Vec<SocketAddr>,
+    pub(super) bind: Vec<SocketAddr>,
 
     /// The file that the hub is kept in; made where there is none.
     #[arg(long, env = "COORDHUB_DB", default_value = "coordination_hub.db")]

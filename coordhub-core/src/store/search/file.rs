@@ -20,7 +20,7 @@ use crate::{
     ids::{MessageId, Seq},
     store::{
         StoreError,
-        connections::{Gate, Pool, Readers, open_writer},
+        connections::{Gate, Pool, Readers, open_reader, open_writer},
         create, damage, io_error,
         lock::beside,
         rows::{self, int},
@@ -64,11 +64,11 @@ const LOOK_UP: &str = "SELECT terms FROM pages WHERE block = ?1 AND scope = ?2 A
 
 /// How far the index has come, and in which log.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Position {
+pub(in crate::store) struct Position {
     /// The history that it is of.
-    pub(super) epoch: String,
+    pub(in crate::store) epoch: String,
     /// Everything up to here is in it.
-    pub(super) up_to: Seq,
+    pub(in crate::store) up_to: Seq,
     /// The newest message in it: a log that has another there is another log.
     pub(super) newest: Option<(Seq, MessageId)>,
 }
@@ -80,6 +80,26 @@ pub(super) enum Block {
     Full,
     /// It is taken back into memory at the next start.
     Unfinished,
+}
+
+/// Looks whether the file of an index is well, beside whoever uses it. `None` where there is none, or one
+/// of another version.
+pub(in crate::store) fn look(path: &Path) -> Result<Option<Position>, String> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let looked = || {
+        let conn = open_reader(path)?;
+        let said: String = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        if schema::version(&conn)? != VERSION {
+            return Ok((said, None));
+        }
+        Ok((said, Some(read_position(&conn)?)))
+    };
+    match looked().map_err(|error: rusqlite::Error| error.to_string())? {
+        (said, position) if said == "ok" => Ok(position),
+        (said, _) => Err(said),
+    }
 }
 
 /// What a file was found to hold.
@@ -357,15 +377,19 @@ fn unreadable(error: NoPage) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(0, Type::Blob, Box::new(error))
 }
 
-fn find(conn: &Connection) -> rusqlite::Result<Found> {
+fn read_position(conn: &Connection) -> rusqlite::Result<Position> {
     let sql = "SELECT epoch, up_to, newest_seq, newest_id FROM position";
-    let position = conn.query_row(sql, [], |row| {
+    conn.query_row(sql, [], |row| {
         let newest = match row.get::<_, Option<String>>(3)? {
             Some(id) => Some((rows::seq(row, 2)?, MessageId::trusted(&id))),
             None => None,
         };
         Ok(Position { epoch: row.get(0)?, up_to: rows::seq(row, 1)?, newest })
-    })?;
+    })
+}
+
+fn find(conn: &Connection) -> rusqlite::Result<Found> {
+    let position = read_position(conn)?;
     let blocks = |is_full: bool| {
         conn.prepare("SELECT first FROM blocks WHERE is_full = ?1 ORDER BY first")?
             .query_map([is_full], |row| rows::seq(row, 0))?

@@ -17,6 +17,7 @@ use serde_json::value::RawValue;
 use super::{
     Transferred, UpkeepError, check_integrity, history_name,
     lines::{END, FORMAT, HEADER, KINDS, is_json},
+    sound,
 };
 use crate::{
     hub::invariants,
@@ -339,28 +340,12 @@ fn bytes(hex: &str) -> Option<Vec<u8>> {
 /// The whole must be a hub: loaded, and looked at as its tests do.
 fn check(conn: &Connection) -> Result<(), UpkeepError> {
     let bad = |why: String| UpkeepError::NotAHub { why };
-    let looked = || {
+    let looked = || -> rusqlite::Result<_> {
         let loaded = sqlite::load(conn, &Limits::default())?;
-        let horizons = loaded.state.horizons();
-        let count = |sql: &str, after: Seq| {
-            conn.query_row(sql, [rows::int(after)], |row| row.get::<_, i64>(0))
-        };
-        let without = count(
-            "SELECT count(*) FROM messages m WHERE seq > ?1
-             AND NOT EXISTS (SELECT 1 FROM events e WHERE e.seq = m.seq AND e.data IS NULL)",
-            horizons.events,
-        )? + count(
-            "SELECT count(*) FROM events e WHERE seq > ?1 AND data IS NULL
-             AND NOT EXISTS (SELECT 1 FROM messages m WHERE e.seq = m.seq)",
-            horizons.messages,
-        )?;
-        Ok((loaded, without, check_integrity(conn)?))
+        let whole = sound(conn, &loaded.state)?;
+        Ok((loaded, whole, check_integrity(conn)?))
     };
-    let (loaded, without, integrity) =
-        looked().map_err(|error: rusqlite::Error| bad(error.to_string()))?;
-    if without > 0 {
-        return Err(bad(format!("{without} messages and their events do not stand together")));
-    }
+    let (loaded, whole, integrity) = looked().map_err(|error| bad(error.to_string()))?;
     invariants::check(&loaded.state).map_err(bad)?;
-    integrity.map_err(bad)
+    whole.and(integrity).map_err(bad)
 }

@@ -9,10 +9,12 @@ mod restore;
 mod lines;
 mod export;
 mod import;
+mod examine;
 
 use std::path::{Path, PathBuf};
 
 pub use backup::backup;
+pub use examine::{Depth, Examined, Finding, Health, examine};
 pub use export::export;
 pub use import::import;
 pub use restore::{IfThere, Restored, restore};
@@ -24,7 +26,7 @@ use super::{
     check::{self, Found},
     damage, io_error, rows,
 };
-use crate::ids::Seq;
+use crate::{hub::State, ids::Seq};
 
 /// A file that was made, and looked at once it was.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -139,6 +141,29 @@ fn history_name(conn: &Connection) -> rusqlite::Result<HistoryName> {
 fn check_integrity(conn: &Connection) -> rusqlite::Result<Result<(), String>> {
     let found: String = conn.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
     Ok(if found == "ok" { Ok(()) } else { Err(found) })
+}
+
+/// Whether the log and the messages that stand in it fit each other, and the log has no holes.
+fn sound(conn: &Connection, state: &State) -> rusqlite::Result<Result<(), String>> {
+    let horizons = state.horizons();
+    let count =
+        |sql: &str, after: Seq| conn.query_row(sql, [rows::int(after)], |row| row.get::<_, i64>(0));
+    let without = count(
+        "SELECT count(*) FROM messages m WHERE seq > ?1
+         AND NOT EXISTS (SELECT 1 FROM events e WHERE e.seq = m.seq AND e.data IS NULL)",
+        horizons.events,
+    )? + count(
+        "SELECT count(*) FROM events e WHERE seq > ?1 AND data IS NULL
+         AND NOT EXISTS (SELECT 1 FROM messages m WHERE e.seq = m.seq)",
+        horizons.messages,
+    )?;
+    let events = count("SELECT count(*) FROM events WHERE seq > ?1", horizons.events)?;
+    let expected = rows::int(state.head() - horizons.events.min(state.head()));
+    Ok(match (without, events) {
+        (0, events) if events == expected => Ok(()),
+        (0, events) => Err(format!("the log has {events} events where there should be {expected}")),
+        _ => Err(format!("{without} messages and their events do not stand together")),
+    })
 }
 
 /// Looks at a copy that nobody else knows yet: whole, a hub's, and of the history it was made of.
