@@ -160,7 +160,7 @@ fn examine_configuration(is_in_use: bool) -> Vec<Finding> {
             Err(why) => {
                 let found = format!("{found} cannot be had: {why}");
                 let advice = "end the program that has it, or choose another with --bind";
-                Finding::of("address", Health::Bad, found, advice)
+                Finding::of("address", Health::Warning, found, advice)
             }
         }
     }));

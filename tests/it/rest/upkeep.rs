@@ -168,10 +168,8 @@ async fn the_doctor_says_what_is_wrong_and_what_to_do() {
             .clone()
     };
     let beside = doctor("hub.db");
-    assert_eq!(
-        finding(&beside, "lock")["found"].as_str().unwrap().contains(&hub.pid().to_string()),
-        true
-    );
+    let lock = finding(&beside, "lock");
+    assert!(lock["found"].as_str().unwrap().contains(&hub.pid().to_string()), "{lock}");
     for check in ["file", "pages", "state", "modes", "clock", "index", "disk", "writable"] {
         assert_eq!(finding(&beside, check)["health"], "ok", "{beside}");
     }

@@ -66,7 +66,7 @@ fn write_all(conn: &Connection, out: &mut dyn Write) -> Result<(HistoryName, u64
     for (kind, table) in KINDS {
         let sql = format!("SELECT * FROM {table} ORDER BY {}", order(table));
         let mut select = conn.prepare(&sql).map_err(read)?;
-        let columns: Vec<String> = select.column_names().into_iter().map(str::to_owned).collect();
+        let columns: Vec<String> = select.column_names().map(str::to_owned).collect();
         let mut rows = select.query([]).map_err(read)?;
         while let Some(row) = rows.next().map_err(read)? {
             write_row(out, kind, &columns, row).map_err(UpkeepError::Output)?;
