@@ -121,6 +121,7 @@ impl Writer {
             Err(why) => {
                 tracing::warn!(%why, "what is old was not removed; it will be tried again");
                 self.shared.is_pruning.store(false, Release);
+                self.degrade(&why.to_string());
                 if matches!(why, CommitError::Unknown(_)) {
                     self.recover();
                 }

@@ -339,7 +339,7 @@ impl Writer {
         self.reconsiders = true;
     }
 
-    fn degrade(&self, why: &str) {
+    pub(super) fn degrade(&self, why: &str) {
         if !self.shared.degraded.swap(true, Ordering::AcqRel) {
             tracing::error!(why, "the store does not take writes; reads go on");
         }

@@ -43,6 +43,7 @@ struct Shared {
 struct Inner {
     faults: VecDeque<Fault>,
     failing_reopens: usize,
+    failing_sweeps: VecDeque<Fault>,
     poison: Option<String>,
     is_held: bool,
     waiting: usize,
@@ -54,6 +55,11 @@ impl Levers {
     /// The next commits fail so, in order.
     pub(super) fn fail(&self, faults: impl IntoIterator<Item = Fault>) {
         self.shared.inner.lock().faults.extend(faults);
+    }
+
+    /// The next times that what is old is to be removed fail so, in order.
+    pub(super) fn fail_sweeps(&self, faults: impl IntoIterator<Item = Fault>) {
+        self.shared.inner.lock().failing_sweeps.extend(faults);
     }
 
     /// The next so many attempts to open the file again fail.
@@ -209,7 +215,13 @@ impl Store for Faulty {
     }
 
     fn sweep(&mut self, sweep: &Sweep<'_>) -> Result<usize, CommitError> {
-        self.store.sweep(sweep)
+        let fault = self.levers.shared.inner.lock().failing_sweeps.pop_front();
+        match fault {
+            Some(Fault::Disk) => Err(CommitError::Disk("no space".to_owned())),
+            Some(Fault::Panic) => panic!("a fault on purpose"),
+            Some(_) => Err(CommitError::Unknown("sync failed".to_owned())),
+            None => self.store.sweep(sweep),
+        }
     }
 
     fn history(&self) -> Arc<dyn History> {

@@ -61,7 +61,10 @@ pub(in crate::store) fn newest_before(
         }
         HistoryKind::Tasks => {
             "SELECT 0 FROM tasks WHERE status IN ('completed', 'failed', 'cancelled')
-             AND updated_at < ?1 LIMIT 1"
+             AND updated_at < ?1 AND NOT EXISTS
+                (SELECT 1 FROM tasks u, json_each(u.blocked_by) b
+                 WHERE u.status = 'blocked' AND b.value = tasks.task_id)
+             LIMIT 1"
         }
         HistoryKind::Proposals => "SELECT 0 FROM proposals WHERE decided_at < ?1 LIMIT 1",
     };

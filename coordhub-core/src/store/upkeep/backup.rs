@@ -86,6 +86,10 @@ impl Partial {
             }
             Err(TryLockError::Error(error)) => return Err(failed(error).into()),
         }
+        if !is_at(&file, &path).map_err(failed)? {
+            // Another one had it when it was opened, and has given it its name since.
+            return Err(UpkeepError::UnderWay(target.display().to_string()));
+        }
         file.set_len(0).map_err(failed)?;
         Ok(Self { path, file, is_finished: false })
     }
@@ -103,6 +107,20 @@ impl Partial {
         self.is_finished = true;
         Ok(create::sync_folder(target)?)
     }
+}
+
+/// Whether an open file is still the one of that name.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> std::io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    let own = file.metadata()?;
+    let there = std::fs::metadata(path);
+    Ok(there.is_ok_and(|there| (there.dev(), there.ino()) == (own.dev(), own.ino())))
+}
+
+#[cfg(not(unix))]
+fn is_at(_file: &File, path: &Path) -> std::io::Result<bool> {
+    Ok(path.exists())
 }
 
 impl Drop for Partial {
