@@ -1,6 +1,7 @@
 //! What the command line says, and what that means.
 
 mod serve;
+mod fair;
 mod bench;
 mod log;
 mod values;
