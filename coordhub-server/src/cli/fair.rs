@@ -23,11 +23,11 @@ pub(super) struct FairArgs {
     #[arg(long, env = "COORDHUB_ADDRESS_READS_PER_SECOND", value_name = "COUNT")]
     address_reads_per_second: Option<u32>,
 
-    /// Wrong tokens a minute from one address: 60; 0 for no bound.
+    /// Wrong tokens a minute from one address: 600; 0 for no bound.
     #[arg(long, env = "COORDHUB_FAILED_LOGINS_PER_MINUTE", value_name = "COUNT")]
     failed_logins_per_minute: Option<u32>,
 
-    /// Registrations a minute from one address: 120; 0 for no bound.
+    /// Registrations a minute from one address: 600; 0 for no bound.
     #[arg(long, env = "COORDHUB_REGISTRATIONS_PER_MINUTE", value_name = "COUNT")]
     registrations_per_minute: Option<u32>,
 

@@ -94,6 +94,7 @@ async fn respond(app: &App, mut request: Request<Body>) -> Response<Body> {
         route: router::find(request.method(), request.uri().path()),
         began: Instant::now(),
     };
+    let is_chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
     let judged = if network.trusts(&client) {
         app.origins().judge(Head {
             method: &asked.method,
@@ -124,6 +125,12 @@ async fn respond(app: &App, mut request: Request<Body>) -> Response<Body> {
     };
     count(app, &asked, &response);
     make_harmless(response.headers_mut(), client.is_secure);
+    if is_chunked {
+        // There may have been a Content-Length beside it, which a proxy went by: what it takes for the rest
+        // of this request must not become the next one (RFC 9112, 6.1).
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+    }
     response.headers_mut().insert(REQUEST_ID, asked.id);
     response
 }

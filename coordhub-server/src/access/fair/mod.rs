@@ -61,8 +61,8 @@ impl FairUse {
         Self {
             changes_per_second: Some(500),
             reads_per_second: Some(2_000),
-            failed_logins_per_minute: Some(60),
-            registrations_per_minute: Some(120),
+            failed_logins_per_minute: Some(600),
+            registrations_per_minute: Some(600),
             sockets_per_entity: Some(64),
             waits_per_entity: Some(256),
             connections_per_address: Some(2_000),

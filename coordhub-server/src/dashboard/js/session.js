@@ -3,7 +3,7 @@
  */
 
 import { AttentionReader, concerns } from "./attention.js";
-import { Hub, Problem, segment } from "./hub.js";
+import { Hub, Problem, segment, whoIsThere } from "./hub.js";
 import { all, loadMessages, loadSnapshot, readAgain } from "./load.js";
 import { trim } from "./messages.js";
 import { Once } from "./once.js";
@@ -17,6 +17,8 @@ import { Store, URGENT } from "./store.js";
  */
 
 const RELOAD_MOST_MS = 8_000;
+const SIGNED_OUT = "You are signed out. Sign in to go on.";
+const NOT_REGISTERED = "Nobody is registered under this token. Take part with another.";
 
 export class Session {
   /** @type {HubSocket | null} */
@@ -28,9 +30,11 @@ export class Session {
   /**
    * @param {string} me
    * @param {(why: string) => void} onEnd
+   * @param {import("./types.js").Who["auth"]} auth  Whether the person signed in, or only said a name.
    */
-  constructor(me, onEnd) {
+  constructor(me, onEnd, auth = "open") {
     this.me = me;
+    this.auth = auth;
     this.onEnd = onEnd;
     this.hub = new Hub(me);
     this.store = new Store(me);
@@ -56,6 +60,15 @@ export class Session {
     document.removeEventListener("visibilitychange", this.#onVisible);
     removeEventListener("online", this.#onVisible);
     this.onEnd(why);
+  }
+
+  /** Leaves, and has the hub forget that anybody was here. */
+  async leave() {
+    if (this.auth === "token") {
+      // Where the hub does not answer, the cookie stays; the person must know.
+      await this.hub.signOut();
+    }
+    this.end();
   }
 
   /** Tries again now, where the connection is lost. */
@@ -183,7 +196,11 @@ export class Session {
         break;
       } catch (error) {
         if (error instanceof Problem && error.code === "unknown_entity") {
-          this.end("The hub does not know you any more. Enter again to take part.");
+          this.end(this.auth === "token" ? NOT_REGISTERED : "The hub does not know you any more. Enter again to take part.");
+          return;
+        }
+        if (error instanceof Problem && error.code === "unauthorized") {
+          this.end(SIGNED_OUT);
           return;
         }
         this.#setConnection("lost");
@@ -214,10 +231,25 @@ export class Session {
       onPresence: (presence) => store.told(presence),
       onCursor: (seq) => store.passed(seq),
       onGap: () => void this.#load(),
-      onLost: () => this.#setConnection("lost"),
+      onLost: () => {
+        this.#setConnection("lost");
+        void this.#checkSession();
+      },
+      onSignedOut: () => this.end(SIGNED_OUT),
       onRemoved: () => this.end("You were removed from the hub."),
     });
     this.#socket.connect();
+  }
+
+  /** A hub that was started anew knows no sessions, and a socket is not told why it is refused. */
+  async #checkSession() {
+    if (this.auth !== "token") {
+      return;
+    }
+    const who = await whoIsThere().catch(() => null);
+    if (who && who.entity_id !== this.me && !this.#ended) {
+      this.end(SIGNED_OUT);
+    }
   }
 
   /** @param {HubEvent} event */
