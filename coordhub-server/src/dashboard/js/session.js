@@ -3,7 +3,8 @@
  */
 
 import { AttentionReader, concerns } from "./attention.js";
-import { Hub, Problem, segment, whoIsThere } from "./hub.js";
+import { Hub, segment } from "./hub.js";
+import { ifSignedOut, SIGNED_OUT, whyEnded } from "./leaving.js";
 import { all, loadMessages, loadSnapshot, readAgain } from "./load.js";
 import { trim } from "./messages.js";
 import { Once } from "./once.js";
@@ -17,8 +18,6 @@ import { Store, URGENT } from "./store.js";
  */
 
 const RELOAD_MOST_MS = 8_000;
-const SIGNED_OUT = "You are signed out. Sign in to go on.";
-const NOT_REGISTERED = "Nobody is registered under this token. Take part with another.";
 
 export class Session {
   /** @type {HubSocket | null} */
@@ -60,15 +59,6 @@ export class Session {
     document.removeEventListener("visibilitychange", this.#onVisible);
     removeEventListener("online", this.#onVisible);
     this.onEnd(why);
-  }
-
-  /** Leaves, and has the hub forget that anybody was here. */
-  async leave() {
-    if (this.auth === "token") {
-      // Where the hub does not answer, the cookie stays; the person must know.
-      await this.hub.signOut();
-    }
-    this.end();
   }
 
   /** Tries again now, where the connection is lost. */
@@ -195,12 +185,9 @@ export class Session {
         this.store.reset(await loadSnapshot(this.hub));
         break;
       } catch (error) {
-        if (error instanceof Problem && error.code === "unknown_entity") {
-          this.end(this.auth === "token" ? NOT_REGISTERED : "The hub does not know you any more. Enter again to take part.");
-          return;
-        }
-        if (error instanceof Problem && error.code === "unauthorized") {
-          this.end(SIGNED_OUT);
+        const why = whyEnded(error, this.auth);
+        if (why) {
+          this.end(why);
           return;
         }
         this.#setConnection("lost");
@@ -233,23 +220,12 @@ export class Session {
       onGap: () => void this.#load(),
       onLost: () => {
         this.#setConnection("lost");
-        void this.#checkSession();
+        void ifSignedOut(this, () => this.#ended || this.end(SIGNED_OUT));
       },
       onSignedOut: () => this.end(SIGNED_OUT),
       onRemoved: () => this.end("You were removed from the hub."),
     });
     this.#socket.connect();
-  }
-
-  /** A hub that was started anew knows no sessions, and a socket is not told why it is refused. */
-  async #checkSession() {
-    if (this.auth !== "token") {
-      return;
-    }
-    const who = await whoIsThere().catch(() => null);
-    if (who && who.entity_id !== this.me && !this.#ended) {
-      this.end(SIGNED_OUT);
-    }
   }
 
   /** @param {HubEvent} event */

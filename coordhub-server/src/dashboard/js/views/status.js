@@ -25,7 +25,11 @@ export class Status extends View {
 
   async #leave() {
     try {
-      await this.session.leave();
+      // Where the hub does not answer the cookie stays, and the person must know.
+      if (this.session.auth === "token") {
+        await this.session.hub.signOut();
+      }
+      this.session.end();
     } catch (error) {
       text(this.connection, `Not signed out: ${wordsFor(error)}`);
     }
