@@ -82,12 +82,29 @@ fn kept(path: &Path) -> Result<Secret, FirstAdminError> {
         Ok(mut file) => {
             let secret = Secret::new(Kind::Token)?;
             let line = format!("{}\n", secret.expose());
-            file.write_all(line.as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
+            let written = file.write_all(line.as_bytes()).and_then(|()| file.sync_all());
+            if let Err(error) = written.and_then(|()| sync_folder(path)) {
+                // Half a token would only be in the way of the next start.
+                let _removed = fs::remove_file(path);
+                return Err(io(error));
+            }
             Ok(secret)
         }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => read(path),
         Err(error) => Err(io(error)),
     }
+}
+
+/// Has the file's name on disk as well: the hub is about to keep the hash for good.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+    }
+    #[cfg(not(unix))]
+    let _path = path;
+    Ok(())
 }
 
 fn create(path: &Path) -> io::Result<fs::File> {

@@ -30,8 +30,14 @@ pub async fn closed(
     run: &Run,
     name: &str,
     what: &'static str,
-    lanes: Vec<Lane>,
+    mut lanes: Vec<Lane>,
 ) -> io::Result<Finding> {
+    if let Some(tokens) = &run.tokens {
+        tokens.make(run, lanes.len()).await?;
+        for (index, lane) in lanes.iter_mut().enumerate() {
+            lane.iter_mut().for_each(|request| *request = tokens.as_member(request, index));
+        }
+    }
     let connections = run.connections(lanes.len()).await?;
     let tally = Arc::new(Mutex::new(Tally::default()));
     let started = Instant::now();
@@ -110,6 +116,9 @@ pub async fn reads(run: &Run, name: &str, connections: usize, path: &str) -> io:
 
 /// Registers `bench-0` and so on, which heartbeats need. Registering again changes nothing.
 pub async fn register(run: &Run, count: usize) -> io::Result<()> {
+    if let Some(tokens) = &run.tokens {
+        return tokens.make(run, count).await;
+    }
     let mut connection = Connection::open(run.authority()).await?;
     for index in 0..count {
         let body = json!({ "entity_id": format!("bench-{index}"), "entity_type": "service" });

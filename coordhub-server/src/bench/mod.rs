@@ -23,13 +23,15 @@ pub mod fanout;
 pub mod calls;
 pub mod rest;
 pub mod workload;
+pub mod tokens;
 
 use std::{
     io,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
-use self::{http::Connection, progress::Progress, target::Target};
+use self::{http::Connection, progress::Progress, target::Target, tokens::Tokens};
 
 /// The channel that the load is sent to, and the word that names of entities begin with.
 pub const CHANNEL: &str = "bench";
@@ -45,19 +47,23 @@ pub struct Run {
     pub progress: Progress,
     /// What ids of this run have in common and those of another run have not.
     pub tag: String,
+    /// What to show, where the hub is in token mode.
+    pub tokens: Option<Arc<Tokens>>,
 }
 
 impl Run {
     /// Load on this hub.
     pub fn new(target: Target, duration: Duration, progress: Progress) -> Self {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Self { target, duration, progress, tag: format!("{:x}", since.as_micros()) }
+        let tag = format!("{:x}", since.as_micros());
+        Self { target, duration, progress, tag, tokens: None }
     }
 
     /// The same load once more, with ids of its own.
     #[must_use]
     pub fn again(&self) -> Self {
-        Self::new(self.target.clone(), self.duration, self.progress.clone())
+        let again = Self::new(self.target.clone(), self.duration, self.progress.clone());
+        Self { tokens: self.tokens.clone(), ..again }
     }
 
     /// `host:port` of the hub.
@@ -77,6 +83,10 @@ impl Run {
     /// What the hub answers to a `GET` with 200.
     pub async fn get(&self, path: &str) -> io::Result<Vec<u8>> {
         let request = http::get(self.authority(), path);
+        let request = match &self.tokens {
+            Some(tokens) => tokens.as_admin(&request),
+            None => request,
+        };
         let mut connection = Connection::open(self.authority()).await?;
         Ok(connection.expect_ok(&request).await?.to_vec())
     }

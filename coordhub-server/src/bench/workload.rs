@@ -158,6 +158,12 @@ impl Session {
 
     async fn run_unwatched(&mut self, workload: &Workload) -> io::Result<Option<Finding>> {
         let (run, name) = (&self.run, workload.name);
+        // The others act as many entities on one connection, or over sockets.
+        let is_by_lanes =
+            matches!(workload.kind, Kind::Sends(_) | Kind::Heartbeats(_) | Kind::Mixture(_));
+        if run.tokens.is_some() && !is_by_lanes {
+            return Ok(None);
+        }
         let finding = match workload.kind {
             Kind::RecentOfFew => {
                 fill::messages(run, FEW).await?;

@@ -4,6 +4,7 @@ use std::{
     io::{self, Write as _},
     path::PathBuf,
     process::ExitCode,
+    sync::Arc,
     time::Duration,
 };
 
@@ -14,6 +15,7 @@ use coordhub_server::bench::{
     http::text_after,
     progress::Progress,
     target::{Target, file_system},
+    tokens::Tokens,
     workload::{Own, Session, WORKLOADS, Workload},
 };
 use serde_json::{Value, json};
@@ -50,7 +52,7 @@ pub(crate) struct BenchArgs {
 #[derive(Args, Debug)]
 #[group(required = true, multiple = false)]
 struct Which {
-    /// A hub that runs.
+    /// A hub that runs. In token mode with an admin's token in COORDHUB_TOKEN; then only sends, heartbeats and the mixture.
     #[arg(long, value_name = "URL")]
     url: Option<String>,
 
@@ -144,6 +146,9 @@ fn open(args: &BenchArgs) -> io::Result<Session> {
     match &args.hub.url {
         Some(url) => {
             let run = Run::new(Target::at(url)?, duration, progress);
+            // An admin's: the load makes itself those that it needs.
+            let token = std::env::var("COORDHUB_TOKEN").ok().filter(|token| !token.is_empty());
+            let run = Run { tokens: token.map(|token| Arc::new(Tokens::new(token))), ..run };
             Ok(Session { run, own: None, messages: args.messages })
         }
         None => {

@@ -1,11 +1,19 @@
 //! `coordhub token` and `coordhub invite`.
 
 use std::{
+    fmt::Display,
     io::{self, Write as _},
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use clap::{Args, Subcommand};
+use coordhub_core::{
+    Hub,
+    command::{Caller, Command, IssueToken, Role},
+    ids::EntityId,
+};
+use coordhub_server::access::secret::{Kind, Secret};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -24,6 +32,8 @@ pub(crate) enum TokenCommand {
     Rotate(One),
     /// Lets nobody act by a token any more.
     Revoke(One),
+    /// Makes a token for the admin of a hub that is stopped, in place of all it had, and shows it this once.
+    Reset(Reset),
 }
 
 /// What becomes of invites. A running hub is asked, with an admin's token.
@@ -49,6 +59,13 @@ pub(crate) struct One {
     id: String,
     #[command(flatten)]
     remote: Remote,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Reset {
+    /// The hub's file.
+    #[arg(long, env = "COORDHUB_DB", default_value = "coordination_hub.db")]
+    db: PathBuf,
 }
 
 #[derive(Args, Debug)]
@@ -108,10 +125,42 @@ pub(crate) fn token(command: TokenCommand) -> ExitCode {
             let path = format!("/admin/tokens/{}/rotate", segment(&id));
             ask(&remote, "POST", &path, None, &["token"])
         }
+        TokenCommand::Reset(Reset { db }) => match reset(&db) {
+            Ok(secret) => print(&format!("{}\n", secret.expose())),
+            Err(why) => refuse(&why),
+        },
         TokenCommand::Revoke(One { id, remote }) => {
             ask(&remote, "DELETE", &format!("/admin/tokens/{}", segment(&id)), None, &["status"])
         }
     }
+}
+
+/// A token for whoever owns the file, who needs no other right.
+fn reset(db: &Path) -> Result<Secret, String> {
+    // Opening makes a hub where there is none, which is not what was meant.
+    if !db.exists() {
+        return Err(format!("{}: there is no such file", db.display()));
+    }
+    let why = |error: &dyn Display| error.to_string();
+    let hub = Hub::open(db).map_err(|error| why(&error))?;
+    let admin = EntityId::admin();
+    let before = hub.with_state(|state| {
+        let tokens = state.credentials().tokens_of(&admin);
+        tokens.map(|token| token.token_id.clone()).collect::<Vec<_>>()
+    });
+    let secret = Secret::new(Kind::Token).map_err(|error| why(&error))?;
+    let issue = IssueToken {
+        entity_id: admin,
+        role: Role::Admin,
+        name: "reset".to_owned(),
+        hash: secret.hash(),
+    };
+    let made = std::iter::once(Command::IssueToken(issue));
+    for command in made.chain(before.into_iter().map(Command::RevokeToken)) {
+        hub.call(Caller::hub(), command).map_err(|error| why(&error))?;
+    }
+    hub.close();
+    Ok(secret)
 }
 
 /// Does what `coordhub invite` was told.

@@ -96,7 +96,8 @@ pub fn tokens(call: &Call<'_>) -> Result<Read, Problem> {
 /// `POST /admin/tokens/{token_id}/rotate`
 pub fn rotate_token(call: &Call<'_>) -> Result<Change, Problem> {
     let secret = secret(SecretKind::Token)?;
-    let command = credentials::rotate_token(&call.fields, secret.hash())?;
+    let own = call.access.holder().map(|identity| &identity.token_id);
+    let command = credentials::rotate_token(&call.fields, own, secret.hash())?;
     Ok(Change {
         form: Form::Issued { status: "rotated", secret },
         ..call.change(command, "rotated")?

@@ -70,9 +70,20 @@ pub fn issue_token(fields: &Fields<'_>, hash: SecretHash) -> Result<Command, Pro
     Ok(Command::IssueToken(IssueToken { entity_id, role, name, hash }))
 }
 
-/// `POST /admin/tokens/{token_id}/rotate`.
-pub fn rotate_token(fields: &Fields<'_>, hash: SecretHash) -> Result<Command, Problem> {
-    let token_id = fields.needed("token_id", TokenId::parse)?;
+/// The word that stands for the token that is shown.
+const OWN: &str = "own";
+
+/// `POST /admin/tokens/{token_id}/rotate`: `own` is the token that was shown with the call.
+pub fn rotate_token(
+    fields: &Fields<'_>,
+    own: Option<&TokenId>,
+    hash: SecretHash,
+) -> Result<Command, Problem> {
+    let id = |text: &str| match own {
+        Some(own) if text == OWN => Ok(own.clone()),
+        _ => TokenId::parse(text),
+    };
+    let token_id = fields.needed("token_id", id)?;
     Ok(Command::RotateToken(RotateToken { token_id, hash }))
 }
 

@@ -9,6 +9,20 @@ use serde_json::{Value, json};
 use super::{TokenHub, admin_file, text};
 use crate::support::rows;
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_load_shows_tokens_of_its_own() {
+    let hub = TokenHub::new();
+    let only = "send-1,heartbeat-64,cycle-16";
+    let (ok, found, why) =
+        coordhub(&hub, &["bench", "--url", &hub.url(), "--seconds", "1", "--only", only, "--json"]);
+    let found: Value = serde_json::from_str(&found).unwrap_or_else(|_| panic!("{why}"));
+    assert!(ok && found["clean"] == true, "{found}");
+    let names: Vec<_> =
+        found["workloads"].as_array().unwrap().iter().map(|it| &it["name"]).collect();
+    // What acts as many on one connection is not for a hub that wants to know who calls.
+    assert_eq!(names, [&json!("send-1"), &json!("heartbeat-64")]);
+}
+
 /// `coordhub` with these words, by an admin's token.
 fn coordhub(hub: &TokenHub, words: &[&str]) -> (bool, String, String) {
     let mut command = Command::new(hub::binary());
@@ -55,6 +69,10 @@ async fn the_program_makes_and_revokes_them() {
     assert!(ok);
     hub.get_as(token, "/tasks/list").await.problem(401, "unauthorized");
     hub.get_as(rotated.trim(), "/tasks/list").await.ok();
+    let own = "/admin/tokens/own/rotate";
+    hub.post_as(rotated.trim(), own, json!({})).await.problem(403, "observer");
+    hub.post_as(hub.token("ai"), own, json!({})).await.ok();
+    hub.get_as(hub.token("ai"), "/tasks/list").await.problem(401, "unauthorized");
     assert!(coordhub(&hub, &["token", "revoke", &id]).0);
     let (ok, _, why) = coordhub(&hub, &["token", "revoke", &id]);
     assert!(!ok && why.contains("there is no token"), "{why}");
@@ -87,4 +105,23 @@ async fn the_scripts_show_a_token() {
     assert!(run("coord-send.sh", "shell", &token, &["general", "Hello"]).0);
     assert!(!run("coord-send.sh", "ai", &token, &["general", "Hello"]).0, "as another");
     assert!(!run("coord-send.sh", "shell", "", &["general", "Hello"]).0, "without a token");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_has_the_file_has_the_hub() {
+    let mut hub = TokenHub::new();
+    let db = hub.db_path().display().to_string();
+    let (ok, _, why) = coordhub(&hub, &["token", "reset", "--db", &db]);
+    assert!(!ok && why.contains("in use"), "{why}");
+    hub.hub.terminate();
+    let mut command = Command::new(hub::binary());
+    let output = command.args(["token", "reset", "--db", &db]).output().unwrap();
+    let token = String::from_utf8(output.stdout).unwrap();
+    hub.hub.restart();
+    hub.get_as(token.trim(), "/admin/tokens").await.ok();
+    hub.get_as(hub.token("admin"), "/admin/tokens").await.problem(401, "unauthorized");
+    let nowhere = hub.home().join("nowhere.db");
+    let mut command = Command::new(hub::binary());
+    let output = command.args(["token", "reset", "--db"]).arg(&nowhere).output().unwrap();
+    assert!(!output.status.success() && !nowhere.exists());
 }
