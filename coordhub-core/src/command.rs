@@ -3,12 +3,14 @@
 //! A command holds parsed values only. Ids that the hub must make and the time come with the
 //! [`Envelope`], so that deciding is the same on every machine.
 
+mod channels;
 mod reservations;
 mod proposals;
 mod credentials;
 
 use ulid::Ulid;
 
+pub use channels::{CreateChannel, InviteToChannel};
 pub use credentials::{Expiry, IssueToken, Join, MakeInvite, RotateToken};
 pub use proposals::{CastVote, Closing, CreateProposal, Deadline, Elector};
 pub use reservations::{AcquireReservation, HandOff, RenewReservation};
@@ -117,6 +119,14 @@ pub enum Command {
     ResolveRollCall(MessageId),
     /// Mark messages read.
     MoveCursor(MoveCursor),
+    /// Make a private channel.
+    CreateChannel(CreateChannel),
+    /// Become a member of a private channel that is open to one's type.
+    JoinChannel(ChannelName),
+    /// Be a member of a private channel no more.
+    LeaveChannel(ChannelName),
+    /// Make others members of a private channel.
+    InviteToChannel(InviteToChannel),
     /// Create a task.
     CreateTask(CreateTask),
     /// Create several tasks, all or none. A later one may depend on an earlier one.
@@ -194,6 +204,8 @@ impl Command {
             Self::Join(join) => of_register(&join.register),
             Self::MakeInvite(invite) => invite.name.len() + invite.entity_ids.len() * ID,
             Self::IssueToken(token) => token.name.len(),
+            Self::CreateChannel(create) => create.members.len() * ID,
+            Self::InviteToChannel(invite) => invite.members.len() * ID,
             Self::CreateTask(task) => of_task(task),
             Self::CreateTasks(tasks) => tasks.iter().map(|task| BASE + of_task(task)).sum(),
             Self::UpdateTask(update) => {

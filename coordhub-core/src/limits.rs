@@ -39,6 +39,8 @@ pub const SEARCH_WORDS_MAX: usize = 32;
 pub const SEARCH_READS_MAX: usize = 2_000;
 /// Where the count of unread messages of a channel stops: "1000 or more".
 pub const UNREAD_COUNT_MAX: u64 = 1_000;
+/// How many members a private channel has.
+pub const CHANNEL_MEMBERS_MAX: usize = 1_000;
 /// How many messages or tasks one batch takes.
 pub const BATCH_ITEMS_MAX: usize = 1_000;
 /// The shortest lease.

@@ -52,6 +52,7 @@ pub(crate) fn change(hub: &Hub, reply: Reply) -> Result<String, Failure> {
         Outcome::Done
         | Outcome::CursorAt(_)
         | Outcome::Message { .. }
+        | Outcome::Channel { .. }
         | Outcome::NoTask
         | Outcome::Lease { .. }
         | Outcome::Reserved { .. }

@@ -23,7 +23,7 @@ const ANSWER_BOUNDS: [u64; 14] = [
 const BUSY: &str = "busy";
 
 /// The codes of refusals that are the caller's to mend, as in the documents. What is not here is counted as `other`.
-pub const REFUSAL_CODES: [&str; 53] = [
+pub const REFUSAL_CODES: [&str; 55] = [
     "not_json",
     "unauthorized",
     "caller_needed",
@@ -44,6 +44,7 @@ pub const REFUSAL_CODES: [&str; 53] = [
     "unknown_entity",
     "unknown_recipient",
     "unknown_message",
+    "unknown_channel",
     "unknown_task",
     "unknown_proposal",
     "unknown_reservation",
@@ -52,6 +53,7 @@ pub const REFUSAL_CODES: [&str; 53] = [
     "method_not_allowed",
     "too_slow",
     "type_is_fixed",
+    "channel_exists",
     "task_exists",
     "proposal_exists",
     "task_already_claimed",

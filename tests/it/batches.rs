@@ -286,6 +286,7 @@ async fn lists_are_refused_where_an_object_is_expected() {
             .replace("{id}", "ai")
             .replace("{task_id}", "t1")
             .replace("{proposal_id}", "p1")
+            .replace("{channel}", "general")
             .replace("{message_id}", sent["message_id"].as_str().unwrap());
         assert!(!path.contains('{'), "{path}");
         for body in [json!([]), json!([{}]), json!([{ "entity_id": "ai" }, { "entity_id": "ai" }])]

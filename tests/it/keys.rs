@@ -51,6 +51,10 @@ fn cases() -> Vec<Case> {
         case("/messages/{message_id}/ack", "ai", &[], json!({}), None),
         case("/messages/{message_id}/resolve", "session", &[], json!({}), None),
         case("/messages/{message_id}/redact", "session", &[], json!({}), None),
+        case("/channels/create", "ai", &[], json!({ "channel": "made" }), Some(json!({ "channel": "other" }))),
+        case("/channels/{channel}/join", "session", &[], json!({}), None),
+        case("/channels/{channel}/leave", "ai", &[], json!({}), None),
+        case("/channels/{channel}/invite", "ai", &[], json!({ "members": ["anna"] }), Some(json!({ "members": ["backup"] }))),
         case("/tasks/create", "ai", &[], json!({ "title": "t" }), Some(json!({ "title": "u" }))),
         case("/tasks/create-batch", "ai", &[], json!([{ "title": "t" }]), Some(json!([{ "title": "u" }]))),
         case("/tasks/claim-next", "ai", &[], json!({ "tags": ["TASK"] }), Some(json!({ "tags": ["TASK"], "lease_seconds": 60 }))),
@@ -129,6 +133,12 @@ async fn place(hub: &Hub, case: &Case, nth: usize, body: &Value) -> (String, Val
         let message = json!({ "from_entity": "session", "content": "m", "ack_required": true });
         let sent = hub.post_ok("/messages/send", message).await;
         path = path.replace("{message_id}", sent["message_id"].as_str().unwrap());
+    }
+    if route.contains("{channel}") {
+        let channel = format!("c{nth}");
+        let make = json!({ "channel": channel, "entity_id": "ai", "types": ["claude_session"] });
+        hub.post_ok("/channels/create", make).await;
+        path = path.replace("{channel}", &channel);
     }
     let path = path.replace("{entity_id}", caller).replace("{id}", caller);
     assert!(!path.contains('{'), "{path}");

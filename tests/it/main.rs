@@ -14,6 +14,8 @@ mod ground_rules;
 mod entities;
 // Sending, reading back, replies and threads, inbox, unread, read cursors, channels, and who may see what.
 mod messages;
+// Private channels: who comes in, what each then sees on every path, and across a restart.
+mod channels;
 // Words, phrases and pages of a search, who finds what, and an index that is lost or damaged.
 mod search;
 // Who has seen a message: acknowledgements, roll-calls, deadlines, and emergencies that bring a task.

@@ -26,6 +26,7 @@ const READS: &[(&str, &[&str])] = &[
     ("/dependencies", &["/dependencies"]),
     ("/message", &["/message"]),
     ("/channels", &["/channels"]),
+    ("/channels/{}", &["/channels/ai-only", "/channels/general"]),
     ("/entities/list", &["/entities/list"]),
     ("/entities/{}", &["/entities/ai"]),
     ("/entities/{}/attention", &["/entities/anna/attention"]),
@@ -83,9 +84,14 @@ const CHANGES: &[(&str, &[&str])] = &[
     ("/messages/{}/redact", &["/messages/HIDDEN/redact", "/messages/DIRECT/redact"]),
     ("/messages/{}/resolve", &["/messages/HIDDEN/resolve", "/messages/DIRECT/resolve"]),
     ("/messages/for/{}/ack", &["/messages/for/anna/ack?up_to=1"]),
+    ("/channels/create", &["/channels/create?channel=ai-only"]),
+    ("/channels/{}/join", &["/channels/ai-only/join"]),
+    ("/channels/{}/leave", &["/channels/ai-only/leave"]),
+    ("/channels/{}/invite", &["/channels/ai-only/invite?members=anna"]),
     (
         "/messages/send",
         &[
+            "/messages/send?content=x&channel=ai-only",
             "/messages/send?content=x&channel=ai-only&reply_to=HIDDEN",
             "/messages/send?content=x&channel=general&reply_to=HIDDEN",
             "/messages/send?content=x&to_entity=ai&reply_to=DIRECT",
@@ -174,6 +180,103 @@ async fn hide(hub: &Hub) -> (String, String) {
     (ids.remove(0), ids.remove(0))
 }
 
+/// What must not show: a word, said on a channel and perhaps directly.
+struct Secret {
+    word: &'static str,
+    channel: &'static str,
+    hidden: String,
+    direct: String,
+}
+
+impl Secret {
+    /// Asks for it on every path, as each of these.
+    async fn shows_nowhere(&self, hub: &Hub, readers: &[Option<&str>]) {
+        let reads = cases_of(&routes(hub, "get").await, READS, &[]);
+        let changes = cases_of(&routes(hub, "post").await, CHANGES, CHANGES_ELSEWHERE);
+        let requests =
+            reads.iter().map(|path| ("GET", path)).chain(changes.iter().map(|path| ("POST", path)));
+        for (method, path) in requests {
+            let path = path.replace("HIDDEN", &self.hidden).replace("DIRECT", &self.direct);
+            let path = path.replace("ai-only", self.channel).replace(WORD, self.word);
+            for reader in readers {
+                let path = match reader {
+                    Some(reader) => path.replace("anna", reader),
+                    // What is anna's alone is not asked for without a name.
+                    None if path.contains("/anna") => continue,
+                    None => path.clone(),
+                };
+                let mut request = Request::new(method, &path);
+                if let Some(reader) = reader {
+                    request = request.header("X-Entity-Id", reader);
+                }
+                let response = hub.send(request).await;
+                let text = response.text();
+                let told = format!("{method} {path} shows it to {reader:?}: {text}");
+                assert!(!text.contains(self.word), "{told}");
+                // Built-in names are no secret; another is told only to those who say it themselves.
+                let names = self.channel != "ai-only" && !path.contains(self.channel);
+                assert!(!(names && text.contains(self.channel)), "{told}");
+                assert!(response.status < 500, "{method} {path}: {text}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_private_channel_shows_on_no_path() {
+    const CHANNEL: &str = "crew-of-two";
+    let hub = hub_with_everyone().await;
+    hub.post_ok("/tasks/create", json!({ "title": "t", "task_id": "t1" })).await;
+    hub.post_ok("/proposals/create", json!({ "title": "p", "proposal_id": "p1" })).await;
+    let make = json!({ "entity_id": "ai", "channel": CHANNEL, "members": ["session"] });
+    hub.post_ok("/channels/create", make).await;
+    let say = async |fields: Value| {
+        let mut message = json!({ "from_entity": "ai", "channel": CHANNEL, "content": format!("{WORD} hidden"), "metadata": { "k": WORD } });
+        message.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        let sent = hub.post_ok("/messages/send", message).await;
+        sent["message_id"].as_str().unwrap().to_owned()
+    };
+    let hidden = say(json!({ "ack_required": true })).await;
+    let reply = say(json!({ "reply_to": hidden })).await;
+    indexed(&hub).await;
+    let members = hub.get_ok(&format!("/channels/{CHANNEL}?entity_id=ai")).await;
+    let secret =
+        Secret { word: WORD, channel: CHANNEL, hidden: hidden.clone(), direct: reply.clone() };
+    // A service may read `ai-only`, and a human may redact: neither helps here.
+    secret.shows_nowhere(&hub, &[Some("backup"), Some("anna"), Some("stranger"), None]).await;
+    let after = hub.get_ok(&format!("/channels/{CHANNEL}?entity_id=ai")).await;
+    assert_eq!(after, members, "nobody came in, and nothing was said there");
+    // What cannot be seen looks like what is not there.
+    for (method, path) in [
+        ("GET", "/channels/NAME"),
+        ("POST", "/channels/NAME/join"),
+        ("POST", "/channels/NAME/leave"),
+        ("POST", "/channels/NAME/invite?members=ai"),
+        ("POST", "/messages/for/backup/ack?up_to=3&channel=NAME"),
+        ("GET", "/messages/recent?channel=NAME"),
+        ("GET", "/messages/search?q=anything&channel=NAME"),
+        ("GET", "/events?since=0&channels=NAME"),
+        ("GET", "/ws/backup?channels=NAME"),
+    ] {
+        let answer = async |name: &str| {
+            let request = Request::new(method, &path.replace("NAME", name));
+            let response = hub.send(request.header("X-Entity-Id", "backup")).await;
+            (response.status, response.text().replace(name, "NAME"))
+        };
+        assert_eq!(answer(CHANNEL).await, answer("none-of-them").await, "{method} {path}");
+    }
+    // It is there for those whom it is meant for, or nothing above would mean anything.
+    for reader in ["ai", "session"] {
+        let message = hub.get_ok(&format!("/messages/{hidden}?entity_id={reader}")).await;
+        assert!(message["content"].as_str().unwrap().contains(WORD), "{message}");
+        for path in ["search?q=xyzzyplugh", "recent?limit=1000", "recent?thread_id=HIDDEN"] {
+            let path = path.replace("HIDDEN", &hidden);
+            let found = hub.get_ok(&format!("/messages/{path}&entity_id={reader}")).await;
+            assert_eq!(rows(&found, "messages").len(), 2, "{reader}: {found}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_hidden_word_shows_on_no_path() {
     let hub = hub_with_everyone().await;
@@ -181,27 +284,9 @@ async fn a_hidden_word_shows_on_no_path() {
     hub.post_ok("/proposals/create", json!({ "title": "p", "proposal_id": "p1" })).await;
     let (hidden, direct) = hide(&hub).await;
     indexed(&hub).await;
-    let reads = cases_of(&routes(&hub, "get").await, READS, &[]);
-    let changes = cases_of(&routes(&hub, "post").await, CHANGES, CHANGES_ELSEWHERE);
-    let requests =
-        reads.iter().map(|path| ("GET", path)).chain(changes.iter().map(|path| ("POST", path)));
-    for (method, path) in requests {
-        let path = path.replace("HIDDEN", &hidden).replace("DIRECT", &direct);
-        for reader in [Some("anna"), Some("stranger"), None] {
-            // What is anna's alone is not asked for under another name.
-            if path.contains("/anna") && reader != Some("anna") {
-                continue;
-            }
-            let mut request = Request::new(method, &path);
-            if let Some(reader) = reader {
-                request = request.header("X-Entity-Id", reader);
-            }
-            let response = hub.send(request).await;
-            let text = response.text();
-            assert!(!text.contains(WORD), "{method} {path} shows it to {reader:?}: {text}");
-            assert!(response.status < 500, "{method} {path}: {text}");
-        }
-    }
+    let secret =
+        Secret { word: WORD, channel: "ai-only", hidden: hidden.clone(), direct: direct.clone() };
+    secret.shows_nowhere(&hub, &[Some("anna"), Some("stranger"), None]).await;
     // The word is there for those whom it is meant for, or nothing above would mean anything.
     for (id, reader) in
         [(&hidden, "session"), (&direct, "session"), (&hidden, "backup"), (&direct, "ai")]

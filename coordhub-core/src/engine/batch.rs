@@ -201,6 +201,7 @@ impl Writer {
                 Outcome::Sent(sent.collect::<Result<_, _>>()?)
             }
             Answer::Message { message_id, already } => Outcome::Message { message_id, already },
+            Answer::Channel { channel, already } => Outcome::Channel { channel, already },
             Answer::Task { task_id, already } => {
                 Outcome::Task { task: self.task_of(&task_id)?, already }
             }
@@ -256,15 +257,22 @@ impl Writer {
     /// A message that was sent in this batch; under an idempotency key perhaps long ago.
     fn sent(&self, one: SentAnswer, events: &[Stamped]) -> Result<Sent, HubError> {
         let SentAnswer { message_id, recipients, task_id } = one;
-        let fresh = events.iter().rev().find_map(|stamped| match &stamped.event {
-            Event::MessageSent(message) if message.message_id == message_id => Some(message),
-            _ => None,
-        });
-        let (message, json): (Arc<Message>, Bytes) = match fresh {
+        let among = |events: &[Stamped]| {
+            events.iter().rev().find_map(|stamped| match &stamped.event {
+                Event::MessageSent(message) if message.message_id == message_id => {
+                    Some(message.clone())
+                }
+                _ => None,
+            })
+        };
+        let (message, json): (Arc<Message>, Bytes) = match among(events) {
             // The bytes are filled in when the message has been encoded for everyone.
-            Some(message) => (message.clone(), Bytes::new()),
+            Some(message) => (message, Bytes::new()),
             None => {
-                let found = self.shared.published.history.message(&message_id)?;
+                let found = match among(self.store.tail()) {
+                    Some(message) => Some(message),
+                    None => self.store.history().message(&message_id)?,
+                };
                 let message = found.ok_or(Rejection::UnknownMessage(message_id))?;
                 let json = message_object(&message);
                 (message, json)

@@ -12,12 +12,17 @@ use std::{
 use parking_lot::Mutex;
 
 use super::{
-    Clock, Closer, Hub, HubClock, Presences, Shared, SystemClock, counts::Counts, hour::HourCount,
-    indexer::Indexer, queue::Queue, writer::Writer,
+    Clock, Closer, Hub, HubClock, Presences, Shared, SystemClock,
+    behind::{Behind, CaughtUp},
+    counts::Counts,
+    hour::HourCount,
+    indexer::Indexer,
+    queue::Queue,
+    writer::Writer,
 };
 use crate::{
     limits::Limits,
-    store::{SqliteStore, Store, StoreError, search::Index},
+    store::{History, SqliteStore, Store, StoreError, search::Index},
     subscribe::Published,
 };
 
@@ -64,7 +69,9 @@ impl Builder {
     /// Opens a hub on a store of the caller's: tests put one here that breaks.
     pub fn with_store(self, mut store: impl Store + 'static) -> Result<Hub, StoreError> {
         let loaded = store.load(&self.limits)?;
-        let history = store.history();
+        let queue = Arc::new(Queue::default());
+        let behind = Arc::new(Behind::new(queue.clone()));
+        let history = Arc::new(CaughtUp::new(store.history(), behind.clone()));
         let clock: Box<dyn Clock> = self.clock.unwrap_or_else(|| Box::new(SystemClock::default()));
         let clock = HubClock::new(clock, loaded.state.now());
 
@@ -85,7 +92,8 @@ impl Builder {
         let shared = Arc::new(Shared {
             published: Arc::new(published),
             index: Arc::new(Index::new(store.index_path())),
-            queue: Queue::default(),
+            queue,
+            behind,
             presence,
             clock,
             hour,

@@ -10,6 +10,7 @@ use std::{
 use parking_lot::{Condvar, Mutex};
 
 use crate::{
+    hub::PrivateChannels,
     ids::Seq,
     limits::{CATCH_UP_PAGE_BYTES, CATCH_UP_PAGE_EVENTS},
     store::{
@@ -163,26 +164,33 @@ impl Work {
     fn catch_up(&self, head: Seq) -> Result<(), Failure> {
         while self.index.up_to() < head && !self.is_over() {
             match self.published.window.after(self.index.up_to(), PAGE) {
-                After::Entries(entries) => entries.iter().try_for_each(|entry| self.add(entry))?,
+                After::Entries(entries) => {
+                    let private = self.published.private_channels();
+                    entries.iter().try_for_each(|entry| self.add(&private, entry))?;
+                }
                 After::Behind => self.read_page(head)?,
             }
         }
         Ok(())
     }
 
-    fn add(&self, entry: &Entry) -> Result<(), IndexError> {
+    fn add(&self, private: &PrivateChannels, entry: &Entry) -> Result<(), IndexError> {
         match (entry.message(), entry.event()) {
-            (Some(head), _) => self.index.add_message(head, &entry.content().unwrap_or_default()),
-            (None, Some(event)) => self.index.add_event(entry.seq(), event),
+            (Some(head), _) => {
+                let content = entry.content().unwrap_or_default();
+                self.index.add_message(private, head, &content)
+            }
+            (None, Some(event)) => self.index.add_event(private, entry.seq(), event),
             (None, None) => Ok(()),
         }
     }
 
     fn read_page(&self, head: Seq) -> Result<(), Failure> {
         let page = self.published.history.events(self.index.up_to(), CATCH_UP_PAGE_EVENTS)?;
+        let private = self.published.private_channels();
         // What is on disk and not yet published may be taken back.
         for stamped in page.iter().take_while(|stamped| stamped.seq <= head) {
-            self.index.add_event(stamped.seq, &stamped.event)?;
+            self.index.add_event(&private, stamped.seq, &stamped.event)?;
         }
         Ok(())
     }

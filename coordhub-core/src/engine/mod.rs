@@ -4,11 +4,13 @@ mod clock;
 mod counts;
 mod presence;
 mod queue;
+mod behind;
 mod ticket;
 mod builder;
 mod waiters;
 mod writer;
 mod batch;
+mod folding;
 mod gone;
 mod prefetch;
 mod indexer;
@@ -50,6 +52,7 @@ use crate::{
     subscribe::{Filter, Published, Start, Subscription},
     time::Timestamp,
 };
+use behind::Behind;
 use counts::Counts;
 use hour::HourCount;
 use indexer::Indexer;
@@ -86,7 +89,9 @@ pub struct Hub {
 struct Shared {
     published: Arc<Published>,
     index: Arc<Index>,
-    queue: Queue,
+    queue: Arc<Queue>,
+    /// Whether the tables are behind what was published.
+    behind: Arc<Behind>,
     presence: Presences,
     clock: HubClock,
     hour: HourCount,

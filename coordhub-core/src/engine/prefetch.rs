@@ -80,6 +80,10 @@ pub(super) fn prefetch<'a>(
         | Command::Join(_)
         | Command::Remove(_)
         | Command::MoveCursor(_)
+        | Command::CreateChannel(_)
+        | Command::JoinChannel(_)
+        | Command::LeaveChannel(_)
+        | Command::InviteToChannel(_)
         | Command::ClaimNext(_)
         | Command::RenewLeases
         | Command::ReturnClaim(_)

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::{
     hub::{HandedOver, Rejection},
-    ids::{MessageId, ReservationId, Seq, TaskId},
+    ids::{ChannelName, MessageId, ReservationId, Seq, TaskId},
     model::{Entity, Invite, Message, Proposal, Recipients, Reservation, Task, Token},
     store::StoreError,
     time::Timestamp,
@@ -59,6 +59,14 @@ pub enum Outcome {
     Message {
         /// Which.
         message_id: MessageId,
+        /// Whether nothing changed.
+        already: bool,
+    },
+    /// A private channel was made, joined, left, or others were invited to it; `already` where nothing
+    /// changed.
+    Channel {
+        /// Which.
+        channel: ChannelName,
         /// Whether nothing changed.
         already: bool,
     },

@@ -5,6 +5,7 @@ use std::{
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::Ordering},
+    thread,
     time::Duration,
 };
 
@@ -20,7 +21,7 @@ use crate::{
     event::Event,
     hub::State,
     limits::KEY_HOURS,
-    store::{Batch, CommitError, Store},
+    store::{Batch, CommitError, Store, Written},
     subscribe::Entry,
     time::{Timestamp, deadline_in},
 };
@@ -32,6 +33,9 @@ const IDLE: Duration = Duration::from_secs(1);
 const SAVE_PRESENCE_MILLIS: i64 = 30_000;
 /// How often idempotency keys that are too old to count are forgotten, some at a time.
 const FORGET_KEYS_MILLIS: i64 = 1_000;
+
+/// A batch of so many needs no company.
+const YIELDS_BELOW: usize = 64;
 
 pub(super) struct Writer {
     pub(super) shared: Arc<Shared>,
@@ -46,6 +50,10 @@ pub(super) struct Writer {
     /// to nothing.
     pub(super) reconsiders: bool,
     pub(super) absence: Absence,
+    /// When the tables are brought up to the log, where they are behind it.
+    pub(super) folds_at: Option<Duration>,
+    /// How many commands the last batch had.
+    last_batch: usize,
     forgot_at: Timestamp,
     swept_at: Timestamp,
     saved_at: Timestamp,
@@ -65,6 +73,8 @@ impl Writer {
             moves: vec![MoveLeases::Started],
             reconsiders: false,
             absence: Absence::new(now),
+            folds_at: None,
+            last_batch: 0,
             forgot_at: now,
             swept_at: now,
             saved_at: now,
@@ -82,7 +92,13 @@ impl Writer {
         let _closes = ClosesWhenDropped(self.shared.clone());
         let mut jobs = Vec::new();
         loop {
+            // Those who were just answered get to speak before the next batch begins, where the
+            // processors are short: fewer, larger batches cost less.
+            if (2..YIELDS_BELOW).contains(&self.last_batch) {
+                thread::yield_now();
+            }
             let drained = self.shared.queue.drain(&mut jobs, deadline_in(self.patience()));
+            self.last_batch = jobs.len();
             self.turn(mem::take(&mut jobs));
             if drained == Drained::Closed {
                 break;
@@ -90,6 +106,7 @@ impl Writer {
         }
         let waiting = self.waiters.all();
         self.tell_nothing(waiting);
+        self.fold();
         self.save_presence();
     }
 
@@ -105,6 +122,7 @@ impl Writer {
                 self.absence.jumped(now);
             }
             self.batch(jobs, now);
+            self.keep_up();
             self.end_waits();
             self.housekeeping(now);
         }));
@@ -127,8 +145,10 @@ impl Writer {
             Duration::from_millis(u64::try_from(due.millis() - now.millis()).unwrap_or(0))
         });
         let end = self.waiters.next_end();
-        let until_end = end.map_or(IDLE, |end| end.saturating_sub(self.shared.clock.monotonic()));
-        until_due.min(until_end).min(IDLE)
+        let until = |at: Option<Duration>| {
+            at.map_or(IDLE, |at| at.saturating_sub(self.shared.clock.monotonic()))
+        };
+        until_due.min(until(end)).min(until(self.folds_at)).min(IDLE)
     }
 
     fn batch(&mut self, jobs: Vec<Job>, now: Timestamp) {
@@ -157,7 +177,7 @@ impl Writer {
             return self.give(decided.answers);
         }
         match self.commit(&decided) {
-            Ok(()) => self.publish(decided),
+            Ok(written) => self.publish(decided, written),
             Err(CommitError::Refused(why)) => {
                 tracing::error!(why, "the store refused a batch; replaying it one by one");
                 self.step_back();
@@ -188,8 +208,10 @@ impl Writer {
     }
 
     /// The batch is on disk: readers and subscribers see it, then callers are told, in this order.
-    fn publish(&mut self, decided: Decided) {
-        self.ahead.settle();
+    fn publish(&mut self, decided: Decided, written: Written) {
+        if written == Written::Tail {
+            self.fell_behind();
+        }
         self.moves.drain(..decided.moves);
         let now = self.ahead.now();
         let mut messages = 0;
@@ -209,7 +231,9 @@ impl Writer {
                     _ => {}
                 }
             }
-            durable.settle();
+        }
+        if written == Written::Tables {
+            self.caught_up();
         }
         if messages > 0 {
             self.shared.hour.add(now, messages);
@@ -217,7 +241,8 @@ impl Writer {
         let shown = self.shared.published.window.head();
         let fresh = decided.events.into_iter().filter(|stamped| stamped.seq > shown);
         let entries: Vec<Arc<Entry>> = fresh.map(|stamped| Arc::new(Entry::new(stamped))).collect();
-        self.shared.published.rings.extend(&entries);
+        let private = self.shared.published.private_channels();
+        self.shared.published.rings.extend(&entries, &private);
         self.shared.published.window.extend(&entries);
         for entry in &entries {
             if let Some(Event::MessageRedacted(redacted)) = entry.event() {
@@ -258,7 +283,7 @@ impl Writer {
     }
 
     /// One transaction, counted and timed.
-    fn commit(&mut self, Decided { events, .. }: &Decided) -> Result<(), CommitError> {
+    fn commit(&mut self, Decided { events, .. }: &Decided) -> Result<Written, CommitError> {
         let started = self.shared.clock.monotonic();
         let committed = self.store.commit(&Batch { events, state: &self.ahead });
         let took = self.shared.clock.monotonic().saturating_sub(started);
@@ -275,7 +300,7 @@ impl Writer {
             return self.give(alone.answers);
         }
         match self.commit(&alone) {
-            Ok(()) => self.publish(alone),
+            Ok(written) => self.publish(alone, written),
             Err(CommitError::Refused(why)) => {
                 tracing::error!(why, "the store refused a command");
                 self.step_back();
@@ -332,7 +357,7 @@ impl Writer {
 
     /// After a failed sync nobody knows what is on disk: opens the file again, and takes what
     /// recovery found for true. Tries until it works; commands that come meanwhile are refused.
-    fn recover(&mut self) {
+    pub(super) fn recover(&mut self) {
         loop {
             match self.reload() {
                 Ok(()) => {
@@ -365,7 +390,7 @@ impl Writer {
         let mut found = Vec::new();
         let mut position = durable.min(shown);
         while position < loaded.state.head() {
-            let page = self.shared.published.history.events(position, 512)?;
+            let page = self.store.history().events(position, 512)?;
             let Some(last) = page.last() else { break };
             position = last.seq;
             found.extend(page);
@@ -374,7 +399,8 @@ impl Writer {
         for stamped in found.iter().filter(|stamped| stamped.seq > durable) {
             self.ahead.evolve(stamped);
         }
-        self.publish(Decided { events: found, ..Decided::default() });
+        // Loading has brought the tables up to the log.
+        self.publish(Decided { events: found, ..Decided::default() }, Written::Tables);
         Ok(())
     }
 
@@ -421,6 +447,8 @@ impl Writer {
         if seen.is_empty() {
             return;
         }
+        // Who registered a moment ago has no row yet.
+        self.fold();
         let Err(why) = self.store.save_presence(&seen) else { return };
         tracing::warn!(%why, "presence was not saved; it will be tried again");
         self.shared.presence.mark_unsaved(&seen);
@@ -438,6 +466,7 @@ impl Drop for ClosesWhenDropped {
         self.0.queue.close();
         self.0.queue.clear();
         self.0.published.close();
+        self.0.behind.close();
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod entities;
 mod messages;
+mod channels;
 mod tasks;
 mod reservations;
 mod proposals;
@@ -20,6 +21,7 @@ use crate::{
     model::Message,
     time::Timestamp,
 };
+pub use channels::{ChannelCreated, ChannelMemberJoined, ChannelMemberLeft};
 pub use credentials::{
     InviteMade, InviteRevoked, TokenIssued, TokenRevoked, TokenRotated, TokenUsed,
 };
@@ -108,6 +110,12 @@ events! {
     RollCallResolved(RollCallResolved) = "roll_call_resolved",
     /// An entity marked messages read. Only itself sees this.
     ReadCursorMoved(ReadCursorMoved) = "read_cursor_moved",
+    /// A private channel was made.
+    ChannelCreated(ChannelCreated) = "channel_created",
+    /// An entity became a member of a private channel.
+    ChannelMemberJoined(ChannelMemberJoined) = "channel_member_joined",
+    /// A member left a private channel.
+    ChannelMemberLeft(ChannelMemberLeft) = "channel_member_left",
     /// A task was created.
     TaskCreated(TaskCreated) = "task_created",
     /// What a task says was changed.
@@ -215,6 +223,9 @@ impl Event {
             | Self::MessageAcked(_)
             | Self::RollCallOverdue(_)
             | Self::RollCallResolved(_)
+            | Self::ChannelCreated(_)
+            | Self::ChannelMemberJoined(_)
+            | Self::ChannelMemberLeft(_)
             | Self::LeasesMoved(_) => Subject::Other,
             Self::KeyKept(e) => Subject::Entity(&e.entity_id),
             Self::InviteMade(_) | Self::InviteRevoked(_) => Subject::Other,

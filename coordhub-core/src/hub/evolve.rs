@@ -11,12 +11,14 @@ use super::{
 };
 use crate::{
     event::{
-        EntityRegistered, EntityRemoved, EntityUpdated, Event, FailCause, MessageAcked, MovedLease,
-        MovedReservation, ReadCursorMoved, ReleaseReason, RollCallOpened, Stamped, TaskFailed,
-        TaskReleased, TaskReopened, TaskUpdated, VoteCast,
+        ChannelCreated, ChannelMemberJoined, EntityRegistered, EntityRemoved, EntityUpdated, Event,
+        FailCause, MessageAcked, MovedLease, MovedReservation, ReadCursorMoved, ReleaseReason,
+        RollCallOpened, Stamped, TaskFailed, TaskReleased, TaskReopened, TaskUpdated, VoteCast,
     },
     ids::{EntityId, MessageId, ProposalId, Seq, TaskId},
-    model::{Channel, Entity, Message, Proposal, ProposalStatus, RollCall, Task, TaskStatus},
+    model::{
+        Channel, Entity, Membership, Message, Proposal, ProposalStatus, RollCall, Task, TaskStatus,
+    },
     time::Timestamp,
 };
 
@@ -55,6 +57,12 @@ impl State {
             | Event::TokenUsed(_)
             | Event::TokenRotated(_)
             | Event::TokenRevoked(_) => self.credentials_changed(stamped),
+            Event::ChannelCreated(event) => self.channel_created(stamped, event),
+            Event::ChannelMemberJoined(event) => self.channel_member_joined(stamped.seq, event),
+            Event::ChannelMemberLeft(event) => {
+                Arc::make_mut(&mut self.private).leave(&event.channel, &event.entity_id);
+                self.touched.members.insert(event.channel.clone());
+            }
             Event::ReadCursorMoved(event) => self.cursor_moved(event),
             Event::TaskCreated(event) => self.task_created(stamped.seq, &event.task),
             Event::TaskUpdated(event) => self.task_updated(stamped.at, event),
@@ -163,6 +171,11 @@ impl State {
             self.totals.entities[entity.entity_type as usize] -= 1;
         }
         self.cursors.remove(id);
+        // Whoever takes the name next is another.
+        if self.private.is_member_of_any(id) {
+            let left = Arc::make_mut(&mut self.private).leave_all(id);
+            self.touched.members.extend(left);
+        }
         let open: Vec<ProposalId> = self
             .proposals()
             .filter(|proposal| {
@@ -192,6 +205,35 @@ impl State {
         channel.messages += 1;
         if !self.touched.channels.contains(name) {
             self.touched.channels.insert(name.clone());
+        }
+    }
+
+    fn channel_created(&mut self, stamped: &Stamped, event: &ChannelCreated) {
+        let channel = Channel {
+            created_at: Some(stamped.at),
+            created_by: Some(event.created_by.clone()),
+            head: 0,
+            messages: 0,
+        };
+        self.channels.insert(event.channel.clone(), channel);
+        let membership = Membership {
+            members: event.members.iter().map(|id| (id.clone(), stamped.seq)).collect(),
+            types: event.types.clone(),
+        };
+        Arc::make_mut(&mut self.private).insert(event.channel.clone(), membership);
+        self.touched.channels.insert(event.channel.clone());
+        self.touched.members.insert(event.channel.clone());
+    }
+
+    /// What stood there before is not unread: one begins to read a channel where one joins it, as one
+    /// begins to read the others where one registers.
+    fn channel_member_joined(&mut self, seq: Seq, event: &ChannelMemberJoined) {
+        let (channel, id) = (&event.channel, &event.entity_id);
+        Arc::make_mut(&mut self.private).join(channel, id, seq);
+        self.touched.members.insert(channel.clone());
+        if let Some(cursors) = self.cursors.get_mut(id) {
+            cursors.channels.insert(channel.clone(), seq);
+            self.touched.cursors.insert(id.clone());
         }
     }
 

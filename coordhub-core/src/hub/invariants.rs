@@ -53,6 +53,7 @@ pub fn check(state: &State) -> Result<(), String> {
     for (name, channel) in state.channels() {
         ensure(channel.head <= state.head(), || format!("channel {name} is ahead of the log"))?;
     }
+    check_private_channels(state)?;
     for (_, entity) in state.entities() {
         let id = &entity.entity_id;
         let cursors = state.cursors(id);
@@ -91,6 +92,20 @@ fn check_reservations(state: &State) -> Result<(), String> {
     }
     let counted = reserved.in_order(..).count() == reserved.len();
     ensure(counted && resources == reserved.resources(), || "reservations are miscounted".into())
+}
+
+/// Only who is registered belongs to a private channel, and each finds its own.
+fn check_private_channels(state: &State) -> Result<(), String> {
+    for (name, membership) in state.private_channels().iter() {
+        ensure(state.channel(name).is_some(), || format!("private channel {name} is no channel"))?;
+        for id in membership.members.keys() {
+            let kind = state.entity(id).map(|entity| entity.entity_type);
+            let kind = kind.ok_or_else(|| format!("{id} is a member of {name} and gone"))?;
+            let finds = state.private_channels().readable(id, kind).any(|own| own == name);
+            ensure(finds, || format!("{id} does not find {name}"))?;
+        }
+    }
+    Ok(())
 }
 
 fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), String> {

@@ -154,10 +154,13 @@ impl Desk<'_> {
         match to {
             Destination::Channel(channel) => {
                 policy::check_post(state, from, channel)?;
-                self.check_channels_max(channel, drafted)?;
-                Ok(prefetched::recipients(state, soft, from, |kind| {
-                    policy::may_read_channel(policy::Standing::Registered(kind), channel)
-                }))
+                if !drafted.channels.contains(channel) {
+                    self.check_channels_max(channel, drafted.channels.len())?;
+                    if state.channel(channel).is_none() {
+                        drafted.channels.insert(channel.clone());
+                    }
+                }
+                Ok(prefetched::recipients(state, soft, from, channel))
             }
             Destination::Entity(to) => {
                 let online = u64::from(soft.is_connected(to) || soft.is_online(to));
@@ -166,21 +169,20 @@ impl Desk<'_> {
         }
     }
 
-    fn check_channels_max(
+    /// Checks that there is room for a channel that does not exist yet, beside those that the same
+    /// command makes.
+    pub(super) fn check_channels_max(
         &self,
         channel: &ChannelName,
-        drafted: &mut Drafted,
+        drafted: usize,
     ) -> Result<(), Rejection> {
-        if self.state.channel(channel).is_some() || drafted.channels.contains(channel) {
-            return Ok(());
-        }
         let channels_max = self.state.limits().channels_max;
-        if self.state.channels().len() + drafted.channels.len() >= channels_max {
+        let is_new = self.state.channel(channel).is_none();
+        if is_new && self.state.channels().len() + drafted >= channels_max {
             let detail =
                 format!("this hub has {channels_max} channels already; post to one of them");
             return Err(Rejection::invalid("channel", detail));
         }
-        drafted.channels.insert(channel.clone());
         Ok(())
     }
 
@@ -194,8 +196,8 @@ impl Desk<'_> {
             CursorScope::All => (None, false, cursors.all),
             CursorScope::Direct => (None, true, cursors.direct()),
             CursorScope::Channel(name) => {
-                let hidden =
-                    !policy::may_read_channel(policy::standing(self.state, Some(id)), name);
+                let reader = policy::Reader::new(self.state, Some(id.clone()));
+                let hidden = !policy::may_read_channel(&reader, name);
                 if hidden || self.state.channel(name).is_none() {
                     let detail = format!("there is no channel {name:?}");
                     return Err(Rejection::invalid("channel", detail));

@@ -6,6 +6,7 @@
 
 mod rejection;
 pub mod policy;
+mod private;
 mod prefetched;
 mod state;
 mod evolve;
@@ -14,6 +15,7 @@ mod keys;
 mod entities;
 mod messages;
 mod roll_calls;
+mod channels;
 mod tasks;
 mod claims;
 mod endings;
@@ -33,6 +35,7 @@ pub use handoff::{HandedOver, HandedTask};
 pub use keys::{KeptKey, KeyId, Told};
 pub use leases::needs_renewal;
 pub use prefetched::{KnownReceipt, NobodyThere, Prefetched, SoftFacts};
+pub use private::PrivateChannels;
 pub use ready::Wants;
 pub use rejection::Rejection;
 pub use reserved::{Comparisons, Reservations, Seeker};
@@ -46,7 +49,9 @@ use ulid::Ulid;
 use crate::{
     command::{Command, Envelope},
     event::Event,
-    ids::{EntityId, InviteId, MessageId, ProposalId, ReservationId, Seq, TaskId, TokenId},
+    ids::{
+        ChannelName, EntityId, InviteId, MessageId, ProposalId, ReservationId, Seq, TaskId, TokenId,
+    },
     model::{Recipients, Reservation},
     time::Timestamp,
 };
@@ -108,6 +113,13 @@ pub enum Answer {
     Message {
         /// Which.
         message_id: MessageId,
+        /// Whether nothing changed.
+        already: bool,
+    },
+    /// What was done about a private channel; `already` where it had been done before.
+    Channel {
+        /// Which.
+        channel: ChannelName,
         /// Whether nothing changed.
         already: bool,
     },
@@ -214,6 +226,10 @@ impl<'a> Desk<'a> {
             Command::AckMessage(message_id) => desk.ack_message(message_id),
             Command::ResolveRollCall(message_id) => desk.resolve_roll_call(message_id),
             Command::MoveCursor(command) => desk.move_cursor(command),
+            Command::CreateChannel(command) => desk.create_channel(command),
+            Command::JoinChannel(channel) => desk.join_channel(channel),
+            Command::LeaveChannel(channel) => desk.leave_channel(channel),
+            Command::InviteToChannel(command) => desk.invite_to_channel(command),
             Command::CreateTask(command) => desk.create_task(command),
             Command::CreateTasks(commands) => desk.create_tasks(commands),
             Command::UpdateTask(command) => desk.update_task(command),

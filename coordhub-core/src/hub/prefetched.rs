@@ -6,8 +6,8 @@ use std::{
 };
 
 use crate::{
-    hub::{KeptKey, KeyId, State},
-    ids::{EntityId, MessageId, ProposalId, TaskId},
+    hub::{KeptKey, KeyId, State, policy},
+    ids::{ChannelName, EntityId, MessageId, ProposalId, TaskId},
     model::{EntityType, MessageHead, Proposal, Recipients, Task},
     time::Timestamp,
 };
@@ -149,13 +149,14 @@ impl SoftFacts for NobodyThere {
     }
 }
 
-/// How many of those whom `counts` admits are there, leaving the sender out.
+/// How many of the readers of a channel are there, leaving the sender out.
 pub(super) fn recipients(
     state: &State,
     soft: &dyn SoftFacts,
     sender: &EntityId,
-    admits: impl Fn(EntityType) -> bool,
+    channel: &ChannelName,
 ) -> Recipients {
+    let admits = |kind| policy::is_open_to(state, kind, channel);
     let mut counted = Recipients::default();
     for kind in EntityType::ALL.iter().copied().filter(|kind| admits(*kind)) {
         let all = state.totals().entities_of(kind);
@@ -163,7 +164,19 @@ pub(super) fn recipients(
         counted.online += online;
         counted.offline += all - online;
     }
-    if state.entity(sender).is_some_and(|entity| admits(entity.entity_type)) {
+    // Those of the types were counted without a look at each; the members beside them are few.
+    for id in policy::members(state, channel) {
+        let Some(member) = state.entity(id) else { continue };
+        if admits(member.entity_type) {
+            continue;
+        }
+        if soft.is_online(id) {
+            counted.online += 1;
+        } else {
+            counted.offline += 1;
+        }
+    }
+    if policy::reads_since(state, sender, channel).is_some() {
         if soft.is_online(sender) {
             counted.online = counted.online.saturating_sub(1);
         } else {

@@ -26,6 +26,9 @@ pub enum Rejection {
     /// No such message, or none that the caller may read.
     #[error("there is no message {0:?}, or none that you may read")]
     UnknownMessage(MessageId),
+    /// No such channel, or none that the caller may read.
+    #[error("there is no channel {0:?}, or none that you may read")]
+    UnknownChannel(ChannelName),
     /// No such task.
     #[error("there is no task {0:?}; the list of tasks shows what there is")]
     UnknownTask(TaskId),
@@ -108,6 +111,9 @@ pub enum Rejection {
     /// A message type or metadata key that is the hub's own.
     #[error("{0}")]
     ReservedType(String),
+    /// The name is taken.
+    #[error("a channel {0:?} exists already; choose another name")]
+    ChannelExists(ChannelName),
     /// The id is taken.
     #[error("a task {0:?} exists already; choose another task_id, or leave it out and one is made")]
     TaskExists(TaskId),
@@ -279,6 +285,7 @@ impl Rejection {
             Self::UnknownEntity(_) => "unknown_entity",
             Self::UnknownRecipient(_) => "unknown_recipient",
             Self::UnknownMessage(_) => "unknown_message",
+            Self::UnknownChannel(_) => "unknown_channel",
             Self::UnknownTask(_) => "unknown_task",
             Self::UnknownProposal(_) => "unknown_proposal",
             Self::UnknownReservation(_) => "unknown_reservation",
@@ -295,6 +302,7 @@ impl Rejection {
             Self::NotAllowed(_) => "not_allowed",
             Self::ChannelForbidden { .. } => "channel_forbidden",
             Self::ReservedType(_) => "reserved_type",
+            Self::ChannelExists(_) => "channel_exists",
             Self::TaskExists(_) => "task_exists",
             Self::ProposalExists(_) => "proposal_exists",
             Self::TaskAlreadyClaimed { .. } => "task_already_claimed",

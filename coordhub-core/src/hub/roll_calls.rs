@@ -50,12 +50,12 @@ impl Desk<'_> {
         let Some(channel) = &message.channel else {
             return message.to_entity.clone().into_iter().collect();
         };
-        let reads = |kind| policy::may_read_channel(policy::Standing::Registered(kind), channel);
         self.state
             .entities()
-            .filter(|(_, entity)| reads(entity.entity_type))
-            .map(|(_, entity)| entity.entity_id.clone())
-            .filter(|id| *id != message.from_entity)
+            .map(|(_, entity)| &entity.entity_id)
+            .filter(|id| policy::reads_since(self.state, id, channel).is_some())
+            .filter(|id| **id != message.from_entity)
+            .cloned()
             .collect()
     }
 

@@ -14,6 +14,7 @@ use std::{
 use super::{
     credentials::{Credentials, Sealed},
     keys::{KeptKey, KeyId},
+    private::PrivateChannels,
     ready::Ready,
     reserved::Reservations,
 };
@@ -24,8 +25,8 @@ use crate::{
     },
     limits::Limits,
     model::{
-        Channel, Entity, EntityType, Invite, Proposal, ProposalStatus, Reservation, RollCall, Task,
-        Token,
+        Channel, Entity, EntityType, Invite, Membership, Proposal, ProposalStatus, Reservation,
+        RollCall, Task, Token,
     },
     time::Timestamp,
 };
@@ -40,6 +41,8 @@ pub struct State {
     pub(super) entity_order: BTreeMap<Seq, EntityId>,
     pub(super) cursors: BTreeMap<EntityId, Cursors>,
     pub(super) channels: BTreeMap<ChannelName, Channel>,
+    /// Who belongs to the private ones. Shared with whoever reads by it, so that reading holds up nobody.
+    pub(super) private: Arc<PrivateChannels>,
     pub(super) tasks: BTreeMap<TaskId, Arc<Task>>,
     pub(super) task_order: BTreeMap<Seq, TaskId>,
     /// Blocked tasks by each task that blocks them, whether that is in memory or not.
@@ -138,8 +141,10 @@ pub struct Touched {
     pub entities: BTreeSet<EntityId>,
     /// Entities whose cursors moved.
     pub cursors: BTreeSet<EntityId>,
-    /// Channels that were posted to.
+    /// Channels that were posted to, or made.
     pub channels: BTreeSet<ChannelName>,
+    /// Private channels whose members changed.
+    pub members: BTreeSet<ChannelName>,
     /// Tasks that changed.
     pub tasks: BTreeSet<TaskId>,
     /// Proposals that changed.
@@ -220,6 +225,11 @@ impl State {
     /// Every channel, by name.
     pub fn channels(&self) -> &BTreeMap<ChannelName, Channel> {
         &self.channels
+    }
+
+    /// Who belongs to which private channel.
+    pub fn private_channels(&self) -> &Arc<PrivateChannels> {
+        &self.private
     }
 
     /// A task that is hot: unfinished, or finished since the last commit.
@@ -371,6 +381,11 @@ impl State {
         state.now = kept.now;
         state.totals = kept.totals;
         state.channels.extend(kept.channels);
+        let mut private = PrivateChannels::default();
+        for (channel, membership) in kept.private {
+            private.insert(channel, membership);
+        }
+        state.private = Arc::new(private);
         state.cursors = kept.cursors;
         kept.entities.into_iter().for_each(|entity| state.insert_entity(Arc::new(entity)));
         kept.tasks.into_iter().for_each(|task| state.insert_task(Arc::new(task)));
@@ -398,8 +413,10 @@ pub struct Kept {
     pub entities: Vec<Entity>,
     /// Their cursors.
     pub cursors: BTreeMap<EntityId, Cursors>,
-    /// Channels that were posted to.
+    /// Channels that were posted to, or made.
     pub channels: BTreeMap<ChannelName, Channel>,
+    /// Who belongs to the private ones.
+    pub private: BTreeMap<ChannelName, Membership>,
     /// Unfinished tasks.
     pub tasks: Vec<Task>,
     /// Open proposals.

@@ -11,7 +11,7 @@ mod reservation;
 mod proposal;
 mod credential;
 
-pub use channel::{Channel, ChannelView};
+pub use channel::{Channel, ChannelDetails, ChannelView, Membership};
 pub use credential::{Invite, Role, Token};
 pub use entity::{Entity, EntityType, EntityView, Presence, Status};
 pub use message::{Message, MessageHead, Recipients};

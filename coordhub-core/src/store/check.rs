@@ -106,8 +106,8 @@ fn is_old_hub(conn: &Connection, tables: &[String]) -> bool {
 /// from its end all the same: the order is that of its key.
 fn read_newest(conn: &Connection, table: &str) -> rusqlite::Result<()> {
     let key = match table {
-        "channels" | "cursors" | "idempotency_keys" | "late_results" | "meta" | "receipts"
-        | "votes" => "1",
+        "channel_members" | "channels" | "cursors" | "idempotency_keys" | "late_results"
+        | "meta" | "private_channels" | "receipts" | "votes" => "1",
         _ => "rowid",
     };
     let mut select =

@@ -10,6 +10,7 @@ mod check;
 mod create;
 mod connections;
 mod wal;
+mod tail;
 mod sqlite;
 mod reader;
 mod legacy;
@@ -41,8 +42,17 @@ pub trait Store: Send {
     /// Everything a hub needs to go on where it stopped.
     fn load(&mut self, limits: &Limits) -> Result<Loaded, StoreError>;
 
-    /// Writes a batch in one transaction and syncs it. After `Ok` it is on disk.
-    fn commit(&mut self, batch: &Batch<'_>) -> Result<(), CommitError>;
+    /// Writes a batch in one transaction and syncs it. After `Ok` it is on disk, and comes back with
+    /// [`load`](Self::load); where it says [`Written::Tail`] the history does not show it yet, and the
+    /// state must go on naming what was touched.
+    fn commit(&mut self, batch: &Batch<'_>) -> Result<Written, CommitError>;
+
+    /// Writes what stands in the tail of the log alone to where the history shows it. `state` is the
+    /// one that these events led to, without others.
+    fn fold(&mut self, state: &State) -> Result<(), CommitError>;
+
+    /// The events that stand in the tail of the log alone.
+    fn tail(&self) -> &[Stamped];
 
     /// Writes when entities were last seen. Soft: takes no `seq`.
     fn save_presence(&mut self, seen: &[(EntityId, Timestamp)]) -> Result<(), CommitError>;
@@ -91,6 +101,17 @@ pub trait Store: Send {
     }
 }
 
+/// How far a batch has come with its commit.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use = "what is touched must stay so until it is in the tables"]
+pub enum Written {
+    /// Into the tail of the log: it is durable, and the history follows with [`Store::fold`], or with
+    /// a later batch.
+    Tail,
+    /// Into the tables, with all that was in the tail.
+    Tables,
+}
+
 /// What [`Store::load`] found.
 #[derive(Debug)]
 pub struct Loaded {
@@ -102,7 +123,8 @@ pub struct Loaded {
     pub last_seen: Vec<(EntityId, Timestamp)>,
 }
 
-/// What one transaction writes: the events, and the rows that the state names as touched.
+/// What one transaction writes: the events, and, where it comes to the tables, the rows that the
+/// state names as touched.
 #[derive(Clone, Copy, Debug)]
 pub struct Batch<'a> {
     /// In order of `seq`, following what is on disk without a hole.
@@ -111,8 +133,8 @@ pub struct Batch<'a> {
     pub state: &'a State,
 }
 
-/// Reads what is on disk. Blocking; each call sees one consistent state, at least as new as what was
-/// last published.
+/// Reads what is in the tables. Blocking; each call sees one consistent state, as new as the last
+/// commit or [`Store::fold`] that wrote to them.
 pub trait History: Send + Sync {
     /// Events after `after`, oldest first: at most `limit`, and no more once they hold
     /// [`CATCH_UP_PAGE_BYTES`](crate::limits::CATCH_UP_PAGE_BYTES) of text.
@@ -209,7 +231,7 @@ pub enum End {
 /// A set of messages that one reader may ask for. Policy has been applied by whoever made it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum MessageSet {
-    /// All that stand on channels, but for some channels, and for one sender.
+    /// All that stand on channels that are not private, but for some channels, and for one sender.
     Channels {
         /// Channels to leave out.
         hidden: Vec<ChannelName>,
@@ -310,6 +332,9 @@ pub enum StoreError {
         /// What it said.
         source: std::io::Error,
     },
+    /// What was written last is on disk, and cannot be brought to where it can be read.
+    #[error("what was written last cannot be read yet: {0}")]
+    Behind(String),
     /// SQLite said no.
     #[error("the store cannot be read: {0}")]
     Sqlite(#[from] rusqlite::Error),

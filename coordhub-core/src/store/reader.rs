@@ -310,12 +310,12 @@ pub(super) const COUNT_UNREAD: &str = "SELECT count(*) FROM (SELECT 1 FROM messa
     WHERE channel = ?1 AND seq > ?2 AND from_entity <> ?3 LIMIT ?4)";
 
 /// The public messages. SQLite is told the index, or takes the table, where hidden and direct messages
-/// stand between.
+/// stand between. Private channels are read one by one, by whoever may.
 const PUBLIC: &str = "messages m INDEXED BY messages_public
-    WHERE m.channel IS NOT NULL AND m.channel <> 'ai-only'
+    WHERE m.channel IS NOT NULL AND m.channel <> 'ai-only' AND m.is_private IS NULL
     AND m.channel NOT IN (SELECT value FROM json_each(?4)) AND m.from_entity IS NOT ?5";
 
-/// Those that [`PUBLIC`] leaves out.
+/// Those of the built-in channel that [`PUBLIC`] leaves out.
 const RESTRICTED: &str = "messages m WHERE m.channel = 'ai-only' AND m.from_entity IS NOT ?5";
 
 /// The statement that reads a set. `?1` to `?3` are the page, `?4` and `?5` [`message_params`]. Sets

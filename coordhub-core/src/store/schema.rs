@@ -28,7 +28,7 @@ const TABLES: [&[&str]; MIGRATIONS.len()] = [
         "votes",
     ],
     &["idempotency_keys", "late_results", "notes", "receipts", "reservations", "roll_calls"],
-    &["invites", "tombstones", "tokens"],
+    &["channel_members", "invites", "private_channels", "tail", "tombstones", "tokens"],
 ];
 
 /// The tables that a file of some schema has.
@@ -37,8 +37,8 @@ pub(super) fn tables(version: i64) -> impl Iterator<Item = &'static str> {
     TABLES.iter().take(schemas).flat_map(|tables| tables.iter().copied())
 }
 
-/// The channel that the index of public messages leaves out, as migration 1 wrote it: what `hub::policy`
-/// restricts.
+/// The built-in channel that the index of public messages leaves out, as migrations wrote it: what
+/// `hub::policy` restricts.
 pub(super) const RESTRICTED_CHANNEL: &str = "ai-only";
 
 /// Lists are JSON texts; times are milliseconds since 1970; `seq` is the rowid wherever it is the
@@ -264,8 +264,21 @@ CREATE TABLE idempotency_keys (
 CREATE INDEX idempotency_keys_by_age ON idempotency_keys (at);
 ";
 
-/// Tokens and invites.
+/// The tail of the log, tokens and invites, private channels.
 const SCHEMA_3: &str = "
+-- What happened and is still to be written to the tables above: the rows whose `seq` is not in the log yet.
+-- The others are old. `kept` is an idempotency key, as JSON.
+CREATE TABLE tail (
+    slot INTEGER PRIMARY KEY,
+    seq INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    actor TEXT,
+    auth TEXT NOT NULL,
+    data TEXT NOT NULL,
+    kept TEXT
+) STRICT;
+
 -- Tokens and invites that are good: what was revoked stands in the log alone. `hash` is the SHA-256 of
 -- the secret, which is kept nowhere.
 CREATE TABLE tokens (
@@ -306,6 +319,27 @@ INSERT INTO tombstones (entity_id)
     WHERE kind = 'entity_removed' AND entity_id IS NOT NULL
         AND entity_id NOT IN (SELECT entity_id FROM entities);
 -- End of tokens and invites.
+
+-- Private channels. `is_private` is 1 where the message stands on one, and else NULL, which takes no
+-- room. It is the last column, and still costs no look at what is long before it.
+ALTER TABLE messages ADD COLUMN is_private INTEGER;
+DROP INDEX messages_public;
+CREATE INDEX messages_public ON messages (seq, from_entity)
+    WHERE channel IS NOT NULL AND channel <> 'ai-only' AND is_private IS NULL;
+
+-- Written with the event that makes the channel, so that whatever follows it in the log finds it here.
+CREATE TABLE private_channels (
+    channel TEXT PRIMARY KEY,
+    types TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE channel_members (
+    channel TEXT NOT NULL,
+    entity_id TEXT NOT NULL,
+    joined_seq INTEGER NOT NULL,
+    PRIMARY KEY (channel, entity_id)
+) STRICT, WITHOUT ROWID;
+-- End of private channels.
 ";
 
 /// How long a write waits for another program that has the file locked, such as a `sqlite3` shell.

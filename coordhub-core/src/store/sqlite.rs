@@ -1,6 +1,7 @@
 //! The store that writes to SQLite: a file, or memory.
 
 use std::{
+    mem,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -9,15 +10,18 @@ use parking_lot::{Mutex, MutexGuard};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, ffi};
 
 use super::{
-    Batch, CommitError, History, Loaded, Store, StoreError,
+    Batch, CommitError, History, Loaded, Store, StoreError, Written,
     check::{self, Found},
     connections::{Gate, Pool, Readers, open_writer},
     create, damage, io_error, legacy,
     lock::{Lock, beside},
-    rows, schema, wal,
+    rows, schema, tail,
+    tail::Tail,
+    wal,
 };
 use crate::{
     Timestamp,
+    event::Stamped,
     hub::{Kept, KeptKey, KeyId, KnownReceipt, State},
     ids::{EntityId, MessageId, ProposalId, TaskId},
     limits::Limits,
@@ -35,6 +39,7 @@ use crate::{
 /// ```
 pub struct SqliteStore {
     writer: Writer,
+    tail: Tail,
     pub(super) readers: Arc<Readers>,
 }
 
@@ -74,7 +79,8 @@ impl SqliteStore {
         wal::copy_if_possible(&conn).map_err(|error| damage(&path, error))?;
         let readers = Arc::new(Readers::File(Pool::new(&path)));
         let log = wal::Bound::new(&path);
-        Ok(Self { writer: Writer::File { conn: Some(conn), path, log, _lock: lock }, readers })
+        let writer = Writer::File { conn: Some(conn), path, log, _lock: lock };
+        Ok(Self { writer, tail: Tail::default(), readers })
     }
 
     /// A store that forgets everything when it is dropped.
@@ -84,7 +90,7 @@ impl SqliteStore {
         schema::migrate(&mut conn)?;
         let conn = Arc::new(Mutex::new(conn));
         let readers = Arc::new(Readers::Memory(conn.clone()));
-        Ok(Self { writer: Writer::Memory(conn), readers })
+        Ok(Self { writer: Writer::Memory(conn), tail: Tail::default(), readers })
     }
 
     /// Runs `body` in a transaction that is on disk when this returns `Ok`.
@@ -102,6 +108,15 @@ impl SqliteStore {
             log.keep(conn, pool);
         }
         Ok(())
+    }
+
+    /// Writes to the tables what a hub left in the tail that stopped without doing so.
+    fn take_in(&mut self, found: &[Stamped], limits: &Limits) -> Result<(), StoreError> {
+        let mut state = self.read(|conn| load(conn, limits))?.state;
+        found.iter().for_each(|stamped| state.evolve(stamped));
+        let batch = Batch { events: found, state: &state };
+        let written = self.write(|conn| write_batch(conn, &batch));
+        written.map_err(|error| self.writer.behind(&error))
     }
 
     /// Bounds the log by less than a test can fill.
@@ -123,14 +138,55 @@ impl SqliteStore {
 
 impl Store for SqliteStore {
     fn load(&mut self, limits: &Limits) -> Result<Loaded, StoreError> {
+        self.tail.clear();
+        let found = self.read(tail::read)?;
+        if !found.is_empty() {
+            self.take_in(&found, limits)?;
+        }
         self.read(|conn| load(conn, limits))
     }
 
-    fn commit(&mut self, batch: &Batch<'_>) -> Result<(), CommitError> {
+    fn commit(&mut self, batch: &Batch<'_>) -> Result<Written, CommitError> {
+        let waiting = self.tail.events();
         if batch.events.is_empty() {
+            return Ok(if waiting.is_empty() { Written::Tables } else { Written::Tail });
+        }
+        // In memory there is no sync, and so nothing to be saved.
+        if matches!(self.writer, Writer::File { .. }) && self.tail.takes(batch.events) {
+            let tail = mem::take(&mut self.tail);
+            let outcome = self.write(|conn| tail.write(conn, batch.events));
+            self.tail = tail;
+            outcome?;
+            self.tail.extend(batch.events);
+            return Ok(Written::Tail);
+        }
+        let whole = [waiting, batch.events].concat();
+        let events = if waiting.is_empty() { batch.events } else { &whole };
+        let batch = Batch { events, state: batch.state };
+        self.write(|conn| {
+            write_batch(conn, &batch)?;
+            tail::wipe(conn, batch.events)
+        })?;
+        self.tail.clear();
+        Ok(Written::Tables)
+    }
+
+    fn fold(&mut self, state: &State) -> Result<(), CommitError> {
+        if self.tail.events().is_empty() {
             return Ok(());
         }
-        self.write(|conn| write_batch(conn, batch))
+        let folded = mem::take(&mut self.tail);
+        let batch = Batch { events: folded.events(), state };
+        let write = |conn: &Connection| write_batch(conn, &batch);
+        let outcome = self.write(write);
+        if outcome.is_err() {
+            self.tail = folded;
+        }
+        outcome
+    }
+
+    fn tail(&self) -> &[Stamped] {
+        self.tail.events()
     }
 
     fn save_presence(&mut self, seen: &[(EntityId, Timestamp)]) -> Result<(), CommitError> {
@@ -177,6 +233,9 @@ impl Store for SqliteStore {
     }
 
     fn message(&mut self, id: &MessageId) -> Result<Option<MessageHead>, StoreError> {
+        if let Some(head) = self.tail.message(id) {
+            return Ok(Some(head));
+        }
         self.read(|conn| {
             let columns = rows::events::HEAD_COLUMNS;
             conn.prepare_cached(&format!("SELECT {columns} FROM messages WHERE message_id = ?1"))?
@@ -239,6 +298,16 @@ impl Writer {
             }
             Self::Memory(conn) => Ok(ConnRef::Shared(conn.lock())),
         }
+    }
+
+    /// What was acknowledged last cannot be brought to where it can be read.
+    fn behind(&self, error: &CommitError) -> StoreError {
+        let path = match self {
+            Self::File { path, .. } => path.as_path(),
+            Self::Memory(_) => Path::new(":memory:"),
+        };
+        let why = format!("what was written last cannot be taken in: {error}");
+        io_error(path, std::io::Error::other(why))
     }
 
     fn damage(&self, error: rusqlite::Error) -> StoreError {
@@ -308,7 +377,8 @@ fn load(conn: &Connection, limits: &Limits) -> rusqlite::Result<Loaded> {
         totals: meta.totals,
         entities,
         cursors: rows::entities::read_cursors(conn)?,
-        channels: rows::entities::read_channels(conn)?,
+        channels: rows::channels::read_all(conn)?,
+        private: rows::channels::read_private(conn)?,
         tasks: rows::tasks::read_unfinished(conn)?,
         proposals: rows::proposals::read_open(conn)?,
         roll_calls: rows::roll_calls::read_open(conn)?,
@@ -325,7 +395,8 @@ pub(super) fn write_batch(conn: &Connection, batch: &Batch<'_>) -> rusqlite::Res
     rows::events::write(conn, batch.events)?;
     rows::entities::write(conn, batch.state)?;
     rows::entities::write_cursors(conn, batch.state)?;
-    rows::entities::write_channels(conn, batch.state)?;
+    rows::channels::write(conn, batch.state)?;
+    rows::channels::write_members(conn, batch.state)?;
     rows::tasks::write(conn, batch.state)?;
     rows::proposals::write(conn, batch.state)?;
     rows::proposals::write_votes(conn, batch.events)?;

@@ -34,6 +34,11 @@ pub(super) fn prepare(conn: &Connection) -> rusqlite::Result<()> {
     conn.pragma_update(None, "journal_size_limit", BYTES_KEPT.cast_signed())
 }
 
+/// How many commits pass between two looks at how long the log is. Each look has the file system note
+/// the time of the next write to it exactly, which then is one more block for the next sync to wait for:
+/// looked at with every commit, the log cost a lone sender a quarter of its rate.
+const COMMITS_BETWEEN_LOOKS: u32 = 64;
+
 /// How long the log may become. SQLite copies it beside the readers, and begins it anew only at a
 /// moment when none of them reads from it: where somebody always reads, it would grow for ever.
 #[derive(Debug)]
@@ -42,21 +47,36 @@ pub(super) struct Bound {
     bytes_max: u64,
     /// Longer than `bytes_max` after an attempt that failed: the next one waits for as much again.
     bytes_now_max: u64,
+    /// Commits between two looks, and until the next.
+    looks_after: u32,
+    looks_in: u32,
 }
 
 impl Bound {
     pub(super) fn new(db: &Path) -> Self {
-        Self { log: beside(db, "-wal"), bytes_max: BYTES_MAX, bytes_now_max: BYTES_MAX }
+        Self {
+            log: beside(db, "-wal"),
+            bytes_max: BYTES_MAX,
+            bytes_now_max: BYTES_MAX,
+            looks_after: COMMITS_BETWEEN_LOOKS,
+            looks_in: 0,
+        }
     }
 
     #[cfg(test)]
     pub(super) fn set(&mut self, bytes_max: u64) {
         (self.bytes_max, self.bytes_now_max) = (bytes_max, bytes_max);
+        (self.looks_after, self.looks_in) = (0, 0);
     }
 
-    /// After a commit: where the log is too long, lets no read begin, copies it and cuts it. Asking
-    /// for its length opens nothing, and costs next to nothing beside a sync.
+    /// After a commit, now and then: where the log is too long, lets no read begin, copies it and cuts
+    /// it. Asking for its length opens nothing.
     pub(super) fn keep(&mut self, conn: &Connection, pool: &Pool) {
+        if self.looks_in > 0 {
+            self.looks_in -= 1;
+            return;
+        }
+        self.looks_in = self.looks_after;
         let length = || std::fs::metadata(&self.log).map_or(0, |found| found.len());
         if length() <= self.bytes_now_max {
             return;

@@ -13,7 +13,7 @@ use parking_lot::RwLock;
 use super::{Entry, Rings, Signal, Window, permits::Permits};
 use crate::{
     event::MessageRedacted,
-    hub::{State, policy::Reader},
+    hub::{PrivateChannels, State, policy::Reader},
     ids::{EntityId, Seq},
     limits::{CATCH_UPS_MAX, Limits},
     store::{History, StoreError},
@@ -59,7 +59,7 @@ impl Published {
         let rings = Rings::new(rings_bytes_max, floor);
         let warm: Vec<_> = warm.into_iter().map(|stamped| Arc::new(Entry::new(stamped))).collect();
         window.extend(&warm);
-        rings.extend(&warm);
+        rings.extend(&warm, state.private_channels());
         Ok(Self {
             durable: RwLock::new(state),
             window,
@@ -78,6 +78,12 @@ impl Published {
     /// A reader as it stands now.
     pub(crate) fn reader(&self, id: Option<EntityId>) -> Reader {
         Reader::new(&self.durable.read(), id)
+    }
+
+    /// The private channels that there are. Whether a channel is one never changes, so this is as good
+    /// for whatever was published before.
+    pub(crate) fn private_channels(&self) -> Arc<PrivateChannels> {
+        self.durable.read().private_channels().clone()
     }
 
     /// Takes what a message says out of memory; on disk it is gone already.

@@ -14,7 +14,7 @@ use parking_lot::RwLock;
 
 use super::Entry;
 use crate::{
-    hub::policy,
+    hub::{PrivateChannels, policy},
     ids::{ChannelName, Seq},
     limits::ROWS_MAX,
 };
@@ -67,11 +67,11 @@ impl Rings {
     }
 
     /// Takes in the messages among what was committed.
-    pub(crate) fn extend(&self, entries: &[Arc<Entry>]) {
+    pub(crate) fn extend(&self, entries: &[Arc<Entry>], private: &PrivateChannels) {
         let mut inner = self.inner.write();
         for entry in entries {
             let Some(channel) = entry.message().and_then(|m| m.channel.as_ref()) else { continue };
-            if policy::is_public(channel) {
+            if policy::is_public(private, channel) {
                 inner.public.push(entry.clone());
                 // The public ring may hold as much as the largest answer, whatever its size.
                 inner.public.shrink_to(self.bytes_max);

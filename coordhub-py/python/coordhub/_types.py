@@ -308,6 +308,8 @@ class Channel(Record):
 
     channel: str
     built_in: bool
+    private: bool
+    """Whether only its members may know of it, and those of its types."""
     may_post: bool
     messages: int
     """How many messages it holds."""

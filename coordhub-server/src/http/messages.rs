@@ -1,4 +1,4 @@
-//! Calls about messages and channels.
+//! Calls about messages.
 
 use super::call::{Call, Change, ENTITY_ID, LIMIT, METADATA, Read, optional, required};
 use crate::{
@@ -183,16 +183,4 @@ pub fn get(call: &Call<'_>) -> Result<Read, Problem> {
     let id = request::message_id(&call.fields)?;
     let reader = call.reader()?;
     Read::later(move |app| Ok(app.hub().message(&reader, &id)?.to_vec()))
-}
-
-/// Fields of `GET /channels`.
-pub const CHANNELS: &[Field] = &[ENTITY_ID];
-
-/// `GET /channels`
-pub fn channels(call: &Call<'_>) -> Result<Read, Problem> {
-    let reader = call.reader()?;
-    Read::later(move |app| {
-        let head = app.hub().head_seq();
-        Ok(reply::list_of("channels", &app.hub().channels(&reader)?, head))
-    })
 }

@@ -5,6 +5,7 @@ pub mod call;
 pub mod handle;
 pub mod entities;
 pub mod messages;
+pub mod channels;
 pub mod take_back;
 pub mod tasks;
 pub mod waits;

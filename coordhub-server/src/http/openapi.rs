@@ -54,6 +54,7 @@ fn open_api() -> OpenApi {
         .description(Some(ABOUT));
     let components = ComponentsBuilder::new()
         .schema("Channel", complete::<ChannelView>())
+        .schema("ChannelDetails", channel_details())
         .schema("Entity", complete::<EntityView>())
         .schema("CheckedResource", complete::<CheckedResource>())
         .schema("Conflict", complete::<Conflict>())
@@ -220,6 +221,23 @@ fn complete<T: ToSchema>() -> RefOr<Schema> {
     }
 }
 
+/// A channel as `GET /channels/{channel}` shows it.
+fn channel_details() -> Schema {
+    let list = |items: RefOr<Schema>| {
+        ArrayBuilder::new()
+            .schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
+            .items(items)
+    };
+    let details = ObjectBuilder::new()
+        .property("created_by", nullable(Type::String))
+        .required("created_by")
+        .property("members", list(of_type(Type::String).into()))
+        .required("members")
+        .property("types", list(Ref::from_schema_name("EntityType").into()))
+        .required("types");
+    Schema::AllOf(AllOfBuilder::new().item(Ref::from_schema_name("Channel")).item(details).build())
+}
+
 /// A task as `GET /tasks/{task_id}` shows it.
 fn task_details() -> Schema {
     let list = |items: RefOr<Schema>| ArrayBuilder::new().items(items);
@@ -304,6 +322,11 @@ fn success(reply: ReplyKind) -> ResponseBuilder {
         ReplyKind::Message => done()
             .property("message_id", of_type(Type::String))
             .required("message_id")
+            .property("already", of_type(Type::Boolean))
+            .into(),
+        ReplyKind::Channel => done()
+            .property("channel", of_type(Type::String))
+            .required("channel")
             .property("already", of_type(Type::Boolean))
             .into(),
         ReplyKind::Batch(plural, item) => done()

@@ -5,7 +5,7 @@ use axum::http::Method;
 use super::{
     admin,
     call::{Call, Change, Read, SoftChange},
-    entities, events, messages, proposals, reservations, session, tasks, udc,
+    channels, entities, events, messages, proposals, reservations, session, tasks, udc,
 };
 use crate::{
     access::{caller::CallerIn, fair::Asked, gate::OpenTo},
@@ -110,6 +110,8 @@ pub enum ReplyKind {
     Batch(&'static str, &'static str),
     /// `{"status", "seq", "message_id"}`.
     Message,
+    /// `{"status", "seq", "channel"}`.
+    Channel,
     /// The reply to a claim: that to a change of a task, with its token.
     Claimed,
     /// `{"status", "task_id", "lease_expires_at"}`.
@@ -176,7 +178,12 @@ pub const ROUTES: &[Route] = &[
     route(Post, "/messages/{message_id}/resolve", "End a roll-call", ReplyKind::Message, ByEntityId, messages::GET, C(messages::resolve)),
     route(Post, "/messages/{message_id}/redact", "Remove what a message says", ReplyKind::Message, ByEntityId, messages::GET, C(messages::redact)),
     route(Get, "/messages/{message_id}", "One message", ReplyKind::One("Message"), ByEntityId, messages::GET, R(messages::get)),
-    route(Get, "/channels", "The channels you may know of, and what is unread", ReplyKind::List("channels", "Channel"), ByEntityId, messages::CHANNELS, R(messages::channels)),
+    route(Get, "/channels", "The channels you may know of, and what is unread", ReplyKind::List("channels", "Channel"), ByEntityId, channels::LIST, R(channels::list)),
+    route(Post, "/channels/create", "Make a private channel", ReplyKind::Channel, ByEntityId, channels::CREATE, C(channels::create)),
+    route(Get, "/channels/{channel}", "One channel, and who belongs to it", ReplyKind::One("ChannelDetails"), ByEntityId, channels::GET, R(channels::get)),
+    route(Post, "/channels/{channel}/join", "Become a member of a private channel that is open to your type", ReplyKind::Channel, ByEntityId, channels::JOIN, C(channels::join)),
+    route(Post, "/channels/{channel}/leave", "Be a member of a private channel no more", ReplyKind::Channel, ByEntityId, channels::LEAVE, C(channels::leave)),
+    route(Post, "/channels/{channel}/invite", "Make others members of a private channel", ReplyKind::Channel, ByEntityId, channels::INVITE, C(channels::invite)),
 
     route(Post, "/tasks/create", "Create a task", ReplyKind::Task, ByField("created_by"), tasks::CREATE, C(tasks::create)),
     route(Post, "/tasks/create-batch", "Create several tasks, all or none", ReplyKind::Batch("tasks", "Task"), ByField("created_by"), tasks::CREATE_BATCH, C(tasks::create_batch)),

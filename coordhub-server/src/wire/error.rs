@@ -199,6 +199,7 @@ fn status_of(rejection: &Rejection) -> StatusCode {
         Rejection::UnknownEntity(_)
         | Rejection::UnknownRecipient(_)
         | Rejection::UnknownMessage(_)
+        | Rejection::UnknownChannel(_)
         | Rejection::UnknownTask(_)
         | Rejection::UnknownProposal(_)
         | Rejection::UnknownReservation(_)

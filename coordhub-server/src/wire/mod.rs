@@ -5,6 +5,7 @@ pub mod error;
 pub mod fields;
 pub mod path;
 pub mod request;
+pub mod channels;
 pub mod reservations;
 pub mod credentials;
 pub mod reply;

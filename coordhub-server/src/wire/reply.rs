@@ -172,6 +172,10 @@ fn noun(
             body.already(already);
             body.field("message_id", &message_id);
         }
+        Outcome::Channel { channel, already } => {
+            body.already(already);
+            body.field("channel", &channel);
+        }
         Outcome::Reserved { reservation, already } => {
             body.already(already);
             body.field("reservation_id", &reservation.reservation_id);

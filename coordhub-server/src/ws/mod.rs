@@ -2,6 +2,7 @@
 
 pub mod session;
 mod presence;
+mod under_way;
 mod calls;
 mod socket;
 mod upgrade;

@@ -16,7 +16,7 @@ use coordhub_core::{
     ids::EntityId,
     subscribe::{Filter, Item, Next, Start, Subscription},
 };
-use futures_util::{FutureExt, SinkExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use futures_util::{FutureExt, SinkExt, StreamExt, future::BoxFuture};
 use tokio::time::{Instant, interval_at, timeout, timeout_at};
 use tokio_tungstenite::tungstenite;
 
@@ -24,6 +24,7 @@ use super::{
     calls::{self, Answer, Do},
     presence::{self, Watch},
     session::{self, Ask, Frame, Misframe, Opening},
+    under_way::UnderWay,
 };
 use crate::{
     access::{
@@ -97,9 +98,9 @@ struct Session {
     subscription: Option<Subscription>,
     catching_up: Option<BoxFuture<'static, Option<Subscription>>>,
     opening: Opening,
-    calls: FuturesUnordered<BoxFuture<'static, Answer>>,
+    calls: UnderWay<Answer>,
     /// Changes that wait for something to claim. They hold up nothing else.
-    waits: FuturesUnordered<BoxFuture<'static, Answer>>,
+    waits: UnderWay<Answer>,
     /// What is given back if the frames that tell of it cannot be written.
     unwritten: Vec<TakeBack>,
     connection: Connection,
@@ -131,8 +132,8 @@ pub(super) async fn serve(app: App, socket: WebSocket, opened: Opened) {
         subscription: Some(subscription),
         catching_up: None,
         opening,
-        calls: FuturesUnordered::new(),
-        waits: FuturesUnordered::new(),
+        calls: UnderWay::default(),
+        waits: UnderWay::default(),
         unwritten: Vec::new(),
         connection,
         heard_at: Instant::now(),

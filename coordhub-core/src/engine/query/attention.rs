@@ -122,7 +122,7 @@ impl Hub {
                 let readable = call
                     .channel
                     .as_ref()
-                    .is_some_and(|channel| policy::may_read_channel(reader.standing, channel));
+                    .is_some_and(|channel| policy::may_read_channel(reader, channel));
                 call.is_open() && call.is_emergency() && readable
             });
             calls.map(|call| (call.seq, call.message_id.clone())).collect()
@@ -154,14 +154,14 @@ impl Hub {
                 (None, _) if message.ack_required => acked.keys().cloned().collect(),
                 (None, Some(channel)) => state
                     .entities()
-                    .filter(|(_, entity)| {
-                        let standing = Standing::Registered(entity.entity_type);
+                    .map(|(_, entity)| &entity.entity_id)
+                    .filter(|id| {
                         // Whoever came later was no recipient, though its cursor begins behind it.
-                        entity.registered_seq < message.seq
-                            && policy::may_read_channel(standing, channel)
+                        let since = policy::reads_since(state, id, channel);
+                        since.is_some_and(|since| since < message.seq)
                     })
-                    .map(|(_, entity)| entity.entity_id.clone())
-                    .filter(|id| *id != message.from_entity)
+                    .filter(|id| **id != message.from_entity)
+                    .cloned()
                     .collect(),
                 (None, None) => Vec::new(),
             };

@@ -12,7 +12,7 @@ use crate::{
     },
     ids::{BUILT_IN_CHANNELS, ChannelName, EntityId, MessageId, Seq},
     limits::{ANSWER_BYTES, UNREAD_COUNT_MAX},
-    model::{ChannelView, Message},
+    model::{Channel, ChannelDetails, ChannelView, Message},
     store::{End, MessageSet, Page},
     subscribe::{Entry, MessageJson, NOTICED_EVENT_KINDS, message_object},
 };
@@ -87,35 +87,50 @@ impl Hub {
     pub fn channels(&self, reader: &Reader) -> Result<Vec<ChannelView>, HubError> {
         let cursors = |state: &State| reader.id.as_ref().and_then(|id| state.cursors(id)).cloned();
         let (mut views, cursors) = self.with_state(|state| {
-            let visible = state
-                .channels()
-                .iter()
-                .filter(|(name, _)| policy::may_read_channel(reader.standing, name));
-            let views: Vec<_> = visible
-                .map(|(name, channel)| ChannelView {
-                    built_in: BUILT_IN_CHANNELS.contains(&name.as_str()),
-                    may_post: policy::may_post(reader.standing, name),
-                    messages: channel.messages,
-                    last_seq: (channel.head > 0).then_some(channel.head),
-                    unread: None,
-                    created_at: channel.created_at,
-                    channel: name.clone(),
-                })
-                .collect();
+            let channels = state.channels().iter();
+            let visible = channels.filter(|(name, _)| policy::may_read_channel(reader, name));
+            let views: Vec<_> =
+                visible.map(|(name, channel)| view(reader, name, channel)).collect();
             (views, cursors(state))
         });
         if let (Some(id), Some(cursors)) = (&reader.id, cursors) {
             for view in &mut views {
                 let read = cursors.channel(&view.channel);
-                view.unread = Some(if view.last_seq.is_none_or(|last| last <= read) {
-                    0
-                } else {
-                    let history = &self.shared.published.history;
-                    history.count_unread(id, &view.channel, read, UNREAD_COUNT_MAX)?
-                });
+                view.unread = Some(self.unread_on(id, view, read)?);
             }
         }
         Ok(views)
+    }
+
+    /// One channel that the reader may know of, and who belongs to it where it is private.
+    pub fn channel(&self, reader: &Reader, name: &ChannelName) -> Result<ChannelDetails, HubError> {
+        let found = self.with_state(|state| {
+            let channel = state.channel(name)?;
+            let membership = state.private_channels().get(name);
+            let details = ChannelDetails {
+                channel: view(reader, name, channel),
+                created_by: channel.created_by.clone(),
+                members: membership.map(|private| private.members.keys().cloned().collect()),
+                types: membership.map(|private| private.types.clone()),
+            };
+            let cursors = reader.id.as_ref().and_then(|id| state.cursors(id));
+            Some((details, cursors.map(|cursors| cursors.channel(name))))
+        });
+        let unknown = || Rejection::UnknownChannel(name.clone());
+        let found = found.filter(|_| policy::may_read_channel(reader, name));
+        let (mut details, read) = found.ok_or_else(unknown)?;
+        if let (Some(id), Some(read)) = (&reader.id, read) {
+            details.channel.unread = Some(self.unread_on(id, &details.channel, read)?);
+        }
+        Ok(details)
+    }
+
+    fn unread_on(&self, id: &EntityId, view: &ChannelView, read: Seq) -> Result<u64, HubError> {
+        if view.last_seq.is_none_or(|last| last <= read) {
+            return Ok(0);
+        }
+        let history = &self.shared.published.history;
+        Ok(history.count_unread(id, &view.channel, read, UNREAD_COUNT_MAX)?)
     }
 
     /// Recent messages that the reader may read, oldest first, if memory holds them all.
@@ -129,7 +144,7 @@ impl Hub {
         let before = query.before.unwrap_or(Seq::MAX).min(head + 1);
         let query = RecentQuery { before: Some(before), ..query.clone() };
         let found = match &query.channel {
-            Some(channel) if !policy::may_read_channel(reader.standing, channel) => Vec::new(),
+            Some(channel) if !policy::may_read_channel(reader, channel) => Vec::new(),
             Some(channel) => self.ring(Some(channel), &query)?,
             None => self.rings_of(reader, &query)?,
         };
@@ -138,14 +153,16 @@ impl Hub {
         Some(page.into_page(query.limit, before.saturating_sub(1)))
     }
 
-    /// The public messages, and those of restricted channels that the reader may read.
+    /// The public messages, and those of restricted and private channels that the reader may read.
     fn rings_of(&self, reader: &Reader, query: &RecentQuery) -> Option<Vec<MessageJson>> {
         let mut found = self.ring(None, query)?;
         // Of a full page, only what is newer than its oldest can take a place.
         let is_full = found.len() >= query.limit;
         let floor = found.first().filter(|_| is_full).map_or(0, |oldest| oldest.seq);
         let restricted = policy::RESTRICTED_CHANNELS.iter().map(|name| ChannelName::trusted(name));
-        for channel in restricted.filter(|c| policy::may_read_channel(reader.standing, c)) {
+        let restricted = restricted.filter(|channel| policy::may_read_channel(reader, channel));
+        let private = self.private_channels_after(reader, query.after.unwrap_or(floor));
+        for channel in restricted.chain(private) {
             found.append(&mut match query.after {
                 Some(_) => self.ring(Some(&channel), query)?,
                 None => {
@@ -181,6 +198,9 @@ impl Hub {
         let mut found = Found::new(query.after);
         if let Some(set) = self.recent_set(reader, query)? {
             found.add(self.messages_of(&set, &page, head)?);
+            if matches!(set, MessageSet::Channels { .. }) {
+                self.add_private(&mut found, reader, &page, None, head)?;
+            }
         }
         if query.notices == NoticesAmong::Yes && query.with.is_none() && query.thread.is_none() {
             let general = query.channel.as_ref().is_none_or(|name| name.as_str() == "general");
@@ -242,7 +262,7 @@ impl Hub {
             return Ok(readable.map(|first| MessageSet::Thread(first.message_id.clone())));
         }
         if let Some(channel) = &query.channel {
-            let readable = policy::may_read_channel(reader.standing, channel);
+            let readable = policy::may_read_channel(reader, channel);
             let set = MessageSet::Channel { channel: channel.clone(), not_from: None };
             return Ok(readable.then_some(set));
         }
@@ -264,6 +284,39 @@ impl Hub {
         Ok(found.iter().map(|message| json(message)).collect())
     }
 
+    /// Adds what stands on the private channels that the reader may read: each is a range of its own,
+    /// so that others' take no time.
+    fn add_private(
+        &self,
+        found: &mut Found,
+        reader: &Reader,
+        page: &Page,
+        not_from: Option<&EntityId>,
+        head: Seq,
+    ) -> Result<(), HubError> {
+        for channel in self.private_channels_after(reader, page.after.unwrap_or(0)) {
+            let page = found.narrow(page);
+            let set = MessageSet::Channel { channel, not_from: not_from.cloned() };
+            found.add(self.messages_of(&set, &page, head)?);
+        }
+        Ok(())
+    }
+
+    /// The private channels that the reader may read and that have messages after this.
+    fn private_channels_after(&self, reader: &Reader, after: Seq) -> Vec<ChannelName> {
+        let mut own = reader.private_channels().peekable();
+        // Most readers have none.
+        if own.peek().is_none() {
+            return Vec::new();
+        }
+        self.with_state(|state| {
+            let has_more = |name: &&ChannelName| {
+                state.channel(name).is_some_and(|channel| channel.head > after)
+            };
+            own.filter(has_more).cloned().collect()
+        })
+    }
+
     /// The inbox of the reader: direct messages to it, and messages of others on channels that it may
     /// read.
     pub fn inbox(&self, reader: &Reader, query: &InboxQuery) -> Result<MessageList, HubError> {
@@ -279,6 +332,7 @@ impl Hub {
             let others =
                 MessageSet::Channels { hidden: hidden(reader), not_from: Some(id.clone()) };
             found.add(self.messages_of(&others, &page, head)?);
+            self.add_private(&mut found, reader, &page, Some(id), head)?;
         }
         Ok(found.into_page(query.limit, head))
     }
@@ -322,8 +376,7 @@ impl Hub {
             if only_direct == OnlyDirect::No {
                 sets.extend(state.channels().iter().filter_map(|(name, channel)| {
                     let read = cursors.channel(name);
-                    let unread =
-                        channel.head > read && policy::may_read_channel(reader.standing, name);
+                    let unread = channel.head > read && policy::may_read_channel(reader, name);
                     let set =
                         MessageSet::Channel { channel: name.clone(), not_from: Some(id.clone()) };
                     unread.then_some((set, read))
@@ -381,6 +434,25 @@ impl Found {
         full.map(|newest| newest.seq).into_iter().chain(self.bound).min()
     }
 
+    /// The same page of another set, as far as its messages could still take a place.
+    fn narrow(&mut self, page: &Page) -> Page {
+        let mut page = page.clone();
+        match self.from {
+            End::Oldest => {
+                page.before = self.shrink_to(page.limit).into_iter().chain(page.before).min();
+            }
+            End::Newest => {
+                self.messages.sort_unstable_by_key(|message| message.seq);
+                self.messages.drain(..self.messages.len().saturating_sub(page.limit));
+                let full = self.messages.first().filter(|_| self.messages.len() == page.limit);
+                let floor = full.map(|oldest| oldest.seq);
+                let bound = self.bound.map(|bound| bound.saturating_sub(1));
+                page.after = floor.into_iter().chain(bound).chain(page.after).max();
+            }
+        }
+        page
+    }
+
     /// Puts the messages in order, and keeps a page of them. `end` is as far as was looked.
     fn into_page(mut self, limit: usize, end: Seq) -> MessageList {
         let from = self.from;
@@ -421,6 +493,19 @@ fn fitting(messages: &[MessageJson]) -> usize {
         room
     };
     messages.iter().take_while(fits).count()
+}
+
+fn view(reader: &Reader, name: &ChannelName, channel: &Channel) -> ChannelView {
+    ChannelView {
+        built_in: BUILT_IN_CHANNELS.contains(&name.as_str()),
+        private: reader.private.contains(name),
+        may_post: policy::may_post(reader, name),
+        messages: channel.messages,
+        last_seq: (channel.head > 0).then_some(channel.head),
+        unread: None,
+        created_at: channel.created_at,
+        channel: name.clone(),
+    }
 }
 
 fn hidden(reader: &Reader) -> Vec<ChannelName> {

@@ -122,7 +122,7 @@ fn weight(message: &Message) -> usize {
 fn look_up(reader: &Reader, query: &SearchQuery) -> Option<LookUp> {
     match &query.channel {
         None => Some(LookUp::new(&query.words, &policy::scopes_of(reader))),
-        Some(channel) => policy::may_read_channel(reader.standing, channel)
-            .then(|| LookUp::on_channel(&query.words, channel)),
+        Some(channel) => policy::may_read_channel(reader, channel)
+            .then(|| LookUp::on_channel(&query.words, reader, channel)),
     }
 }

@@ -7,11 +7,11 @@ use parking_lot::{Condvar, Mutex};
 use crate::{
     Timestamp,
     event::{Event, Stamped},
-    hub::{KeptKey, KeyId, KnownReceipt},
+    hub::{KeptKey, KeyId, KnownReceipt, State},
     ids::{EntityId, MessageId, ProposalId, TaskId},
     limits::Limits,
     model::{MessageHead, Proposal, Task},
-    store::{Batch, CommitError, History, Loaded, SqliteStore, Store, StoreError},
+    store::{Batch, CommitError, History, Loaded, SqliteStore, Store, StoreError, Written},
 };
 
 /// What goes wrong with one commit.
@@ -43,6 +43,7 @@ struct Shared {
 struct Inner {
     faults: VecDeque<Fault>,
     failing_reopens: usize,
+    folds_fail: bool,
     poison: Option<String>,
     is_held: bool,
     waiting: usize,
@@ -54,6 +55,11 @@ impl Levers {
     /// The next commits fail so, in order.
     pub(super) fn fail(&self, faults: impl IntoIterator<Item = Fault>) {
         self.shared.inner.lock().faults.extend(faults);
+    }
+
+    /// From now on the store does, or does not, refuse to fold.
+    pub(super) fn fail_folds(&self, fail: bool) {
+        self.shared.inner.lock().folds_fail = fail;
     }
 
     /// The next so many attempts to open the file again fail.
@@ -132,11 +138,11 @@ impl Store for Faulty {
         self.store.load(limits)
     }
 
-    fn commit(&mut self, batch: &Batch<'_>) -> Result<(), CommitError> {
+    fn commit(&mut self, batch: &Batch<'_>) -> Result<Written, CommitError> {
         match self.levers.next_fault() {
             Some(Fault::Disk) => return Err(CommitError::Disk("no space".to_owned())),
             Some(Fault::SyncKept) => {
-                self.store.commit(batch)?;
+                let _written = self.store.commit(batch)?;
                 return Err(CommitError::Unknown("sync failed".to_owned()));
             }
             Some(Fault::SyncLost) => return Err(CommitError::Unknown("sync failed".to_owned())),
@@ -146,9 +152,20 @@ impl Store for Faulty {
         if self.levers.is_poisoned(batch.events) {
             return Err(CommitError::Refused("cannot be written".to_owned()));
         }
-        self.store.commit(batch)?;
+        let written = self.store.commit(batch)?;
         self.levers.shared.inner.lock().batches.push(batch.events.len());
-        Ok(())
+        Ok(written)
+    }
+
+    fn fold(&mut self, state: &State) -> Result<(), CommitError> {
+        match self.levers.shared.inner.lock().folds_fail {
+            true => Err(CommitError::Disk("no space".to_owned())),
+            false => self.store.fold(state),
+        }
+    }
+
+    fn tail(&self) -> &[Stamped] {
+        self.store.tail()
     }
 
     fn save_presence(&mut self, seen: &[(EntityId, Timestamp)]) -> Result<(), CommitError> {

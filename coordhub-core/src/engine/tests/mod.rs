@@ -2,17 +2,19 @@
 
 mod faults;
 mod failures;
+mod behind;
 mod following;
 mod waiting;
 mod attention;
 mod presence;
+mod private;
 mod searching;
 mod reservations;
 
 use super::*;
 use crate::{
     command::{CreateTask, Register, Send},
-    ids::ChannelName,
+    ids::{ChannelName, MessageId},
     json::JsonText,
     model::{EntityType, Message},
 };

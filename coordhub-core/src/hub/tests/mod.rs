@@ -6,6 +6,7 @@ mod messages;
 mod tasks;
 mod leases;
 mod claim_next;
+mod channels;
 mod roll_calls;
 mod reservations;
 mod handoff;

@@ -1,12 +1,17 @@
 //! Who may read, post, listen and see: the channel table of the contract, and the audiences of events.
 
+use std::sync::Arc;
+
 use super::{World, id, messages::channel};
 use crate::{
     event::{EntityRemoved, Event, ReadCursorMoved},
-    hub::policy::{self, Audience, Reader, Standing},
+    hub::{
+        PrivateChannels,
+        policy::{self, Audience, Reader, Standing},
+    },
     ids::MessageId,
     ids::{BUILT_IN_CHANNELS, EntityId},
-    model::{EntityType, MessageHead, Role},
+    model::{EntityType, Membership, MessageHead, Role},
 };
 
 const EVERYONE: [Standing; 5] = [
@@ -34,11 +39,11 @@ fn the_channel_table() {
         for (letter, standing) in "usahv".chars().zip(EVERYONE) {
             let (reads, posts) = (readers.contains(letter), posters.contains(letter));
             let told = format!("{standing:?} on {name}");
-            assert_eq!(policy::may_read_channel(standing, &channel), reads, "{told}");
-            assert_eq!(policy::may_post(standing, &channel), posts, "{told}");
-            let reader = Reader { id: None, standing, role: Role::Member };
+            let reader = Reader { id: None, standing, private: Arc::default(), role: Role::Member };
+            assert_eq!(policy::may_read_channel(&reader, &channel), reads, "{told}");
+            assert_eq!(policy::may_post(&reader, &channel), posts, "{told}");
             assert_eq!(policy::check_subscribe(&reader, &channel).is_ok(), reads, "{told}");
-            assert!(reads || !policy::is_public(&channel), "{told}");
+            assert!(reads || !policy::is_public(&reader.private, &channel), "{told}");
             let hidden = policy::hidden_channels(standing).contains(&name);
             assert_eq!(hidden, !reads, "{told}");
         }
@@ -69,7 +74,7 @@ fn policy_goes_by_the_type_that_one_has_now() {
     let mut world = World::with_everyone();
     let reads = |world: &World| {
         let reader = Reader::new(&world.state, Some(id("bo")));
-        policy::may_read_channel(reader.standing, &channel("ai-only"))
+        policy::may_read_channel(&reader, &channel("ai-only"))
     };
     assert!(reads(&world));
     world.must(
@@ -120,6 +125,17 @@ fn who_sees_an_event() {
     assert_eq!(policy::audience(&Event::ReadCursorMoved(moved)), Audience::Only(&bo));
 }
 
+/// `of-bo`, and `of-humans`, which ada is a member of, too.
+fn private_channels() -> PrivateChannels {
+    let mut private = PrivateChannels::default();
+    let members = |name: &str| [(id(name), 1)].into();
+    let of_bo = Membership { members: members("bo"), types: [].into() };
+    let of_humans = Membership { members: members("ada"), types: [EntityType::Human].into() };
+    private.insert(channel("of-bo"), of_bo);
+    private.insert(channel("of-humans"), of_humans);
+    private
+}
+
 /// A message is in a scope that a reader may search exactly where the reader may read it.
 #[test]
 fn scopes_say_the_same_as_the_rules() {
@@ -137,14 +153,16 @@ fn scopes_say_the_same_as_the_rules() {
     let on = |name: &str| head(None, Some(name));
     let mut places = vec![head(None, None), head(Some("bo"), None), head(Some("ada"), None)];
     places.extend(BUILT_IN_CHANNELS.map(on));
-    places.push(on("made-up"));
+    places.extend(["made-up", "of-bo", "of-humans"].map(on));
+    let private = Arc::new(private_channels());
     for message in &places {
         let (from, to) = (&message.from_entity, message.to_entity.as_ref());
         let audience = policy::audience_of_message(from, to, message.channel.as_ref());
         for (name, standing) in names.iter().flat_map(|name| EVERYONE.map(|kind| (name, kind))) {
-            let reader = Reader { id: name.clone(), standing, role: Role::Member };
+            let reader =
+                Reader { id: name.clone(), standing, private: private.clone(), role: Role::Member };
             let searched = policy::scopes_of(&reader);
-            let is_found = audience.scopes().iter().any(|scope| searched.contains(scope));
+            let is_found = audience.scopes(&private).iter().any(|scope| searched.contains(scope));
             let may_read = policy::may_read_message(&reader, message);
             assert_eq!(is_found, may_read, "{reader:?} and {message:?}");
         }

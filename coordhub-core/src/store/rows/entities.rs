@@ -1,17 +1,15 @@
-//! Entities, their cursors, and channels.
+//! Entities and their cursors.
 
 use std::{borrow::Cow, collections::BTreeMap, iter};
 
 use rusqlite::{Connection, Row, params};
 
-use super::{
-    int, json, json_text, optional_text, optional_time, seq, text, time, to_json, unreadable,
-};
+use super::{int, json, json_text, seq, text, time, to_json, unreadable};
 use crate::{
     Timestamp,
     hub::{Cursors, State},
     ids::{ChannelName, EntityId, Seq},
-    model::{Channel, Entity, EntityType},
+    model::{Entity, EntityType},
 };
 
 /// `last_seen` never runs back: a name that was removed and registered anew in one batch is the same
@@ -142,42 +140,4 @@ pub(in crate::store) fn read_cursors(
         }
     }
     Ok(all)
-}
-
-/// Writes the channels that were posted to.
-pub(in crate::store) fn write_channels(conn: &Connection, state: &State) -> rusqlite::Result<()> {
-    for name in &state.touched().channels {
-        let Some(channel) = state.channel(name) else { continue };
-        let mut upsert = conn.prepare_cached(
-            "INSERT INTO channels (channel, created_at, created_by, head, messages)
-             VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT (channel) DO UPDATE SET head = ?4, messages = ?5",
-        )?;
-        upsert.execute(params![
-            name.as_str(),
-            channel.created_at.map(Timestamp::millis),
-            channel.created_by.as_ref().map(EntityId::as_str),
-            int(channel.head),
-            int(channel.messages),
-        ])?;
-    }
-    Ok(())
-}
-
-/// Every channel that was posted to.
-pub(in crate::store) fn read_channels(
-    conn: &Connection,
-) -> rusqlite::Result<BTreeMap<ChannelName, Channel>> {
-    let mut select = conn
-        .prepare_cached("SELECT channel, created_at, created_by, head, messages FROM channels")?;
-    let read = |row: &Row<'_>| {
-        let channel = Channel {
-            created_at: optional_time(row, 1)?,
-            created_by: optional_text(row, 2)?.map(EntityId::trusted),
-            head: seq(row, 3)?,
-            messages: seq(row, 4)?,
-        };
-        Ok((ChannelName::trusted(text(row, 0)?), channel))
-    };
-    select.query_map([], read)?.collect()
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, Row, params};
 
-use super::{int, json_text, optional_text, seq, text, time, unreadable};
+use super::{channels, int, json_text, optional_text, seq, text, time, unreadable};
 use crate::{
     command::Auth,
     event::{EVENT_VERSION, Event, Stamped, Subject},
@@ -18,8 +18,9 @@ const INSERT_EVENT: &str = "INSERT INTO events
 
 const INSERT_MESSAGE: &str = "INSERT INTO messages
     (seq, message_id, from_entity, to_entity, channel, at, message_type, reply_to, thread_id,
-     ack_required, content, metadata)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+     ack_required, content, metadata, is_private)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,
+     (SELECT 1 FROM private_channels p WHERE p.channel = ?5))";
 
 const REDACT: &str =
     "UPDATE messages SET content = '', metadata = ?2, redacted_at = ?3 WHERE seq = ?1";
@@ -38,7 +39,8 @@ pub(in crate::store) const MESSAGE_COLUMNS: &str = "m.seq, m.message_id, m.from_
     m.to_entity, m.channel, m.at, m.message_type, m.reply_to, m.thread_id, m.ack_required,
     m.content, m.metadata";
 
-/// Appends events. Messages are the hot path: nothing is formatted, copied or looked up for them.
+/// Appends events. Messages are the hot path: nothing is formatted or copied for them, and nothing
+/// looked up but whether their channel is private.
 pub(in crate::store) fn write(conn: &Connection, events: &[Stamped]) -> rusqlite::Result<()> {
     let mut insert_event = conn.prepare_cached(INSERT_EVENT)?;
     let mut insert_message = conn.prepare_cached(INSERT_MESSAGE)?;
@@ -84,6 +86,9 @@ pub(in crate::store) fn write(conn: &Connection, events: &[Stamped]) -> rusqlite
                 message.content,
                 message.metadata.as_str(),
             ])?;
+        }
+        if let Event::ChannelCreated(created) = &stamped.event {
+            channels::write_private(conn, created)?;
         }
         if let Event::MessageRedacted(redacted) = &stamped.event {
             conn.prepare_cached(REDACT)?.execute(params![

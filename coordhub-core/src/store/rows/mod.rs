@@ -1,5 +1,6 @@
 //! Rows: each noun is written and read in one place, side by side, columns bound by position.
 
+pub(super) mod channels;
 pub(super) mod credentials;
 pub(super) mod entities;
 pub(super) mod events;
@@ -58,7 +59,7 @@ fn json_text(row: &Row<'_>, at: usize) -> rusqlite::Result<JsonText> {
     row.get(at).map(JsonText::trusted)
 }
 
-fn json<T: DeserializeOwned>(row: &Row<'_>, at: usize) -> rusqlite::Result<T> {
+pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, at: usize) -> rusqlite::Result<T> {
     serde_json::from_str(text(row, at)?).map_err(|error| unreadable(at, error))
 }
 
@@ -68,7 +69,7 @@ fn optional_json<T: DeserializeOwned>(row: &Row<'_>, at: usize) -> rusqlite::Res
 }
 
 /// A list or record as JSON text. Most lists are empty, and cost nothing.
-fn to_json<T: Serialize + ?Sized>(value: &T) -> rusqlite::Result<String> {
+pub(super) fn to_json<T: Serialize + ?Sized>(value: &T) -> rusqlite::Result<String> {
     serde_json::to_string(value)
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
 }

@@ -22,7 +22,10 @@ use super::{
 };
 use crate::{
     event::Event,
-    hub::policy::{self, Scope},
+    hub::{
+        PrivateChannels,
+        policy::{self, Reader, Scope},
+    },
     ids::{ChannelName, Seq},
     model::MessageHead,
     store::{History, StoreError},
@@ -87,8 +90,8 @@ impl LookUp {
     }
 
     /// What one channel has of the words.
-    pub(crate) fn on_channel(words: &SearchWords, channel: &ChannelName) -> Self {
-        let scope = policy::scope_of_channel(channel);
+    pub(crate) fn on_channel(words: &SearchWords, reader: &Reader, channel: &ChannelName) -> Self {
+        let scope = policy::scope_of_channel(&reader.private, channel);
         let mut terms = words.terms();
         terms.extend(label(&scope, Some(channel)).map(Term::Word));
         Self { wanted: vec![((&scope).into(), terms)] }
@@ -259,14 +262,19 @@ impl Index {
     }
 
     /// Takes in what follows in the log: a message.
-    pub(crate) fn add_message(&self, head: &MessageHead, content: &str) -> Result<(), IndexError> {
+    pub(crate) fn add_message(
+        &self,
+        private: &PrivateChannels,
+        head: &MessageHead,
+        content: &str,
+    ) -> Result<(), IndexError> {
         let seq = head.seq;
         let audience = policy::audience_of_message(
             &head.from_entity,
             head.to_entity.as_ref(),
             head.channel.as_ref(),
         );
-        let scopes = audience.scopes();
+        let scopes = audience.scopes(private);
         let label = scopes.first().and_then(|scope| label(scope, head.channel.as_ref()));
         let keys: Vec<ScopeKey> = scopes.iter().map(ScopeKey::from).collect();
         self.make_room(seq)?;
@@ -279,10 +287,15 @@ impl Index {
     }
 
     /// Takes in what follows in the log.
-    pub(crate) fn add_event(&self, seq: Seq, event: &Event) -> Result<(), IndexError> {
+    pub(crate) fn add_event(
+        &self,
+        private: &PrivateChannels,
+        seq: Seq,
+        event: &Event,
+    ) -> Result<(), IndexError> {
         match event {
             Event::MessageSent(message) => {
-                return self.add_message(&message.head(), &message.content);
+                return self.add_message(private, &message.head(), &message.content);
             }
             Event::MessageRedacted(redacted) => self.remove(redacted.of.message_seq)?,
             _ => {}

@@ -9,11 +9,14 @@ use crate::{
     Timestamp,
     command::Auth,
     event::{Event, MessageRedacted, MessageRef, Stamped},
-    hub::policy::Scope,
+    hub::{
+        PrivateChannels,
+        policy::{Reader, Scope, Standing},
+    },
     ids::{ChannelName, EntityId, MessageId, Seq},
     json::JsonText,
     limits::Limits,
-    model::Message,
+    model::{Membership, Message, Role},
     store::{Batch, SqliteStore, Store},
 };
 
@@ -58,9 +61,18 @@ fn redacted(message_seq: Seq) -> Event {
     Event::MessageRedacted(MessageRedacted { of, metadata: JsonText::empty_object() })
 }
 
+/// In these tests the channel `crew` is private, and ada belongs to it.
+fn private() -> PrivateChannels {
+    let crew = Membership { members: [(id("ada"), 1)].into(), types: [].into() };
+    let mut private = PrivateChannels::default();
+    private.insert(channel("crew"), crew);
+    private
+}
+
 fn take_in(index: &Index, events: &[Stamped]) {
+    let private = private();
     for stamped in events {
-        index.add_event(stamped.seq, &stamped.event).expect("takes it in");
+        index.add_event(&private, stamped.seq, &stamped.event).expect("takes it in");
     }
 }
 
@@ -121,7 +133,9 @@ impl Kept {
             state.evolve(&stamped);
             events.push(stamped);
         }
-        self.store.commit(&Batch { events: &events, state: &state }).expect("commits");
+        let batch = Batch { events: &events, state: &state };
+        let _written = self.store.commit(&batch).expect("commits");
+        self.store.fold(&state).expect("folds");
     }
 
     /// Opens the index; what it has then, and not yet.
@@ -171,9 +185,11 @@ fn each_scope_has_words_of_its_own() {
         message(3, "@bob", "word three"),
         message(4, "@ada", "word four"),
         message(5, "technical", "word five"),
+        message(6, "crew", "word six"),
     ];
     take_in(&index, &events);
     assert_eq!(found(&index, &public(), "word"), [5, 1]);
+    assert_eq!(found(&index, &[Scope::Channel(channel("crew"))], "word"), [6]);
     assert_eq!(found(&index, &[Scope::Channel(channel("ai-only"))], "word"), [2]);
     assert_eq!(found(&index, &direct("ada"), "word"), [4, 3]);
     assert_eq!(found(&index, &direct("bob"), "word"), [3]);
@@ -184,11 +200,15 @@ fn each_scope_has_words_of_its_own() {
     assert_eq!(found_before(&index, &all, "word", 3), [2, 1]);
     let on = |name: &str| {
         let words = SearchWords::parse("word").expect("words");
-        walk(&index, &LookUp::on_channel(&words, &channel(name)), Seq::MAX).expect("readable")
+        let standing = Standing::Unregistered;
+        let reader = Reader { id: None, standing, private: private().into(), role: Role::Member };
+        let look_up = LookUp::on_channel(&words, &reader, &channel(name));
+        walk(&index, &look_up, Seq::MAX).expect("readable")
     };
     assert_eq!(on("general"), [1]);
     assert_eq!(on("technical"), [5]);
     assert_eq!(on("ai-only"), [2]);
+    assert_eq!(on("crew"), [6]);
     assert_eq!(on("strategic"), [0; 0]);
 }
 
@@ -216,14 +236,14 @@ fn blocks_and_tail_are_searched_together() {
         check(&format!("all n{seq}"), seq + 1, vec![seq]);
     }
     for seq in [7, 65_536, 150_000] {
-        index.add_event(index.up_to() + 1, &redacted(seq)).expect("forgets it");
+        index.add_event(&private(), index.up_to() + 1, &redacted(seq)).expect("forgets it");
         check(&format!("n{seq}"), Seq::MAX, Vec::new());
         check("all", Seq::MAX, found(&index, &public(), "all"));
         assert!(!found(&index, &public(), "all").contains(&seq));
     }
     assert_eq!(found(&index, &public(), "all").len() as u64, COUNT - 3);
     // There is nothing to forget.
-    index.add_event(COUNT + 10, &redacted(COUNT + 1)).expect("goes on");
+    index.add_event(&private(), COUNT + 10, &redacted(COUNT + 1)).expect("goes on");
 }
 
 #[test]

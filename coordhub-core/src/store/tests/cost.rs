@@ -89,9 +89,9 @@ fn what_is_hidden_costs_nothing_to_pass() {
         conn.execute(
             "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
              INSERT INTO messages (seq, message_id, from_entity, to_entity, channel, at,
-                message_type, reply_to, thread_id, ack_required, content, metadata)
-             SELECT top + i, 'm' || (top + i), 'ada',
-                iif(?2 IS NULL, 'bob', NULL), ?2, 0, 'text', NULL, NULL, 0, 'hello', '{}'
+                message_type, reply_to, thread_id, ack_required, content, metadata, is_private)
+             SELECT top + i, 'm' || (top + i), 'ada', iif(?2 IS NULL, 'bob', NULL), ?2, 0, 'text',
+                NULL, NULL, 0, 'hello', '{}', iif(?2 = 'crew', 1, NULL)
              FROM n, (SELECT coalesce(max(seq), 0) AS top FROM messages)",
             params![count, channel],
         )
@@ -110,7 +110,8 @@ fn what_is_hidden_costs_nothing_to_pass() {
             fill(conn, count, channel)?;
         }
         let before = [steps(conn, End::Oldest)?, steps(conn, End::Newest)?];
-        for (count, channel) in [(2_000, Some("ai-only")), (2_000, None), (3, Some("dev"))] {
+        let hidden = [(2_000, Some("ai-only")), (2_000, None), (2_000, Some("crew"))];
+        for (count, channel) in hidden.into_iter().chain([(3, Some("dev"))]) {
             fill(conn, count, channel)?;
         }
         assert_eq!([steps(conn, End::Oldest)?, steps(conn, End::Newest)?], before);

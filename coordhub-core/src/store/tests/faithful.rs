@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     event::{Event, Stamped},
-    hub::{State, invariants},
+    hub::{PrivateChannels, State, invariants},
     ids::{EntityId, Seq},
     limits::Limits,
     model::{Message, Priority, ProposalStatus, Task, TaskStatus},
@@ -32,7 +32,10 @@ fn stored(events: &[Stamped]) -> Vec<(Seq, String, String)> {
 fn check_loading<S: Store>(story: &mut Story<S>) {
     let limits = Limits::default();
     let loaded = story.store.load(&limits).expect("loads");
-    assert_eq!(loaded.state, story.state);
+    assert_eq!(loaded.state, story.settled());
+    // What stood in the tail was taken in.
+    story.state.settle();
+    assert_eq!(story.store.tail(), []);
     invariants::check(&loaded.state).expect("holds");
     let history = story.store.history();
     let mut replayed = State::new(limits);
@@ -83,10 +86,34 @@ fn a_random_history_comes_back_from_a_file() {
     }
 }
 
+#[test]
+fn what_stands_in_the_tail_is_the_history_once_it_is_folded() {
+    let (_folder, store) = on_disk();
+    let mut story = Story::new(store, 31);
+    story.live(40);
+    let mut folded = 0;
+    for _ in 0..400 {
+        story.imagine(1);
+        story.commit();
+        if story.store.tail().len() >= 3 {
+            let known: Vec<Seq> = story.store.tail().iter().map(|stamped| stamped.seq).collect();
+            let history = story.store.history();
+            assert_eq!(history.events(known[0] - 1, 9).expect("reads"), []);
+            story.store.fold(&story.state).expect("folds");
+            story.state.settle();
+            let found = history.events(known[0] - 1, 9).expect("reads");
+            assert_eq!(found.iter().map(|stamped| stamped.seq).collect::<Vec<_>>(), known);
+            folded += 1;
+        }
+    }
+    assert!(folded > 9, "{folded}");
+    check_loading(&mut story);
+}
+
 /// A long history for queries, the same each time.
 fn long_story() -> Story<SqliteStore> {
     let mut story = Story::new(SqliteStore::in_memory().expect("opens"), 7);
-    story.live(4_000);
+    story.live(6_000);
     story
 }
 
@@ -126,14 +153,15 @@ fn messages_of(log: &[Stamped]) -> Vec<Arc<Message>> {
         .collect()
 }
 
-fn is_in(message: &Message, set: &MessageSet) -> bool {
+fn is_in(message: &Message, set: &MessageSet, private: &PrivateChannels) -> bool {
     let other = |not_from: &Option<EntityId>| not_from.as_ref() != Some(&message.from_entity);
     let from_to = |from: &EntityId, to: &EntityId| {
         message.from_entity == *from && message.to_entity.as_ref() == Some(to)
     };
     match set {
         MessageSet::Channels { hidden, not_from } => {
-            message.channel.as_ref().is_some_and(|name| !hidden.contains(name)) && other(not_from)
+            let is_in = |name| !hidden.contains(name) && !private.contains(name);
+            message.channel.as_ref().is_some_and(is_in) && other(not_from)
         }
         MessageSet::Channel { channel, not_from } => {
             message.channel.as_ref() == Some(channel) && other(not_from)
@@ -153,7 +181,7 @@ fn messages_by_every_set() {
         MessageSet::Channels { hidden: vec![], not_from: None },
         MessageSet::Channels { hidden: vec![channel(2), channel(4)], not_from: Some(entity(1)) },
     ];
-    for n in 0..6 {
+    for n in 0..8 {
         sets.push(MessageSet::Channel { channel: channel(n), not_from: None });
         sets.push(MessageSet::Channel { channel: channel(n), not_from: Some(entity(n)) });
         sets.push(MessageSet::DirectTo(entity(n)));
@@ -162,9 +190,11 @@ fn messages_by_every_set() {
     }
     sets.extend(all.iter().step_by(25).map(|m| MessageSet::Thread(m.thread_id.clone())));
     let mut found = 0;
+    let private = &story.state.private_channels().clone();
+    assert!(private.contains(&channel(6)));
     for page in pages(&mut story) {
         for set in &sets {
-            let of_set: Vec<_> = all.iter().filter(|m| is_in(m, set)).cloned().collect();
+            let of_set: Vec<_> = all.iter().filter(|m| is_in(m, set, private)).cloned().collect();
             let expected = naive(&of_set, |message| message.seq, &page);
             assert_eq!(history.messages(set, &page).expect("reads"), expected, "{set:?} {page:?}");
             found += expected.len();

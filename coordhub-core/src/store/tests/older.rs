@@ -35,6 +35,23 @@ fn every_older_schema_has_a_file() {
 }
 
 #[test]
+fn a_file_of_schema_2_goes_on() {
+    let (_folder, path) = left_by(2);
+    let mut store = SqliteStore::open(&path).expect("opens");
+    let state = store.load(&Limits::default()).expect("loads").state;
+    assert_eq!((state.head(), state.open_roll_calls()), (27, 1));
+    let id = TaskId::parse("t-leased").expect("an id");
+    let leased = state.task(&id).expect("unfinished");
+    assert_eq!((leased.claim_token, leased.lease_seconds), (1, Some(600)));
+    assert_eq!(store.tail(), []);
+    let history = store.history();
+    assert_eq!(history.events(0, 100).expect("reads").len(), 27);
+    assert_eq!(history.notes(&id, 10).expect("reads")[0].note, "half way");
+    let late = TaskId::parse("t-late").expect("an id");
+    assert_eq!(history.late_results(&late).expect("reads").len(), 1);
+}
+
+#[test]
 fn a_file_of_schema_1_goes_on() {
     let (_folder, path) = left_by(1);
     let mut store = SqliteStore::open(&path).expect("opens");

@@ -8,10 +8,10 @@ use crate::{
     JsonText, Timestamp,
     command::{
         Ack, AcquireReservation, AnswerTask, Caller, CastVote, ClaimNext, ClaimTask, Closing,
-        Command, CompleteTask, CreateProposal, CreateTask, CursorScope, Deadline, Destination,
-        Elector, Envelope, Expiry, FailTask, HandOff, IssueToken, Join, Key, MakeInvite,
-        MoveCursor, MoveLeases, Register, ReleaseTask, Remove, RenewLease, RenewReservation,
-        ReturnClaim, Role, RotateToken, Send, UpdateTask,
+        Command, CompleteTask, CreateChannel, CreateProposal, CreateTask, CursorScope, Deadline,
+        Destination, Elector, Envelope, Expiry, FailTask, HandOff, InviteToChannel, IssueToken,
+        Join, Key, MakeInvite, MoveCursor, MoveLeases, Register, ReleaseTask, Remove, RenewLease,
+        RenewReservation, ReturnClaim, Role, RotateToken, Send, UpdateTask,
     },
     event::{Event, MessageRedacted, Stamped},
     hub::{Decision, KeyId, Prefetched, SoftFacts, State, decide},
@@ -20,7 +20,7 @@ use crate::{
     model::{Choice, EntityType, OnBlockerFailed, Priority, Question, Task, Threshold},
     resource::Resource,
     secret::SecretHash,
-    store::{Batch, Store},
+    store::{Batch, Store, Written},
 };
 
 /// Small numbers from a seed: the same on every machine.
@@ -97,8 +97,14 @@ pub(super) fn entity(n: u64) -> EntityId {
 }
 
 pub(super) fn channel(n: u64) -> ChannelName {
-    ChannelName::parse(["general", "urgent", "ai-only", "human-only", "dev", "a.b"][n as usize % 6])
-        .expect("a channel")
+    let names =
+        ["general", "urgent", "ai-only", "human-only", "dev", "a.b", "private", "perhaps-private"];
+    ChannelName::parse(names[n as usize % 8]).expect("a channel")
+}
+
+fn create_channel(n: u64, members: Vec<EntityId>) -> Command {
+    let types = [EntityType::Service, EntityType::AiAgent].into();
+    Command::CreateChannel(CreateChannel { channel: channel(n), members, types })
 }
 
 impl<S: Store> Story<S> {
@@ -137,6 +143,7 @@ impl<S: Store> Story<S> {
                 }),
             );
         }
+        self.obey(Some(entity(0)), create_channel(6, vec![entity(1)]));
         for _ in 0..steps {
             self.imagine(1);
             if self.dice.one_in(5) {
@@ -165,9 +172,18 @@ impl<S: Store> Story<S> {
 
     pub(super) fn commit(&mut self) {
         let batch = Batch { events: &self.log[self.committed..], state: &self.state };
-        self.store.commit(&batch).expect("commits");
+        let written = self.store.commit(&batch).expect("commits");
         self.committed = self.log.len();
-        self.state.settle();
+        if written == Written::Tables {
+            self.state.settle();
+        }
+    }
+
+    /// The state as a hub has it that begins with what is on disk.
+    pub(super) fn settled(&self) -> State {
+        let mut state = self.state.clone();
+        state.settle();
+        state
     }
 
     /// Decides a command and makes its events true; a refusal changes nothing.
@@ -300,11 +316,28 @@ impl<S: Store> Story<S> {
             },
             48..52 => Command::MoveCursor(self.cursor(who.clone())),
             52..79 => return self.about_tasks(who, metadata),
-            79..85 => return self.about_reservations(who),
-            85..90 => self.about_credentials(who.clone()),
+            79..84 => return self.about_reservations(who),
+            84..87 => return self.about_channels(who),
+            87..90 => self.about_credentials(who.clone()),
             _ => self.about_proposals(),
         };
         (Some(who), command)
+    }
+
+    fn about_channels(&mut self, who: EntityId) -> (Option<EntityId>, Command) {
+        let dice = &mut self.dice;
+        let name = channel(6 + dice.below(2));
+        let membership = self.state.private_channels().get(&name);
+        let member = membership.and_then(|private| private.members.keys().next().cloned());
+        match dice.below(6) {
+            0 => (Some(who), create_channel(7, vec![entity(dice.below(6))])),
+            1 | 2 => (Some(who), Command::JoinChannel(name)),
+            3 => (member, Command::LeaveChannel(name)),
+            _ => {
+                let members = vec![entity(dice.below(6)), entity(dice.below(6))];
+                (member, Command::InviteToChannel(InviteToChannel { channel: name, members }))
+            }
+        }
     }
 
     fn message(&mut self, from: EntityId, metadata: JsonText) -> Send {
@@ -314,7 +347,7 @@ impl<S: Store> Story<S> {
             _ if reply_to.is_some() => None,
             0 | 1 => Some(Destination::Entity(entity(dice.below(6)))),
             2 => None,
-            _ => Some(Destination::Channel(channel(dice.below(6)))),
+            _ => Some(Destination::Channel(channel(dice.below(8)))),
         };
         let content = "word ".repeat(dice.below(9) as usize + 1);
         let message_type = dice.one_in(3).then(|| "alert".to_owned());

@@ -93,6 +93,10 @@ fn outcome(model: &Model, told: &Told, again: bool, outcome: &Outcome) -> Result
             (id != message_id || already != hubs)
                 .then(|| format!("{message_id} already {hubs} and not {already}"))
         }
+        (Told::Channel(name, already), Outcome::Channel { channel, already: hubs }) => {
+            (name != channel || already != hubs)
+                .then(|| format!("{channel} already {hubs} and not {already}"))
+        }
         (Told::Task(id, already), Outcome::Task { task, already: hubs }) => {
             if already != hubs {
                 Some(format!("already {hubs} and not {already}"))

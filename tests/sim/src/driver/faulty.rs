@@ -5,11 +5,11 @@ use std::{path::Path, sync::Arc};
 use coordhub_core::{
     Timestamp,
     event::Stamped,
-    hub::{KeptKey, KeyId, KnownReceipt},
+    hub::{KeptKey, KeyId, KnownReceipt, State},
     ids::{EntityId, MessageId, ProposalId, Seq, TaskId},
     limits::Limits,
     model::{MessageHead, Proposal, Task},
-    store::{Batch, CommitError, History, Loaded, SqliteStore, Store, StoreError},
+    store::{Batch, CommitError, History, Loaded, SqliteStore, Store, StoreError, Written},
 };
 use parking_lot::Mutex;
 
@@ -25,6 +25,8 @@ pub(super) struct Levers {
 struct Inner {
     fault: Option<Fault>,
     history: Option<Arc<dyn History>>,
+    /// What is on disk, and not in what the history reads.
+    tail: Vec<Stamped>,
 }
 
 impl Levers {
@@ -47,6 +49,7 @@ impl Levers {
         } {
             after = last;
         }
+        found.extend(self.inner.lock().tail.iter().filter(|stamped| stamped.seq > after).cloned());
         found
     }
 
@@ -77,26 +80,41 @@ impl Faulty {
 
 impl Store for Faulty {
     fn load(&mut self, limits: &Limits) -> Result<Loaded, StoreError> {
-        self.store.load(limits)
+        let loaded = self.store.load(limits);
+        self.levers.inner.lock().tail.clear();
+        loaded
     }
 
-    fn commit(&mut self, batch: &Batch<'_>) -> Result<(), CommitError> {
+    fn commit(&mut self, batch: &Batch<'_>) -> Result<Written, CommitError> {
         let mut inner = self.levers.inner.lock();
-        match inner.fault.take() {
+        let outcome = match inner.fault.take() {
             None => self.store.commit(batch),
             Some(Fault::Disk) => Err(CommitError::Disk("no space".to_owned())),
             Some(Fault::SyncLost) => Err(CommitError::Unknown("sync failed".to_owned())),
-            Some(Fault::SyncKept) => {
-                self.store.commit(batch)?;
-                Err(CommitError::Unknown("sync failed".to_owned()))
-            }
+            Some(Fault::SyncKept) => self
+                .store
+                .commit(batch)
+                .and_then(|_| Err(CommitError::Unknown("sync failed".to_owned()))),
             Some(Fault::Refused) => Err(CommitError::Refused("a fault on purpose".to_owned())),
             Some(Fault::Panic) => {
                 drop(inner);
                 // A panic that nobody is told of.
                 std::panic::resume_unwind(Box::new("a fault on purpose"))
             }
-        }
+        };
+        inner.tail = self.store.tail().to_vec();
+        outcome
+    }
+
+    fn fold(&mut self, state: &State) -> Result<(), CommitError> {
+        let mut inner = self.levers.inner.lock();
+        let outcome = self.store.fold(state);
+        inner.tail = self.store.tail().to_vec();
+        outcome
+    }
+
+    fn tail(&self) -> &[Stamped] {
+        self.store.tail()
     }
 
     fn save_presence(&mut self, seen: &[(EntityId, Timestamp)]) -> Result<(), CommitError> {

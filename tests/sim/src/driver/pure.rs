@@ -235,6 +235,7 @@ impl Pure {
                 Outcome::Sent(sent.collect())
             }
             Answer::Message { message_id, already } => Outcome::Message { message_id, already },
+            Answer::Channel { channel, already } => Outcome::Channel { channel, already },
             Answer::Task { task_id, already } => Outcome::Task { task: task(&task_id), already },
             Answer::Tasks(ids) => Outcome::Tasks(ids.iter().map(task).collect()),
             Answer::Claimed { task_id, claim_token, lease_expires_at, already } => {

@@ -150,6 +150,9 @@ impl Model {
             self.free(&task);
         }
         self.entities.remove(id);
+        for crew in self.private.values_mut() {
+            crew.members.remove(id);
+        }
         self.seen.remove(id);
         self.vague.remove(id);
         // Its sockets are closed.
@@ -165,6 +168,11 @@ impl Model {
         let id = &command.entity_id;
         let mut refused = Refused::default();
         refused.add(!self.entities.contains_key(id), 404, "unknown_entity");
+        if let CursorScope::Channel(channel) = &command.scope {
+            let sees = self.reader(Some(id)).sees(&Audience::Channel(channel.clone()));
+            let is_there = self.channels().contains(channel) && sees;
+            refused.add(!is_there, 422, "invalid_field");
+        }
         refused.add(who.id.is_none(), 403, "caller_needed");
         refused.add(who.id != Some(id), 403, "not_allowed");
         refused.check()?;

@@ -109,6 +109,9 @@ pub(super) fn named(event: &Event) -> (&'static str, String) {
         Event::MessageAcked(e) => e.of.message_id.to_string(),
         Event::RollCallOverdue(e) => e.of.message_id.to_string(),
         Event::RollCallResolved(e) => e.of.message_id.to_string(),
+        Event::ChannelCreated(e) => e.channel.to_string(),
+        Event::ChannelMemberJoined(e) => format!("{} {}", e.channel, e.entity_id),
+        Event::ChannelMemberLeft(e) => format!("{} {}", e.channel, e.entity_id),
         event => match event.subject() {
             Subject::Task(id) => id.to_string(),
             Subject::Proposal(id) => id.to_string(),
@@ -136,6 +139,17 @@ impl Model {
                     message.seq = seq;
                     // As the hub wrote it: that it has a time is looked at when it is read.
                     message.metadata = e.metadata.clone();
+                }
+            }
+            Event::ChannelCreated(e) => {
+                let members: Vec<_> = e.members.iter().collect();
+                self.learn_members(&e.channel, &members, seq);
+            }
+            Event::ChannelMemberJoined(e) => {
+                self.learn_members(&e.channel, &[&e.entity_id], seq);
+                // One begins to read it where one joins it.
+                if let Some(entity) = self.entities.get_mut(&e.entity_id) {
+                    entity.read_channels.insert(e.channel.clone(), seq);
                 }
             }
             Event::TaskCreated(e) => {

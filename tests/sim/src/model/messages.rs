@@ -98,7 +98,8 @@ impl Model {
             refused.add(!known, 404, "unknown_recipient");
         }
         if let Destination::Channel(channel) = &to {
-            let may = may_post(self.type_of(Some(sender)), channel);
+            let reader = self.reader(Some(sender));
+            let may = may_post(reader.kind, channel) && !reader.hidden.contains(channel);
             refused.add(!may, 403, "channel_forbidden");
         }
         refused.add(!send.metadata.is_object(), 422, "invalid_field");

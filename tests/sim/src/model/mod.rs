@@ -7,6 +7,7 @@
 mod refusals;
 mod entities;
 mod messages;
+mod channels;
 mod roll_calls;
 mod tasks;
 mod claims;
@@ -24,9 +25,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use coordhub_core::{
     Request, Timestamp,
     command::{Command, Role},
-    ids::{EntityId, MessageId, ProposalId, Seq, TaskId},
+    ids::{ChannelName, EntityId, MessageId, ProposalId, Seq, TaskId},
 };
 
+pub use channels::Crew;
 pub use entities::Entity;
 pub use feed::{Fact, Feed, Mismatch};
 pub use keys::Key;
@@ -59,6 +61,8 @@ pub struct Model {
     pub closing: BTreeSet<EntityId>,
     /// Every message.
     pub messages: BTreeMap<MessageId, Message>,
+    /// Every private channel.
+    pub private: BTreeMap<ChannelName, Crew>,
     /// Every task.
     pub tasks: BTreeMap<TaskId, Task>,
     /// Every proposal.
@@ -95,6 +99,8 @@ pub enum Told {
     Sent(Vec<(MessageId, Option<TaskId>)>),
     /// What was done to a message, and whether it had been done before.
     Message(MessageId, bool),
+    /// What was done about a private channel, and whether it had been done before.
+    Channel(ChannelName, bool),
     /// The task, and whether nothing changed.
     Task(TaskId, bool),
     /// The tasks.
@@ -186,6 +192,10 @@ impl Model {
             Command::AckMessage(id) => self.ack(who, id),
             Command::ResolveRollCall(id) => self.resolve(who, id),
             Command::MoveCursor(command) => self.move_cursor(who, command),
+            Command::CreateChannel(command) => self.create_channel(who, command),
+            Command::JoinChannel(channel) => self.join_channel(who, channel),
+            Command::LeaveChannel(channel) => self.leave_channel(who, channel),
+            Command::InviteToChannel(command) => self.invite(who, command),
             Command::CreateTask(command) => {
                 let made = self.create_tasks(who, std::slice::from_ref(command), feed)?;
                 let [id] = made.as_slice() else { unreachable!("one was asked for") };

@@ -1,5 +1,7 @@
 //! Who sees what: the contract's table of channels, and the lists that follow from it.
 
+use std::collections::BTreeSet;
+
 use coordhub_core::{
     ids::{ChannelName, EntityId, Seq},
     model::EntityType,
@@ -27,6 +29,8 @@ pub struct Reader {
     pub id: Option<EntityId>,
     /// What it is registered as.
     pub kind: Option<EntityType>,
+    /// The private channels that are not there for it.
+    pub hidden: BTreeSet<ChannelName>,
 }
 
 impl Reader {
@@ -35,7 +39,9 @@ impl Reader {
         let is = |id: &EntityId| self.id.as_ref() == Some(id);
         match audience {
             Audience::Everyone => true,
-            Audience::Channel(channel) => may_read(self.kind, channel),
+            Audience::Channel(channel) => {
+                may_read(self.kind, channel) && !self.hidden.contains(channel)
+            }
             Audience::Pair(one, other) => is(one) || is(other),
             Audience::Only(id) => is(id),
         }
@@ -59,7 +65,9 @@ pub(super) fn may_post(kind: Option<EntityType>, channel: &ChannelName) -> bool 
 impl Model {
     /// A reader as the hub knows it now.
     pub fn reader(&self, id: Option<&EntityId>) -> Reader {
-        Reader { id: id.cloned(), kind: self.type_of(id) }
+        let kind = self.type_of(id);
+        let hidden = self.private.iter().filter(|(_, crew)| !crew.admits(id, kind));
+        Reader { id: id.cloned(), kind, hidden: hidden.map(|(name, _)| name.clone()).collect() }
     }
 
     /// Messages in order, of those that a reader may see and that are wanted.

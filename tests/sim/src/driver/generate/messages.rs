@@ -2,21 +2,42 @@
 
 use coordhub_core::{
     JsonText,
-    command::{Ack, Command, CursorScope, Destination, MoveCursor, Send},
+    command::{
+        Ack, Command, CreateChannel, CursorScope, Destination, InviteToChannel, MoveCursor, Send,
+    },
     ids::{ChannelName, EntityId, MessageId},
+    model::EntityType,
 };
 
 use super::{Generator, json};
 use crate::model::Message;
 
-const CHANNELS: [&str; 8] =
-    ["general", "general", "technical", "urgent", "ai-only", "ai-only", "human-only", "kitchen"];
+const CHANNELS: [&str; 12] = [
+    "general",
+    "general",
+    "technical",
+    "urgent",
+    "ai-only",
+    "ai-only",
+    "human-only",
+    "kitchen",
+    "crew",
+    "crew",
+    "lab",
+    "lab",
+];
+
+/// Those that are made private, where nobody has posted to them before.
+const PRIVATE: [&str; 3] = ["crew", "lab", "kitchen"];
 
 impl Generator<'_> {
     pub(super) fn message_command(
         &mut self,
         caller: Option<EntityId>,
     ) -> (Option<EntityId>, Command) {
+        if self.rng.percent(12) {
+            return (caller, self.channel_command());
+        }
         let few = self.model.messages.len() < 3;
         let n = self.rng.below(100);
         if n < 50 || few {
@@ -45,6 +66,30 @@ impl Generator<'_> {
             _ => Command::RedactMessage(id),
         };
         (caller, command)
+    }
+
+    fn channel_command(&mut self) -> Command {
+        let name = channel(self.rng.word(&PRIVATE));
+        let is_made = self.model.private.contains_key(&name);
+        let n = if is_made { self.rng.below(10) } else { self.rng.below(4) };
+        match n {
+            0..=2 if !is_made => {
+                let members = self.some_entities();
+                let types = self.rng.some(EntityType::ALL, 20).into_iter().collect();
+                Command::CreateChannel(CreateChannel { channel: name, members, types })
+            }
+            0..=3 => Command::JoinChannel(name),
+            4..=5 => Command::LeaveChannel(name),
+            6 => Command::JoinChannel(channel(self.rng.word(&CHANNELS))),
+            _ => Command::InviteToChannel(InviteToChannel {
+                channel: name,
+                members: self.some_entities(),
+            }),
+        }
+    }
+
+    fn some_entities(&mut self) -> Vec<EntityId> {
+        (0..self.rng.below(3)).map(|_| self.somebody()).collect()
     }
 
     fn send(&mut self, from: &EntityId) -> Send {
@@ -102,7 +147,9 @@ impl Generator<'_> {
         let scope = match self.rng.below(4) {
             0 => CursorScope::All,
             1 => CursorScope::Direct,
-            _ => CursorScope::Channel(channel(self.rng.word(&["general", "urgent", "technical"]))),
+            _ => {
+                CursorScope::Channel(channel(self.rng.word(&["general", "urgent", "crew", "lab"])))
+            }
         };
         let head = self.model.head as usize;
         let up_to = match self.rng.below(4) {

@@ -6,7 +6,7 @@ use coordhub_core::{
     Hub, HubError,
     engine::{InboxQuery, MessageList, NoticesAmong, OnlyDirect, RecentQuery, Unread},
     hub::{Rejection, policy},
-    ids::{BUILT_IN_CHANNELS, ChannelName, EntityId, MessageId},
+    ids::{EntityId, MessageId},
     model as hub_model,
 };
 
@@ -82,8 +82,10 @@ impl Eyes<'_> {
             (None, Some(to)) => vec![(to.clone(), due.acked)],
             (None, None) => {
                 // Those who were there: of others a cursor says nothing.
-                let there = self.model.entities.iter().filter(|(_, e)| e.registered_seq < due.seq);
-                let others = there.map(|(id, _)| id).filter(|id| **id != due.from);
+                let on = due.channel.as_ref().expect("it goes somewhere");
+                let there = self.model.entities.keys();
+                let there = there.filter(|id| self.model.reads_since(id, on) < due.seq);
+                let others = there.filter(|id| **id != due.from);
                 let reads = |id: &&EntityId| self.model.reader(Some(id)).sees(&due.audience());
                 others.filter(reads).map(|id| (id.clone(), None)).collect()
             }
@@ -96,7 +98,7 @@ impl Eyes<'_> {
         let on = |message: &Message| message.channel.is_some();
         let all = self.model.messages_for(&self.due, on);
         self.check_recent(RecentQuery::default(), &all)?;
-        for channel in channels(self.model) {
+        for channel in self.model.channels() {
             let on = |message: &Message| message.channel.as_ref() == Some(&channel);
             let due = self.model.messages_for(&self.due, on);
             let query = RecentQuery { channel: Some(channel.clone()), ..RecentQuery::default() };
@@ -154,7 +156,7 @@ impl Eyes<'_> {
 
     fn channels(&self) -> Result<(), Mismatch> {
         let views = self.hub.channels(&self.reader).map_err(|why| failed("channels", &why))?;
-        for name in channels(self.model) {
+        for name in self.model.channels() {
             let on = |message: &Message| message.channel.as_ref() == Some(&name);
             let due = self.model.messages_for(&self.due, on);
             let view = views.iter().find(|view| view.channel == name);
@@ -166,6 +168,8 @@ impl Eyes<'_> {
                 continue;
             };
             same(&format!("{:?} finds {name}", self.due), &true, &readable)?;
+            let is_private = self.model.private.contains_key(&name);
+            same(&format!("whether {name} is private"), &view.private, &is_private)?;
             same("the number of messages", &view.messages, &(due.len() as u64))?;
             same("the last message", &view.last_seq, &due.last().map(|message| message.seq))?;
             let own = self.due.id.as_ref();
@@ -226,11 +230,6 @@ impl Eyes<'_> {
         let due: Vec<_> = due.into_iter().map(|proposal| proposal.id.clone()).collect();
         same(&format!("the votes that {id} has not cast"), &votes, &due)
     }
-}
-
-fn channels(model: &Model) -> BTreeSet<ChannelName> {
-    let built_in = BUILT_IN_CHANNELS.iter().map(|name| ChannelName::parse(name).expect("a name"));
-    model.messages.values().filter_map(|message| message.channel.clone()).chain(built_in).collect()
 }
 
 fn parsed(json: &[u8]) -> hub_model::Message {

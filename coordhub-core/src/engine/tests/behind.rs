@@ -1,0 +1,81 @@
+//! Reading what was acknowledged, whether its tables have it yet or not.
+
+use super::{
+    faults::{Faulty, Levers},
+    *,
+};
+use crate::{
+    command::{ClaimTask, CompleteTask},
+    store::SqliteStore,
+};
+
+fn on_disk(levers: &Levers) -> (tempfile::TempDir, Hub) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = SqliteStore::open(&folder.path().join("hub.db")).expect("opens");
+    let hub = Hub::builder().with_store(Faulty::around(levers, store)).expect("opens");
+    (folder, hub)
+}
+
+fn sent(hub: &Hub, content: &str) -> MessageId {
+    match send(hub, content).expect("sent").outcome {
+        Outcome::Sent(sent) => sent[0].message.message_id.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_was_acknowledged_is_read_at_once() {
+    let (_folder, hub) = on_disk(&Levers::default());
+    let nobody = hub.reader(None);
+    for number in 0..40 {
+        let message = sent(&hub, &format!("number {number}"));
+        hub.message(&nobody, &message).expect("is read");
+        let created = hub.call(Caller::default(), titled("work").1).expect("created");
+        let Outcome::Task { task, .. } = created.outcome else { panic!("a task") };
+        let id_of = || task.task_id.clone();
+        let ada = || Caller::named(id("ada"));
+        hub.call(ada(), Command::ClaimTask(ClaimTask::of(id_of()))).expect("claimed");
+        let complete = CompleteTask { task_id: id_of(), claim_token: None, result: None };
+        hub.call(ada(), Command::CompleteTask(complete)).expect("completed");
+        assert_eq!(hub.task_history(&task.task_id, 10).expect("reads").len(), 3);
+    }
+    hub.close();
+}
+
+#[test]
+fn what_stands_in_the_tail_survives_its_hub() {
+    let (folder, hub) = on_disk(&Levers::default());
+    let messages: Vec<_> = (0..5).map(|number| sent(&hub, &format!("number {number}"))).collect();
+    // The files as a killed process leaves them.
+    let other = tempfile::tempdir().expect("a folder");
+    for name in ["hub.db", "hub.db-wal"] {
+        std::fs::copy(folder.path().join(name), other.path().join(name)).expect("copies");
+    }
+    hub.close();
+    let again = Hub::open(other.path().join("hub.db")).expect("opens");
+    assert_eq!(again.head_seq(), 5);
+    let nobody = again.reader(None);
+    for message in messages {
+        again.message(&nobody, &message).expect("came back");
+    }
+    again.close();
+}
+
+#[test]
+fn a_store_that_does_not_fold_says_so_and_loses_nothing() {
+    let levers = Levers::default();
+    let (_folder, hub) = on_disk(&levers);
+    levers.fail_folds(true);
+    let message = sent(&hub, "kept");
+    let nobody = hub.reader(None);
+    let error = hub.message(&nobody, &message).expect_err("cannot be read");
+    assert!(matches!(&error, HubError::Unavailable(why) if why.contains("yet")), "{error:?}");
+    // What needs no table is read as ever, and writing goes on.
+    assert_eq!(contents(&hub), ["kept"]);
+    let second = sent(&hub, "kept, too");
+    levers.fail_folds(false);
+    for message in [message, second] {
+        hub.message(&nobody, &message).expect("is read");
+    }
+    hub.close();
+}

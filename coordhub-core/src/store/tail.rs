@@ -1,0 +1,175 @@
+//! The tail of the log: what is on disk in one table, and in the others a little later.
+//!
+//! A message touches seven B-trees, a task ten. Written with every commit they cost more than its sync;
+//! written for hundreds of events together they cost next to nothing. So a small batch goes to the tail
+//! alone, which is one page, and many batches go to their tables in one transaction.
+//!
+//! Its rows are numbered slots that are written over again and again: deleting them with every fold
+//! would free some fifty pages and fill each with zeros. A row whose event is in the log is old.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, Row, params};
+use serde::{Deserialize, Serialize};
+
+use super::rows::{self, int, json, to_json};
+use crate::{
+    event::{Event, Stamped},
+    hub::{KeptKey, KeyId, Told},
+    ids::{EntityId, MessageId},
+    model::{MessageHead, Task},
+    time::Timestamp,
+};
+
+/// How many events the tail may hold: as many as a commit writes to their tables in about a millisecond,
+/// which is what the unluckiest caller waits for.
+const EVENTS_MAX: usize = 256;
+/// How many events a batch may have that goes to the tail. A larger one shares the price of its pages
+/// among so many that writing its events twice would cost more.
+const BATCH_MAX: usize = 16;
+/// How long one event may be: its row stands in a page with others.
+const EVENT_BYTES_MAX: usize = 1_000;
+
+const WRITE: &str = "INSERT OR REPLACE INTO tail (slot, seq, at, kind, actor, auth, data, kept)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+
+const READ: &str = "SELECT seq, at, kind, actor, auth, data, kept FROM tail
+    WHERE seq > (SELECT coalesce(max(seq), 0) FROM events) ORDER BY seq";
+
+/// The events that stand in no table but the tail.
+#[derive(Debug, Default)]
+pub(super) struct Tail {
+    events: Vec<Stamped>,
+}
+
+impl Tail {
+    /// What stands in it.
+    pub(super) fn events(&self) -> &[Stamped] {
+        &self.events
+    }
+
+    /// A message that stands in it.
+    pub(super) fn message(&self, id: &MessageId) -> Option<MessageHead> {
+        self.events.iter().rev().find_map(|stamped| match &stamped.event {
+            Event::MessageSent(message) if message.message_id == *id => Some(message.head()),
+            _ => None,
+        })
+    }
+
+    /// Whether these may wait for their tables: they are few and short, and of kinds whose rows nothing
+    /// looks for before they are written.
+    pub(super) fn takes(&self, events: &[Stamped]) -> bool {
+        events.len() <= BATCH_MAX
+            && self.events.len() + events.len() <= EVENTS_MAX
+            && events
+                .iter()
+                .all(|Stamped { event, .. }| may_wait(event) && weight(event) <= EVENT_BYTES_MAX)
+    }
+
+    /// Writes events behind those that stand in it.
+    pub(super) fn write(&self, conn: &Connection, events: &[Stamped]) -> rusqlite::Result<()> {
+        let mut write = conn.prepare_cached(WRITE)?;
+        for (slot, stamped) in (self.events.len() as u64..).zip(events) {
+            write.execute(params![
+                int(slot),
+                int(stamped.seq),
+                stamped.at.millis(),
+                stamped.event.kind(),
+                stamped.actor.as_ref().map(EntityId::as_str),
+                stamped.auth.as_str(),
+                stamped.event.data(),
+                stamped.key.as_deref().map(kept_text).transpose()?,
+            ])?;
+        }
+        Ok(())
+    }
+
+    /// Takes in what was written.
+    pub(super) fn extend(&mut self, events: &[Stamped]) {
+        self.events.extend_from_slice(events);
+    }
+
+    /// Everything is in its tables.
+    pub(super) fn clear(&mut self) {
+        self.events.clear();
+    }
+}
+
+/// The kinds that a busy hub has many of.
+fn may_wait(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::MessageSent(_)
+            | Event::TaskCreated(_)
+            | Event::TaskClaimed(_)
+            | Event::TaskCompleted(_)
+            | Event::TaskFailed(_)
+            | Event::TaskReady(_)
+            | Event::TaskReleased(_)
+            | Event::LeaseRenewed(_)
+            | Event::KeyKept(_)
+    )
+}
+
+/// About how many bytes of text an event holds where it may hold many.
+fn weight(event: &Event) -> usize {
+    match event {
+        Event::MessageSent(message) => message.content.len() + message.metadata.as_str().len(),
+        Event::TaskCreated(created) => {
+            let Task { title, description, metadata, tags, depends_on, .. } = &created.task;
+            let lists = (tags.len() + depends_on.len()) * 32;
+            title.len() + description.len() + metadata.as_str().len() + lists
+        }
+        Event::TaskCompleted(completed) => {
+            completed.result.as_ref().map_or(0, |result| result.as_str().len())
+        }
+        Event::TaskFailed(failed) => failed.reason.as_ref().map_or(0, String::len),
+        _ => 0,
+    }
+}
+
+/// A key as it is kept beside its event.
+#[derive(Deserialize, Serialize)]
+struct Kept {
+    caller: EntityId,
+    route: String,
+    key: String,
+    fingerprint: u64,
+    at: Timestamp,
+    told: Told,
+}
+
+/// Everything in the tail, in order.
+pub(super) fn read(conn: &Connection) -> rusqlite::Result<Vec<Stamped>> {
+    let mut select = conn.prepare(READ)?;
+    let stamped = |row: &Row<'_>| {
+        let mut stamped = rows::events::stamped(row)?;
+        stamped.key = kept(row)?;
+        Ok(stamped)
+    };
+    select.query_map([], stamped)?.collect()
+}
+
+/// Takes what old rows say out of the file, where something was redacted.
+pub(super) fn wipe(conn: &Connection, events: &[Stamped]) -> rusqlite::Result<()> {
+    if events.iter().any(|stamped| matches!(stamped.event, Event::MessageRedacted(_))) {
+        conn.prepare_cached("DELETE FROM tail")?.execute([])?;
+    }
+    Ok(())
+}
+
+fn kept_text(key: &KeptKey) -> rusqlite::Result<String> {
+    let KeyId { caller, route, key: name } = key.id.clone();
+    let KeptKey { fingerprint, at, ref told, .. } = *key;
+    to_json(&Kept { caller, route, key: name, fingerprint, at, told: told.clone() })
+}
+
+fn kept(row: &Row<'_>) -> rusqlite::Result<Option<Arc<KeptKey>>> {
+    let found: Option<Kept> = match row.get_ref(6)? {
+        rusqlite::types::ValueRef::Null => None,
+        _ => Some(json(row, 6)?),
+    };
+    Ok(found.map(|Kept { caller, route, key, fingerprint, at, told }| {
+        Arc::new(KeptKey { id: KeyId { caller, route, key }, fingerprint, at, told })
+    }))
+}
