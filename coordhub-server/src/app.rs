@@ -5,7 +5,11 @@ use std::{sync::Arc, time::Instant};
 use coordhub_core::{Hub, Timestamp};
 
 use crate::{
-    access::origin::Origins,
+    access::{
+        fair::{Buckets, Seats},
+        origin::Origins,
+        session::Sessions,
+    },
     config::Config,
     http::request_id::RequestIds,
     metrics::Metrics,
@@ -30,6 +34,9 @@ struct Inner {
     places: Arc<Places>,
     connections: Arc<Connections>,
     ids: RequestIds,
+    sessions: Sessions,
+    buckets: Buckets,
+    seats: Seats,
     started: Instant,
     started_at: Timestamp,
 }
@@ -49,7 +56,11 @@ impl App {
     ) -> Self {
         let started_at = hub.now();
         let places = Places::new(config.connections.connections_max);
+        let (buckets, seats) = (Buckets::new(&config.fair), Seats::new(&config.fair));
         let inner = Inner {
+            sessions: Sessions::new(hub.epoch()),
+            buckets,
+            seats,
             hub,
             config,
             drain,
@@ -77,6 +88,21 @@ impl App {
     /// Whose pages may call.
     pub fn origins(&self) -> &Origins {
         &self.inner.config.origins
+    }
+
+    /// Who is signed in to the page.
+    pub fn sessions(&self) -> &Sessions {
+        &self.inner.sessions
+    }
+
+    /// How much everybody may still ask for.
+    pub fn buckets(&self) -> &Buckets {
+        &self.inner.buckets
+    }
+
+    /// How much everybody keeps open.
+    pub fn seats(&self) -> &Seats {
+        &self.inner.seats
     }
 
     /// Says when the hub is stopping.

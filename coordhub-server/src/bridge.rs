@@ -37,6 +37,12 @@ pub async fn first_admin(hub: &Hub, db: &Path) -> Result<Option<PathBuf>, FirstA
     made.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }
 
+/// Anything else that blocks.
+pub async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let done = spawn_blocking(work).await;
+    done.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+}
+
 /// Closes a hub. A store that hangs must not keep the process from ending.
 pub async fn close(hub: Hub) {
     let closed = spawn_blocking(move || hub.close());

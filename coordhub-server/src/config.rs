@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use crate::{
-    access::{gate::AuthMode, origin::Origins},
+    access::{fair::FairUse, gate::AuthMode, network::Network, origin::Origins},
     net::ConnectionLimits,
 };
 
@@ -22,6 +22,10 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Whose pages may call, and under which names the hub is known.
     pub origins: Origins,
+    /// How it faces a network.
+    pub network: Network,
+    /// How much one caller, or one address, may ask for.
+    pub fair: FairUse,
     /// Bounds on connections.
     pub connections: ConnectionLimits,
     /// The largest request body, in bytes.
@@ -46,6 +50,8 @@ impl Default for Config {
             auth: AuthMode::default(),
             public_url: None,
             origins: Origins::default(),
+            network: Network::default(),
+            fair: FairUse::default(),
             connections: ConnectionLimits::default(),
             body_bytes_max: 1024 * 1024,
             frame_bytes_max: 1024 * 1024,

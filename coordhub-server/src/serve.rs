@@ -15,13 +15,13 @@ use coordhub_core::{
 };
 
 use crate::{
-    access::{first_admin::FirstAdminError, gate::AuthMode},
+    access::{first_admin::FirstAdminError, gate::AuthMode, network::ExposedError},
     app::App,
     bridge,
     config::Config,
     http::layers::Face,
     monitor::{Door, Monitor, MonitorError},
-    net::{BindError, Drain, Drained, Listeners},
+    net::{BindError, Drain, Drained, Entrance, Listeners, Tls, TlsError},
     sockets::{Closing, Whose},
 };
 
@@ -38,11 +38,12 @@ pub enum ServeError {
     /// The monitor could not start.
     #[error(transparent)]
     Monitor(#[from] MonitorError),
-    /// It would listen where others can reach it, and has no way to know them.
-    #[error(
-        "{0} can be reached from other machines, where in open mode anybody could act as anybody: start with --auth token, or bind a loopback address such as 127.0.0.1:8550"
-    )]
-    NotLoopback(SocketAddr),
+    /// It would listen where others can reach it, and must not.
+    #[error(transparent)]
+    Exposed(#[from] ExposedError),
+    /// Its certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// Nobody could run the hub.
     #[error(transparent)]
     Admin(#[from] FirstAdminError),
@@ -61,6 +62,7 @@ pub fn router(hub: Hub, config: Config, drain: Drain) -> axum::Router {
 pub struct Running {
     app: App,
     listeners: Listeners,
+    entrance: Entrance,
     monitor: Option<Monitor>,
     drain: Drain,
     /// Where the admin's token was written, where this start made one.
@@ -69,10 +71,8 @@ pub struct Running {
 
 /// Opens the hub's file and its addresses.
 pub async fn start(config: Config, drain: Drain) -> Result<Running, ServeError> {
-    let is_open = config.auth == AuthMode::Open;
-    if let Some(address) = config.bind.iter().find(|at| is_open && !at.ip().is_loopback()) {
-        return Err(ServeError::NotLoopback(*address));
-    }
+    config.network.check(&config.bind, config.auth)?;
+    let entrance = entrance(&config).await?;
     let (limits, db) = (config.limits.clone(), config.db.clone());
     let builder = Hub::builder().limits(limits).retention(config.retention.clone());
     // Before the file: an address in use should not cost a look at a large file.
@@ -86,7 +86,21 @@ pub async fn start(config: Config, drain: Drain) -> Result<Running, ServeError> 
     let connections = listeners.connections().clone();
     let app = App::with_connections(hub, config, drain.clone(), connections);
     let monitor = door.map(|door| Monitor::start(door, &app)).transpose()?;
-    Ok(Running { app, listeners, monitor, drain, admin_token })
+    Ok(Running { app, listeners, entrance, monitor, drain, admin_token })
+}
+
+async fn entrance(config: &Config) -> Result<Entrance, ServeError> {
+    let network = &config.network;
+    let tls = match network.tls.clone() {
+        Some(files) => Some(bridge::on_a_thread(move || Tls::load(&files)).await?),
+        None => None,
+    };
+    Ok(Entrance {
+        accepts: network.accepts(),
+        tls,
+        per_address_max: config.fair.connections_per_address.map(|most| most as usize),
+        proxies: network.proxies.clone().into(),
+    })
 }
 
 impl Running {
@@ -112,11 +126,12 @@ impl Running {
 
     /// Serves until the drain has ended; then closes the hub, which saves presence.
     pub async fn run(self) -> Drained {
-        let Self { app, listeners, monitor, drain, admin_token: _ } = self;
+        let Self { app, listeners, entrance, monitor, drain, admin_token: _ } = self;
         let watching = tokio::spawn(close_sockets(app.clone()));
         let beating = tokio::spawn(beat(app.clone()));
         let limits = app.config().connections;
-        let drained = crate::net::serve(listeners, Face::new(app.clone()), limits, drain).await;
+        let face = Face::new(app.clone());
+        let drained = crate::net::serve(listeners, face, limits, entrance, drain).await;
         watching.abort();
         beating.abort();
         bridge::close(app.hub().clone()).await;

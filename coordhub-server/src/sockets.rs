@@ -4,6 +4,8 @@ use coordhub_core::ids::{EntityId, TokenId};
 use dashmap::DashMap;
 use tokio::sync::watch;
 
+use crate::access::session::SessionId;
+
 /// Why a socket is closed from the hub's side.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Closing {
@@ -22,6 +24,8 @@ pub enum Whose {
     Entity(EntityId),
     /// A token.
     Token(TokenId),
+    /// A session of the hub's page.
+    Session(SessionId),
 }
 
 /// The open sockets of everybody.

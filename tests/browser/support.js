@@ -35,10 +35,14 @@ export class TestHub {
   /** @param {string} folder */
   constructor(folder) {
     this.folder = folder;
+    /** @type {string[]} */
+    this.options = [];
   }
 
-  static async start() {
+  /** @param {string[]} [options]  Further ones of `coordhub serve`. */
+  static async start(options = []) {
     const hub = new TestHub(await mkdtemp(join(tmpdir(), "coordhub-page-")));
+    hub.options = options;
     await hub.start();
     return hub;
   }
@@ -51,7 +55,7 @@ export class TestHub {
     if (!BINARY) {
       throw new Error("COORDHUB_BIN names no hub");
     }
-    const child = spawn(BINARY, ["serve", "--bind", `127.0.0.1:${this.#port}`], {
+    const child = spawn(BINARY, ["serve", "--bind", `127.0.0.1:${this.#port}`, ...this.options], {
       cwd: this.folder,
       env: { HOME: this.folder, PATH: process.env.PATH },
       stdio: ["ignore", "ignore", "pipe"],
@@ -100,7 +104,7 @@ export class TestHub {
 }
 
 /** @param {Response} response */
-async function answered(response) {
+export async function answered(response) {
   const body = await response.json();
   if (!response.ok) {
     throw new Error(`${response.url}: ${response.status} ${body.detail}`);

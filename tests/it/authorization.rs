@@ -55,7 +55,9 @@ impl Row {
 }
 
 /// What everyone may have without a token.
-const OPEN: [&str; 7] = [
+const OPEN: [&str; 9] = [
+    "GET /session",
+    "DELETE /session",
     "/",
     "/assets/{file}",
     "/assets/views/{file}",
@@ -64,6 +66,9 @@ const OPEN: [&str; 7] = [
     "/openapi.json",
     "/health",
 ];
+
+/// What is no operation of a socket, though it is no `GET`.
+const NO_OPERATIONS: [&str; 2] = ["/reservations/check", "/session"];
 
 /// What every caller changes that may change anything.
 const CHANGES: &str = "403 200 200 200 200 200";
@@ -136,6 +141,9 @@ fn table() -> Vec<Row> {
         row("GET", "/admin/tokens", Nobody, ADMINS, none()),
         row("POST", "/admin/tokens/{token_id}/rotate", Nobody, ADMINS, none()),
         row("DELETE", "/admin/tokens/{token_id}", Nobody, ADMINS, none()),
+        row("GET", "/session", Nobody, "200", none()),
+        row("POST", "/session", Nobody, "200", none()),
+        row("DELETE", "/session", Nobody, "200", none()),
         row("GET", "/health", Nobody, "200", none()),
         row("GET", "/capabilities", Nobody, "200", none()),
         row("GET", "/state", Nobody, "200", none()),
@@ -320,9 +328,9 @@ async fn whoever_shows_nothing_good_gets_nothing() {
     let member = hub.token("anna").to_owned();
     let in_query = format!("?token={member}&access_token={member}");
     for (nth, row) in table().iter().enumerate() {
-        let is_open = OPEN.contains(&row.route);
-        let case = case(&hub, row, "anna", nth).await;
         let told = format!("{} {}", row.method, row.route);
+        let is_open = OPEN.contains(&row.route) || OPEN.contains(&&*told);
+        let case = case(&hub, row, "anna", nth).await;
         let (status, _) = case.ask(&hub, row, &[]).await;
         assert_eq!(status, if is_open { 200 } else { 401 }, "{told} by nobody");
         // Names are no tokens, and neither is what stands in an address.
@@ -345,7 +353,8 @@ async fn whoever_shows_nothing_good_gets_nothing() {
             assert_eq!(status, 401, "{told} by {wrong}");
             assert!(code == "unauthorized" || code.is_empty(), "{told}: {code}");
         }
-        if row.route != "/entities/register" {
+        // An invite is for these alone.
+        if row.route != "/entities/register" && told != "POST /session" {
             let (status, _) = case.ask(&hub, row, &[("Authorization", &bearer(&invite))]).await;
             assert_eq!(status, 401, "{told} by an invite");
         }
@@ -440,7 +449,7 @@ async fn a_socket_gets_no_more_than_its_token() {
     for (at, who) in CALLERS.iter().enumerate() {
         let mut socket = hub.socket_as(who).await;
         for row in
-            table().iter().filter(|row| row.method != "GET" && row.route != "/reservations/check")
+            table().iter().filter(|row| row.method != "GET" && !NO_OPERATIONS.contains(&row.route))
         {
             nth += 1;
             let case = case(&hub, row, who, nth).await;

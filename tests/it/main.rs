@@ -48,6 +48,12 @@ mod stream;
 mod udc;
 // Which web pages and which `Host` names may drive the hub.
 mod origin;
+// Who may reach the hub and over what: binds, trusted networks, proxies, TLS, smuggled heads.
+mod network;
+// Signing in to the page: cookies, and where they count.
+mod session;
+// Buckets and seats: who asks for too much is told so, and others go on.
+mod fair;
 // Idempotency keys on every route that changes something; a route without a case fails.
 mod keys;
 // Token mode: every route and operation, and every kind of caller; a route without a row fails.

@@ -32,7 +32,7 @@ impl TokenHub {
         Self::start(HubOptions::default())
     }
 
-    fn start(options: HubOptions) -> Self {
+    pub(crate) fn start(options: HubOptions) -> Self {
         let hub = Hub::start(options.arg("--auth").arg("token"));
         let admin = fs::read_to_string(admin_file(&hub)).unwrap().trim().to_owned();
         Self { hub, tokens: vec![("admin".to_owned(), admin)] }
@@ -40,7 +40,11 @@ impl TokenHub {
 
     /// With the members `ai`, `session`, `anna` and `backup`, one of each type, and the observer `watcher`.
     pub(crate) async fn with_everyone() -> Self {
-        let mut hub = Self::new();
+        Self::with_everyone_at(HubOptions::default()).await
+    }
+
+    pub(crate) async fn with_everyone_at(options: HubOptions) -> Self {
+        let mut hub = Self::start(options);
         for who in ["ai", "session", "anna", "backup", "watcher"] {
             let role = if who == "watcher" { "observer" } else { "member" };
             let (_, invite) = hub
@@ -78,7 +82,7 @@ impl TokenHub {
         self.send(Request::get(path).bearer(token)).await
     }
 
-    async fn delete_as(&self, token: &str, path: &str) -> Response {
+    pub(crate) async fn delete_as(&self, token: &str, path: &str) -> Response {
         self.send(Request::new("DELETE", path).bearer(token)).await
     }
 
@@ -89,7 +93,7 @@ impl TokenHub {
     }
 
     /// Registers with an invite, and keeps the token.
-    async fn join(&mut self, invite: &str, who: &str) -> Value {
+    pub(crate) async fn join(&mut self, invite: &str, who: &str) -> Value {
         let body = json!({ "entity_id": who, "entity_type": Self::type_of(who) });
         let reply = self.post_as(invite, "/entities/register", body).await.ok();
         self.tokens.retain(|(id, _)| id != who);
@@ -104,7 +108,7 @@ impl TokenHub {
         (text(&reply, "token_id"), text(&reply, "token"))
     }
 
-    async fn revoke(&self, token_id: &str) {
+    pub(crate) async fn revoke(&self, token_id: &str) {
         let reply =
             self.delete_as(self.token("admin"), &format!("/admin/tokens/{token_id}")).await.ok();
         assert_eq!(reply["status"], "revoked", "{reply}");
@@ -178,7 +182,13 @@ async fn an_address_that_others_reach_takes_token_mode() {
     let options = HubOptions::default().arg("--bind").arg("0.0.0.0:0");
     let refused = Hub::start_refused(&options);
     assert!(refused.line().contains("--auth token"), "{}", refused.line());
-    let hub = TokenHub::start(options);
+    // In token mode, too, nobody on the way may read tokens.
+    let with_tokens = options.clone().arg("--auth").arg("token");
+    let refused = Hub::start_refused(&with_tokens);
+    for said in ["--tls-cert", "--behind-proxy"] {
+        assert!(refused.line().contains(said), "{}", refused.line());
+    }
+    let hub = TokenHub::start(options.arg("--behind-proxy").arg("192.0.2.1"));
     hub.get("/tasks/list").await.problem(401, "unauthorized");
 }
 

@@ -65,7 +65,7 @@ pub fn caller(
         CallerIn::Path | CallerIn::EntityId | CallerIn::Nowhere => "entity_id",
     };
     match access {
-        Access::Holder(identity) => {
+        Access::Holder(identity, _) => {
             let mut names = names;
             if let Some(other) = names.find(|name| *name != identity.entity_id) {
                 let own = &identity.entity_id;
@@ -165,7 +165,7 @@ mod tests {
             hash: coordhub_core::secret::SecretHash::new([7; 32]),
             is_used: true,
         };
-        let access = Access::Holder(identity);
+        let access = Access::Holder(identity, None);
         let with = |body: &str| {
             let fields = Fields::of_body(body.as_bytes()).expect("valid");
             let from = CallerIn::Field("from_entity");

@@ -11,7 +11,12 @@ use coordhub_core::{
 
 use futures_util::FutureExt;
 
-use super::secret::{Kind, shown};
+use super::{
+    fair::{Asked, Asker},
+    network::Client,
+    secret::{Kind, shown},
+    session::SessionId,
+};
 use crate::{
     app::App,
     http::router::Route,
@@ -61,8 +66,8 @@ pub enum Access {
     Open,
     /// Nothing was shown.
     Nobody,
-    /// A token was shown.
-    Holder(Identity),
+    /// A token was shown, or a cookie that stands for one.
+    Holder(Identity, Option<SessionId>),
     /// An invite was shown.
     Guest(SecretHash),
 }
@@ -71,7 +76,15 @@ impl Access {
     /// Whose token was shown.
     pub fn holder(&self) -> Option<&Identity> {
         match self {
-            Self::Holder(identity) => Some(identity),
+            Self::Holder(identity, _) => Some(identity),
+            _ => None,
+        }
+    }
+
+    /// The session of the page whose cookie was shown.
+    pub fn session(&self) -> Option<&SessionId> {
+        match self {
+            Self::Holder(_, session) => session.as_ref(),
             _ => None,
         }
     }
@@ -100,19 +113,39 @@ impl Access {
     }
 }
 
+/// From where a request is sent.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sender {
+    /// By which machine.
+    pub client: Client,
+    /// By what, as far as its browser says.
+    pub page: Page,
+}
+
+/// What a browser says of the page that sends a request.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Page {
+    /// It is the hub's own.
+    Own,
+    /// It is not, or nothing is said: then cookies do not count.
+    #[default]
+    Unknown,
+}
+
 /// Who sends a request, if it may come in.
 pub async fn admit(
     app: &App,
     route: Option<&Route>,
     headers: &HeaderMap,
+    sender: &Sender,
 ) -> Result<Access, Problem> {
     let access = match app.config().auth {
         AuthMode::Open => Access::Open,
-        AuthMode::Token => known(app, headers)?,
+        AuthMode::Token => known(app, headers, sender)?,
     };
     // What there is no route for is nobody's business who shows nothing.
     check(route.map_or(OpenTo::Holders, |route| route.open_to), &access)?;
-    if let Access::Holder(identity) = &access
+    if let Access::Holder(identity, _) = &access
         && !identity.is_used
     {
         app.hub().note_use(&identity.token_id)?.await?;
@@ -122,7 +155,19 @@ pub async fn admit(
 
 /// Waits until the token that was shown is good no more; for ever where none was, or none is revoked.
 pub async fn revoked(app: &App, access: &Access) -> Problem {
-    let Access::Holder(identity) = access else { return std::future::pending().await };
+    let Access::Holder(identity, session) = access else { return std::future::pending().await };
+    let Some(session) = session else { return token_revoked(app, identity).await };
+    let whose = Whose::Session(*session);
+    tokio::select! {
+        biased;
+        _ = app.sockets().closed(&whose) => {}
+        why = token_revoked(app, identity) => return why,
+        () = app.sessions().over(session) => {}
+    }
+    unauthorized("you have signed out; sign in again")
+}
+
+async fn token_revoked(app: &App, identity: &Identity) -> Problem {
     let token = Whose::Token(identity.token_id.clone());
     let mut closed = std::pin::pin!(app.sockets().closed(&token));
     // Listens first, and then looks: it may have been revoked since it was shown.
@@ -146,10 +191,10 @@ pub fn check(open_to: OpenTo, access: &Access) -> Result<(), Problem> {
             let detail = "this hub is in open mode, where there are no tokens and no admin; it has them when it is started with --auth token";
             Err(not_allowed(detail))
         }
-        (OpenTo::Admins, Access::Holder(identity)) if identity.role != Role::Admin => {
+        (OpenTo::Admins, Access::Holder(identity, _)) if identity.role != Role::Admin => {
             Err(not_allowed("this takes an admin's token"))
         }
-        (_, Access::Open | Access::Holder(_)) => Ok(()),
+        (_, Access::Open | Access::Holder(..)) => Ok(()),
         (OpenTo::Everyone, Access::Nobody) => Ok(()),
         (OpenTo::Guests, Access::Guest(_)) => Ok(()),
         (OpenTo::Guests, Access::Nobody) => Err(unauthorized(
@@ -166,15 +211,44 @@ pub fn check(open_to: OpenTo, access: &Access) -> Result<(), Problem> {
 
 /// What the request shows, where that is good. What is not is refused even where nothing need be shown:
 /// whoever shows it believes that it is.
-fn known(app: &App, headers: &HeaderMap) -> Result<Access, Problem> {
-    let Some(text) = bearer(headers)? else { return Ok(Access::Nobody) };
+fn known(app: &App, headers: &HeaderMap, sender: &Sender) -> Result<Access, Problem> {
+    let shown = match bearer(headers).transpose() {
+        None => return Ok(by_cookie(app, headers, sender)),
+        Some(text) => text.and_then(|text| by_secret(app, text)),
+    };
+    // Those who guess are slowed down; whoever shows a good secret from the same address is not.
+    shown.or_else(|why| {
+        let asker = Asker { entity: None, address: sender.client.address };
+        app.buckets().take(asker, Asked::FailedLogin, 1)?;
+        Err(why)
+    })
+}
+
+/// A cookie counts only where the hub's own page is known to have sent the request: browsers send it
+/// along whoever asks. One that is not good shows nothing, for it is sent with every request.
+fn by_cookie(app: &App, headers: &HeaderMap, sender: &Sender) -> Access {
+    if sender.page != Page::Own {
+        return Access::Nobody;
+    }
+    let Some((session, token)) = app.sessions().of(headers) else { return Access::Nobody };
+    match app.hub().authenticate(&token) {
+        Some(identity) => Access::Holder(identity, Some(session)),
+        None => {
+            app.sessions().end(&session);
+            Access::Nobody
+        }
+    }
+}
+
+fn by_secret(app: &App, text: &[u8]) -> Result<Access, Problem> {
     let not_good = || unauthorized(Rejection::TokenRevoked.to_string());
     match shown(text).ok_or_else(not_good)? {
         (Kind::Token, hash) => {
-            app.hub().authenticate(&hash).map(Access::Holder).ok_or_else(not_good)
+            let holder = |identity| Access::Holder(identity, None);
+            app.hub().authenticate(&hash).map(holder).ok_or_else(not_good)
         }
         (Kind::Invite, hash) if app.hub().knows_invite(&hash) => Ok(Access::Guest(hash)),
-        (Kind::Invite, _) => {
+        (Kind::Invite | Kind::Session, _) => {
             Err(unauthorized("there is no such invite, or it was revoked; ask for another"))
         }
     }
@@ -200,6 +274,11 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&[u8]>, Problem> {
         return Err(twice());
     }
     Ok(in_header.or(in_protocol))
+}
+
+/// Whether a request shows a secret, good or not. What does is no page of another site: it has none.
+pub fn shows_secret(headers: &HeaderMap) -> bool {
+    bearer(headers).is_ok_and(|text| text.is_some())
 }
 
 fn of_scheme(line: &[u8]) -> Result<&[u8], Problem> {

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 
+use super::gate::{self, AuthMode};
 use crate::wire::Problem;
 
 /// What the operator allows beyond the hub's own address.
@@ -16,13 +17,32 @@ pub struct Origins {
     pub hosts: Vec<String>,
     /// Origins (`scheme://host[:port]`) of pages that may call.
     pub origins: Vec<String>,
+    /// The origin by which people reach the hub's own page, where that is not how the hub sees it.
+    pub public: Option<String>,
+}
+
+/// The head of a request, and how it came.
+#[derive(Clone, Copy, Debug)]
+pub struct Head<'r> {
+    /// Its method.
+    pub method: &'r Method,
+    /// Its target.
+    pub uri: &'r Uri,
+    /// Its headers.
+    pub headers: &'r HeaderMap,
+    /// The scheme by which it came.
+    pub scheme: &'r str,
+    /// How callers are known.
+    pub auth: AuthMode,
 }
 
 /// What the head of a request says about who sent it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Verdict {
-    /// A program, or the hub's own page.
+    /// A program; or a browser, by its own account of where it is sent from.
     Own,
+    /// The hub's own page: the browser says so. A cookie counts from there alone.
+    OwnPage,
     /// A page that the operator allows: it is told so by CORS headers with this origin.
     Allowed(HeaderValue),
 }
@@ -34,16 +54,12 @@ const EXEMPT_PATH: &str = "/health";
 
 impl Origins {
     /// Judges the head of a request.
-    pub fn judge(
-        &self,
-        method: &Method,
-        uri: &Uri,
-        headers: &HeaderMap,
-    ) -> Result<Verdict, Problem> {
-        if uri.path() == EXEMPT_PATH {
+    pub fn judge(&self, head: Head<'_>) -> Result<Verdict, Problem> {
+        let headers = head.headers;
+        if head.uri.path() == EXEMPT_PATH {
             return Ok(self.exempt(headers));
         }
-        let host = self.check_host(uri, headers)?;
+        let host = self.check_host(head)?;
         for name in ["origin", "sec-fetch-site"] {
             if headers.get_all(name).iter().nth(1).is_some() {
                 let detail = format!("the header {name} stands twice");
@@ -51,10 +67,9 @@ impl Origins {
             }
         }
         if let Some(origin) = headers.get(header::ORIGIN) {
-            return self.check_origin(host, origin);
+            return self.check_origin(head.scheme, host, origin);
         }
-        self.check_fetch_site(method, uri, headers)?;
-        Ok(Verdict::Own)
+        self.check_fetch_site(head)
     }
 
     /// Whoever asks is answered; a page that is allowed is told so.
@@ -71,7 +86,10 @@ impl Origins {
     }
 
     /// The request's own host, with its port, if it is one of this machine's or allowed.
-    fn check_host<'h>(&self, uri: &'h Uri, headers: &'h HeaderMap) -> Result<&'h str, Problem> {
+    ///
+    /// Whoever shows a token may name any: a page that had its name pointed here has none to show.
+    fn check_host<'h>(&self, head: Head<'h>) -> Result<&'h str, Problem> {
+        let Head { uri, headers, .. } = head;
         let mut named = headers.get_all(header::HOST).iter();
         let host = match (uri.authority(), named.next(), named.next()) {
             (_, Some(_), Some(_)) => None,
@@ -86,7 +104,8 @@ impl Origins {
         let name = without_port(host).unwrap_or_default().to_ascii_lowercase();
         let bare = name.trim_start_matches('[').trim_end_matches(']');
         let own = name == "localhost" || bare.parse::<IpAddr>().is_ok();
-        if own || self.hosts.contains(&name) {
+        let shows_token = head.auth == AuthMode::Token && gate::shows_secret(headers);
+        if own || shows_token || self.hosts.contains(&name) {
             return Ok(host);
         }
         let detail = format!(
@@ -95,11 +114,19 @@ impl Origins {
         Err(forbidden("host_not_allowed", detail))
     }
 
-    fn check_origin(&self, host: &str, origin: &HeaderValue) -> Result<Verdict, Problem> {
+    fn check_origin(
+        &self,
+        scheme: &str,
+        host: &str,
+        origin: &HeaderValue,
+    ) -> Result<Verdict, Problem> {
         let text = origin.to_str().unwrap_or("null");
-        let own = text.strip_prefix("http://").is_some_and(|own| own.eq_ignore_ascii_case(host));
-        if own {
-            return Ok(Verdict::Own);
+        let of_request = text.split_once("://").is_some_and(|(its_scheme, its_host)| {
+            its_scheme == scheme && its_host.eq_ignore_ascii_case(host)
+        });
+        let is_public = self.public.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(text));
+        if of_request || is_public {
+            return Ok(Verdict::OwnPage);
         }
         if self.allows(origin) {
             return Ok(Verdict::Allowed(origin.clone()));
@@ -110,19 +137,19 @@ impl Origins {
         Err(forbidden("origin_not_allowed", detail))
     }
 
-    fn check_fetch_site(
-        &self,
-        method: &Method,
-        uri: &Uri,
-        headers: &HeaderMap,
-    ) -> Result<(), Problem> {
+    fn check_fetch_site(&self, head: Head<'_>) -> Result<Verdict, Problem> {
+        let Head { method, uri, headers, .. } = head;
         let of = |name: &str| headers.get(name).map(HeaderValue::as_bytes);
-        let foreign = matches!(of("sec-fetch-site"), Some(b"cross-site" | b"same-site"));
+        let site = of("sec-fetch-site");
+        if site == Some(b"same-origin") {
+            return Ok(Verdict::OwnPage);
+        }
+        let foreign = matches!(site, Some(b"cross-site" | b"same-site"));
         let landing = of("sec-fetch-mode") == Some(b"navigate")
             && *method == Method::GET
             && LANDING_PATHS.contains(&uri.path());
         if !foreign || landing {
-            return Ok(());
+            return Ok(Verdict::Own);
         }
         let detail = "a page of another site may not call this hub; start it with --allow-origin and that page's origin, and have the page send its Origin";
         Err(forbidden("origin_not_allowed", detail))
@@ -149,9 +176,19 @@ mod tests {
     use super::*;
 
     fn judge(target: &str, lines: &[(&str, &str)]) -> Result<Verdict, &'static str> {
+        judge_over("http", AuthMode::Open, target, lines)
+    }
+
+    fn judge_over(
+        scheme: &str,
+        auth: AuthMode,
+        target: &str,
+        lines: &[(&str, &str)],
+    ) -> Result<Verdict, &'static str> {
         let origins = Origins {
             hosts: vec!["hub.example".to_owned()],
             origins: vec!["https://page.example".to_owned()],
+            public: Some("https://hub.example".to_owned()),
         };
         let (method, path) = target.split_once(' ').expect("method and path");
         let mut headers = HeaderMap::new();
@@ -160,7 +197,30 @@ mod tests {
             headers.append(name, HeaderValue::from_str(value).expect("a value"));
         }
         let (method, uri) = (method.parse().expect("a method"), path.parse().expect("a path"));
-        origins.judge(&method, &uri, &headers).map_err(|problem| problem.code())
+        let head = Head { method: &method, uri: &uri, headers: &headers, scheme, auth };
+        origins.judge(head).map_err(|problem| problem.code())
+    }
+
+    #[test]
+    fn whoever_shows_a_token_may_name_any_host() {
+        let lines = [("host", "rebound.example"), ("authorization", "Bearer cht_x")];
+        let over = |auth, lines: &[(&str, &str)]| judge_over("http", auth, "GET /state", lines);
+        assert_eq!(over(AuthMode::Token, &lines), Ok(Verdict::Own));
+        assert_eq!(over(AuthMode::Open, &lines), Err("host_not_allowed"));
+        let with_cookie = [("host", "rebound.example"), ("cookie", "coordhub_x=chs_x")];
+        assert_eq!(over(AuthMode::Token, &with_cookie), Err("host_not_allowed"));
+    }
+
+    #[test]
+    fn the_scheme_of_an_origin_is_that_of_the_request() {
+        let over = |scheme, origin| {
+            let lines = [("host", "localhost:8550"), ("origin", origin)];
+            judge_over(scheme, AuthMode::Token, "POST /messages/send", &lines)
+        };
+        assert_eq!(over("https", "https://localhost:8550"), Ok(Verdict::OwnPage));
+        assert_eq!(over("https", "http://localhost:8550"), Err("origin_not_allowed"));
+        assert_eq!(over("http", "https://hub.example"), Ok(Verdict::OwnPage));
+        assert_eq!(over("http", "http://hub.example"), Err("origin_not_allowed"));
     }
 
     #[test]
@@ -199,7 +259,7 @@ mod tests {
         let with = |origin| {
             judge("POST /messages/send", &[("host", "localhost:8550"), ("origin", origin)])
         };
-        assert_eq!(with("http://localhost:8550"), Ok(Verdict::Own));
+        assert_eq!(with("http://localhost:8550"), Ok(Verdict::OwnPage));
         let allowed = Verdict::Allowed(HeaderValue::from_static("https://page.example"));
         assert_eq!(with("https://page.example"), Ok(allowed));
         for foreign in [
@@ -223,9 +283,8 @@ mod tests {
                 &[("host", "localhost"), ("sec-fetch-site", site), ("sec-fetch-mode", mode)],
             )
         };
-        for site in ["same-origin", "none"] {
-            assert_eq!(with("GET /tasks/list", site, "cors"), Ok(Verdict::Own), "{site}");
-        }
+        assert_eq!(with("GET /tasks/list", "none", "cors"), Ok(Verdict::Own));
+        assert_eq!(with("GET /tasks/list", "same-origin", "cors"), Ok(Verdict::OwnPage));
         for site in ["cross-site", "same-site"] {
             assert_eq!(with("GET /", site, "navigate"), Ok(Verdict::Own));
             assert_eq!(with("GET /docs", site, "navigate"), Ok(Verdict::Own));

@@ -16,6 +16,8 @@ pub enum Kind {
     Token,
     /// Registering.
     Invite,
+    /// Standing for a token, in a cookie of the hub's page.
+    Session,
 }
 
 impl Kind {
@@ -23,6 +25,7 @@ impl Kind {
         match self {
             Self::Token => "cht_",
             Self::Invite => "chi_",
+            Self::Session => "chs_",
         }
     }
 }

@@ -5,6 +5,7 @@ mod backup;
 mod transfer;
 mod prune;
 mod doctor;
+mod fair;
 mod bench;
 mod log;
 mod values;

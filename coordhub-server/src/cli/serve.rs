@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    fair::FairArgs,
     log::{self, Log, LogArgs, LogFormat},
     welcome::Welcome,
 };
@@ -14,8 +15,8 @@ use clap::Args;
 use coordhub_core::{limits::Limits, model::Retention};
 use coordhub_server::{
     Config, Running,
-    access::{gate::AuthMode, origin::Origins},
-    net::{ConnectionLimits, Drain, Signals},
+    access::{fair::FairUse, gate::AuthMode, network::Network, origin::Origins},
+    net::{Cidr, ConnectionLimits, Drain, Signals, TlsFiles},
 };
 
 use super::{ended, say, values};
@@ -46,6 +47,25 @@ pub(crate) struct ServeArgs {
     /// The origin (`scheme://host[:port]`) that people reach the hub by, where a proxy stands before it.
     #[arg(long, env = "COORDHUB_PUBLIC_URL", value_parser = values::origin, value_name = "URL")]
     public_url: Option<String>,
+
+    /// A network (`10.0.0.0/8`, or one address) that may come; nobody else may then. May be given several times.
+    #[arg(long, env = "COORDHUB_TRUSTED_NETWORK", value_delimiter = ',', value_name = "CIDR")]
+    trusted_network: Vec<Cidr>,
+
+    /// A proxy (an address or a network) whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
+    #[arg(long, env = "COORDHUB_BEHIND_PROXY", value_delimiter = ',', value_name = "CIDR")]
+    behind_proxy: Vec<Cidr>,
+
+    /// The certificate (PEM), with those between it and whom clients trust: the hub then speaks TLS.
+    #[arg(long, env = "COORDHUB_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+
+    /// The certificate's private key (PEM).
+    #[arg(long, env = "COORDHUB_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+
+    #[command(flatten)]
+    fair: FairArgs,
 
     /// How many connections may be open at a time.
     #[arg(long, env = "COORDHUB_MAX_CONNECTIONS", value_parser = values::count, value_name = "COUNT")]
@@ -111,13 +131,19 @@ impl ServeArgs {
             ..standard
         };
         let config = Config::default();
-        let mut origins = Origins { hosts: self.allow_host, origins: self.allow_origin };
+        let mut origins = Origins {
+            hosts: self.allow_host,
+            origins: self.allow_origin,
+            public: self.public_url.clone(),
+        };
+        let tls = self.tls_cert.zip(self.tls_key).map(|(cert, key)| TlsFiles { cert, key });
+        let network = Network { trusted: self.trusted_network, proxies: self.behind_proxy, tls };
+        let fair = self.fair.over(FairUse::standard(self.auth, &self.bind));
         let public_url = self.public_url.clone();
         if let Some(url) = self.public_url {
             let authority = url.split_once("://").map_or("", |(_, authority)| authority);
             // What was taken for an origin has a host.
             origins.hosts.extend(values::host(authority));
-            origins.origins.push(url);
         }
         Config {
             bind: self.bind,
@@ -126,6 +152,8 @@ impl ServeArgs {
             monitor: self.monitor,
             db: self.db,
             origins,
+            network,
+            fair,
             connections: connections.fit_descriptors(raise_descriptors()),
             body_bytes_max: self.max_body_bytes.unwrap_or(config.body_bytes_max),
             limits,
@@ -184,6 +212,7 @@ fn greet(running: &Running, db: &Path, log: &LogArgs) {
         db: &absolute,
         monitor: running.monitor_address(),
         auth: running.app().config().auth,
+        network: &running.app().config().network,
         admin_token: running.admin_token(),
         log_file: log.log_file.as_deref(),
     };

@@ -3,7 +3,10 @@
 use std::{net::SocketAddr, path::Path};
 
 use coordhub_core::Timestamp;
-use coordhub_server::access::gate::AuthMode;
+use coordhub_server::{
+    access::{gate::AuthMode, network::Network},
+    net::Cidr,
+};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -15,6 +18,7 @@ pub(super) struct Welcome<'a> {
     pub(super) monitor: Option<SocketAddr>,
     pub(super) log_file: Option<&'a Path>,
     pub(super) auth: AuthMode,
+    pub(super) network: &'a Network,
     pub(super) admin_token: Option<&'a Path>,
 }
 
@@ -25,9 +29,15 @@ impl Welcome<'_> {
         let mut line = |what: &str, it: &str| text += &format!("  {what:<9}{it}\n");
         line("coordhub", VERSION);
         for address in self.addresses.iter().skip(1) {
-            line("also on", &format!("http://{address}"));
+            line("also on", &self.url(address));
         }
         line("mode", self.mode());
+        if !self.network.trusted.is_empty() {
+            line("serves", &format!("{} and nobody else", listed(&self.network.trusted)));
+        }
+        if !self.network.proxies.is_empty() {
+            line("proxies", &format!("{}: believed", listed(&self.network.proxies)));
+        }
         if let Some(path) = self.admin_token {
             line("admin", &format!("token made, in {}", path.display()));
         }
@@ -46,8 +56,8 @@ impl Welcome<'_> {
 
     /// As one object, in the form of the log's lines.
     pub(super) fn to_json(&self, at: Timestamp) -> String {
-        let addresses: Vec<String> =
-            self.addresses.iter().map(|at| format!("http://{at}")).collect();
+        let addresses: Vec<String> = self.addresses.iter().map(|at| self.url(at)).collect();
+        let texts = |cidrs: &[Cidr]| cidrs.iter().map(Cidr::to_string).collect::<Vec<_>>();
         let line = serde_json::json!({
             "timestamp": at,
             "level": "INFO",
@@ -55,6 +65,8 @@ impl Welcome<'_> {
             "version": VERSION,
             "addresses": addresses,
             "mode": self.auth.as_str(),
+            "trusted_networks": texts(&self.network.trusted),
+            "proxies": texts(&self.network.proxies),
             "admin_token": self.admin_token.map(|path| path.display().to_string()),
             "file": self.db.display().to_string(),
             "open": self.page(),
@@ -63,23 +75,39 @@ impl Welcome<'_> {
         format!("{line}\n")
     }
 
+    fn url(&self, address: &SocketAddr) -> String {
+        format!("{}://{address}", self.scheme())
+    }
+
+    fn scheme(&self) -> &'static str {
+        if self.network.tls.is_some() { "https" } else { "http" }
+    }
+
     fn mode(&self) -> &'static str {
         match self.auth {
+            AuthMode::Open if !self.network.trusted.is_empty() => {
+                "open: whoever is in the trusted networks names itself"
+            }
             AuthMode::Open => "open: on this machine only, and callers name themselves",
             AuthMode::Token => "token: callers show a token",
         }
     }
 
     fn first(&self) -> String {
-        self.addresses.first().map_or_else(String::new, |it| format!("listening on http://{it}"))
+        let listening = |it| format!("listening on {}", self.url(it));
+        self.addresses.first().map_or_else(String::new, listening)
     }
 
     fn page(&self) -> String {
         match self.addresses.first() {
-            Some(address) => format!("http://localhost:{}", address.port()),
+            Some(address) => format!("{}://localhost:{}", self.scheme(), address.port()),
             None => String::new(),
         }
     }
+}
+
+fn listed(cidrs: &[Cidr]) -> String {
+    cidrs.iter().map(Cidr::to_string).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -95,6 +123,7 @@ mod tests {
             monitor: Some("127.0.0.1:8551".parse().expect("an address")),
             log_file: Some(Path::new("/var/log/coordhub.log")),
             auth: AuthMode::Open,
+            network: &Network::default(),
             admin_token: None,
         };
         let text = welcome.to_text();

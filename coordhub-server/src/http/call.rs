@@ -13,7 +13,7 @@ use coordhub_core::{
 use crate::{
     access::{
         caller::{self, CallerIn, Named},
-        gate::Access,
+        gate::{Access, Sender},
     },
     app::App,
     wire::{Field, Fields, Kind, Need, Problem, reply::Form},
@@ -32,6 +32,8 @@ pub struct Call<'a> {
     pub caller_in: CallerIn,
     /// What is known of whoever calls.
     pub access: &'a Access,
+    /// From where it was sent.
+    pub sender: Sender,
     /// The host that the request names, where there is one.
     pub host: Option<&'a str>,
 }
@@ -105,7 +107,10 @@ impl Call<'_> {
     /// Where people reach the hub, as far as it can tell.
     pub fn base_url(&self) -> Option<String> {
         let config = self.app.config();
-        config.public_url.clone().or_else(|| Some(format!("http://{}", self.host?)))
+        config
+            .public_url
+            .clone()
+            .or_else(|| Some(format!("{}://{}", self.sender.client.scheme(), self.host?)))
     }
 
     /// A change in the caller's name, whose reply says `status`.

@@ -40,7 +40,7 @@ pub const REGISTER: &[Field] = &[
 pub fn register(call: &Call<'_>) -> Result<Change, Problem> {
     match call.access {
         // An admin may register others, and says whom.
-        Access::Holder(identity) if identity.role == Role::Admin => {
+        Access::Holder(identity, _) if identity.role == Role::Admin => {
             let named = Some(identity.entity_id.clone()).filter(|id| *id != EntityId::admin());
             let register = request::register(&call.fields, named)?;
             let form = Form::Status("registered", Vec::new());

@@ -1,10 +1,10 @@
 //! From a request to its response.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use axum::{
     body::Body,
-    http::{HeaderValue, Request, Response, StatusCode, header, request::Parts},
+    http::{Extensions, HeaderValue, Request, Response, StatusCode, header, request::Parts},
 };
 use bytes::Bytes;
 use coordhub_core::{
@@ -17,13 +17,14 @@ use super::{
     call::{Blocking, Call, Change, Read, SoftChange},
     docs, events, openapi, page,
     router::{self, Action, Route},
-    stream,
+    session, stream,
     take_back::TakeBack,
 };
 use crate::{
     access::{
         caller::{CALLER_HEADER, CallerIn, Named},
-        gate::{self, Access},
+        fair::{Asked, Asker, Held, Kept},
+        gate::{self, Access, Sender},
     },
     app::App,
     bridge,
@@ -39,7 +40,9 @@ pub async fn handle(
     request: Request<Body>,
 ) -> Response<Body> {
     let answered = async {
-        let access = gate::admit(app, route, request.headers()).await?;
+        let sender = sender_of(request.extensions());
+        let access = gate::admit(app, route, request.headers(), &sender).await?;
+        take(app, route, &access, sender)?;
         let answer = answer(app, route, request, &access);
         if !route.is_some_and(Route::may_wait) {
             return answer.await;
@@ -75,13 +78,21 @@ async fn answer(
         Action::Docs => return docs::file(parts.uri.path()),
         Action::Socket => return ws::upgrade(app, route, &mut parts, access).await,
         Action::Events => {
-            let wanted = events::wanted(&call_of(app, route, &parts, &[], access)?)?;
+            let (wanted, _held) = {
+                let call = call_of(app, route, &parts, &[], access)?;
+                (events::wanted(&call)?, may_wait(route, &call)?)
+            };
             return events::answer(app, wanted).await.map(json);
         }
         Action::Stream => {
-            let wanted =
-                stream::wanted(&call_of(app, route, &parts, &[], access)?, &parts.headers)?;
-            return Ok(stream::answer(app, wanted, access));
+            let (wanted, held) = {
+                let call = call_of(app, route, &parts, &[], access)?;
+                (stream::wanted(&call, &parts.headers)?, keeps(&call, Kept::Socket)?)
+            };
+            return Ok(stream::answer(app, wanted, access, held));
+        }
+        Action::SignOut => {
+            return Ok(session::sign_out(app, sender_of(&parts.extensions), access));
         }
         _ => {}
     }
@@ -90,11 +101,19 @@ async fn answer(
         _ => Bytes::new(),
     };
     let call = call_of(app, route, &parts, &body, access)?;
+    let _held = may_wait(route, &call)?;
     let body = match route.action {
+        Action::SignIn => {
+            let (wanted, sender) = (session::wanted(&call)?, call.sender);
+            drop(call);
+            return session::sign_in(app, sender, wanted).await;
+        }
         Action::Change(make) => {
             let keyed = |change| under_key(route, &call, &parts, change);
             let made = make(&call).map_err(|why| nobodys_key(route, &parts, why)).and_then(keyed);
             let made = made.and_then(|change| access.check_changes().map(|()| change));
+            let address = call.sender.client.address;
+            let made = made.and_then(|change| take_items(app, change, address));
             let change = match made {
                 Ok(change) => change,
                 Err(problem) => return Err(missing_first(route, &call, problem).await),
@@ -123,6 +142,65 @@ async fn answer(
         _ => return Err(no_route(&parts)),
     };
     Ok(json(body.into()))
+}
+
+/// From where a request was sent.
+fn sender_of(extensions: &Extensions) -> Sender {
+    extensions.get().copied().unwrap_or_default()
+}
+
+/// Takes out of the buckets what a request costs whoever is known to have sent it.
+fn take(app: &App, route: Option<&Route>, access: &Access, sender: Sender) -> Result<(), Problem> {
+    let Some(asked) = route.map_or(Some(Asked::Read), Route::asks) else { return Ok(()) };
+    let entity = access.holder().map(|identity| &identity.entity_id);
+    let asker = Asker { entity, address: sender.client.address };
+    app.buckets().take(asker, asked, 1)?;
+    if route.is_some_and(Route::registers) && access.holder().is_none() {
+        app.buckets().take(asker, Asked::Registration, 1)?;
+    }
+    Ok(())
+}
+
+/// The same of a caller that only the fields name.
+fn take_named(app: &App, route: &Route, call: &Call<'_>) -> Result<(), Problem> {
+    let (Access::Open, Some(asked)) = (call.access, route.asks()) else { return Ok(()) };
+    if !app.buckets().has_any_of_entities() {
+        return Ok(());
+    }
+    // A caller that is named wrongly is refused for that.
+    let Some(entity) = call.caller().ok().and_then(|caller| caller.id) else { return Ok(()) };
+    app.buckets().take(Asker { entity: Some(&entity), address: None }, asked, 1)
+}
+
+/// A change, if its caller may have all that is in it: each item of a batch is a change.
+pub fn take_items(app: &App, change: Change, address: Option<IpAddr>) -> Result<Change, Problem> {
+    let items = match &change.command {
+        Command::SendBatch(messages) => messages.len(),
+        Command::CreateTasks(tasks) => tasks.len(),
+        _ => 1,
+    };
+    let more = u32::try_from(items).unwrap_or(u32::MAX).saturating_sub(1);
+    if more > 0 {
+        let asker = Asker { entity: change.caller.id.as_ref(), address };
+        app.buckets().take(asker, Asked::Change, more)?;
+    }
+    Ok(change)
+}
+
+/// What a call that waits keeps open.
+fn may_wait(route: &Route, call: &Call<'_>) -> Result<Option<Held>, Problem> {
+    let waits = |name| matches!(call.fields.integer(name), Ok(Some(seconds)) if seconds > 0);
+    if !route.may_wait() || !["wait", "wait_seconds"].into_iter().any(waits) {
+        return Ok(None);
+    }
+    keeps(call, Kept::Wait).map(Some)
+}
+
+/// Has whoever calls keep one more open.
+pub fn keeps(call: &Call<'_>, kept: Kept) -> Result<Held, Problem> {
+    let entity = call.caller().ok().and_then(|caller| caller.id);
+    let asker = Asker { entity: entity.as_ref(), address: call.sender.client.address };
+    call.app.seats().take(asker, kept)
 }
 
 /// The answer to a change.
@@ -207,7 +285,10 @@ pub fn call_of<'a>(
     }
     let named = Named { header, socket: None };
     let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    Ok(Call { app, fields, named, caller_in: route.caller_in, access, host })
+    let sender = sender_of(&parts.extensions);
+    let call = Call { app, fields, named, caller_in: route.caller_in, access, sender, host };
+    take_named(app, route, &call)?;
+    Ok(call)
 }
 
 async fn read(app: &App, body: Body) -> Result<Bytes, Problem> {
@@ -329,7 +410,8 @@ fn unknown_path() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "unknown_path", detail)
 }
 
-fn json(body: Bytes) -> Response<Body> {
+/// An answer in JSON.
+pub fn json(body: Bytes) -> Response<Body> {
     let mut response = Response::new(Body::from(body));
     let kind = HeaderValue::from_static("application/json");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);

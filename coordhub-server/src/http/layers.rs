@@ -11,7 +11,9 @@ use std::{
 
 use axum::{
     body::Body,
-    http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header},
+    http::{
+        HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header,
+    },
 };
 use coordhub_core::HubError;
 use futures_util::FutureExt;
@@ -24,8 +26,12 @@ use super::{
     router::{self, ROUTES},
 };
 use crate::{
-    access::origin::Verdict,
+    access::{
+        gate::{Page, Sender},
+        origin::{Head, Verdict},
+    },
     app::App,
+    net::Peer,
     wire::{Problem, error::Code},
 };
 
@@ -78,7 +84,9 @@ impl Asked {
     }
 }
 
-async fn respond(app: &App, request: Request<Body>) -> Response<Body> {
+async fn respond(app: &App, mut request: Request<Body>) -> Response<Body> {
+    let network = &app.config().network;
+    let client = network.client(request.extensions().get::<Peer>(), request.headers());
     let asked = Asked {
         id: app.request_ids().of(request.headers()),
         method: request.method().clone(),
@@ -86,10 +94,26 @@ async fn respond(app: &App, request: Request<Body>) -> Response<Body> {
         route: router::find(request.method(), request.uri().path()),
         began: Instant::now(),
     };
-    let judged = app.origins().judge(&asked.method, &asked.uri, request.headers());
+    let is_chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
+    let judged = if network.trusts(&client) {
+        app.origins().judge(Head {
+            method: &asked.method,
+            uri: &asked.uri,
+            headers: request.headers(),
+            scheme: client.scheme(),
+            auth: app.config().auth,
+        })
+    } else {
+        Err(stranger())
+    };
+    let page = match &judged {
+        Ok(Verdict::OwnPage) => Page::Own,
+        _ => Page::Unknown,
+    };
+    request.extensions_mut().insert(Sender { client, page });
     let mut response = match judged {
         Err(problem) => problem.into_response(),
-        Ok(Verdict::Own) => guarded(app, &asked, request).await,
+        Ok(Verdict::Own | Verdict::OwnPage) => guarded(app, &asked, request).await,
         Ok(Verdict::Allowed(origin)) => {
             let mut response = match preflight(&request) {
                 Some(response) => response,
@@ -100,8 +124,35 @@ async fn respond(app: &App, request: Request<Body>) -> Response<Body> {
         }
     };
     count(app, &asked, &response);
+    make_harmless(response.headers_mut(), client.is_secure);
+    if is_chunked {
+        // There may have been a Content-Length beside it, which a proxy went by: what it takes for the rest
+        // of this request must not become the next one (RFC 9112, 6.1).
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+    }
     response.headers_mut().insert(REQUEST_ID, asked.id);
     response
+}
+
+fn stranger() -> Problem {
+    let detail = "this hub serves the networks that --trusted-network names, and this address is in none of them";
+    Problem::new(StatusCode::FORBIDDEN, "address_not_allowed", detail)
+}
+
+/// What a browser must not make of any answer, whatever it is. A page has a policy of its own.
+fn make_harmless(headers: &mut HeaderMap, is_secure: bool) {
+    let mut set = |name: HeaderName, value: &'static str| {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    };
+    set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(header::REFERRER_POLICY, "no-referrer");
+    set(header::X_FRAME_OPTIONS, "DENY");
+    set(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
+    set(header::CACHE_CONTROL, "no-store");
+    if is_secure {
+        set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
+    }
 }
 
 /// A handler that panics costs its request an answer, not the connection its life.

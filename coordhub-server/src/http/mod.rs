@@ -14,6 +14,7 @@ pub mod proposals;
 pub mod events;
 pub mod stream;
 pub mod udc;
+pub mod session;
 pub mod admin;
 pub mod openapi;
 pub mod docs;

@@ -48,6 +48,7 @@ assets! {
     "/assets/hub.js" = SCRIPT "js/hub.js",
     "/assets/socket.js" = SCRIPT "js/socket.js",
     "/assets/identity.js" = SCRIPT "js/identity.js",
+    "/assets/leaving.js" = SCRIPT "js/leaving.js",
     "/assets/session.js" = SCRIPT "js/session.js",
     "/assets/load.js" = SCRIPT "js/load.js",
     "/assets/once.js" = SCRIPT "js/once.js",

@@ -5,10 +5,10 @@ use axum::http::Method;
 use super::{
     admin,
     call::{Call, Change, Read, SoftChange},
-    channels, entities, events, messages, proposals, reservations, tasks, udc,
+    channels, entities, events, messages, proposals, reservations, session, tasks, udc,
 };
 use crate::{
-    access::{caller::CallerIn, gate::OpenTo},
+    access::{caller::CallerIn, fair::Asked, gate::OpenTo},
     wire::{Field, Kind, Problem},
 };
 
@@ -77,6 +77,10 @@ pub enum Action {
     Events,
     /// Sends events as they happen.
     Stream,
+    /// Signs a browser in.
+    SignIn,
+    /// Signs it out.
+    SignOut,
     /// Becomes a socket.
     Socket,
     /// Sends a file of the page.
@@ -223,6 +227,10 @@ pub const ROUTES: &[Route] = &[
     route(Post, "/admin/tokens/{token_id}/rotate", "Change the secret of a token, your own as well", ReplyKind::Issued, Nowhere, &[], C(admin::rotate_token)).open_to(HoldersOnly),
     route(Delete, "/admin/tokens/{token_id}", "Let nobody act by a token any more", ReplyKind::Done, Nowhere, &[], C(admin::revoke_token)).open_to(Admins),
 
+    route(Get, "/session", "Whether callers show tokens here, and who you are", ReplyKind::Object, Nowhere, &[], R(session::look)).open_to(Everyone),
+    route(Post, "/session", "Sign in to the page, by a token or an invite: sets a cookie", ReplyKind::Object, Nowhere, session::SIGN_IN, Action::SignIn).open_to(Guests),
+    route(Delete, "/session", "Sign out of the page", ReplyKind::Object, Nowhere, &[], Action::SignOut).open_to(Everyone),
+
     route(Get, "/health", "Whether the hub works", ReplyKind::Object, ByEntityId, &[], R(udc::health)).open_to(Everyone),
     route(Get, "/capabilities", "What the hub can do", ReplyKind::Object, ByEntityId, &[], R(udc::capabilities)),
     route(Get, "/state", "How the hub is doing", ReplyKind::Object, ByEntityId, &[], R(udc::state)),
@@ -247,6 +255,21 @@ impl Route {
             op.push_str(".delete");
         }
         op
+    }
+
+    /// What a call takes out of its caller's buckets. Signs of life take nothing: whoever is slowed down
+    /// is there all the same.
+    pub fn asks(&self) -> Option<Asked> {
+        match self.action {
+            _ if self.path.ends_with("/heartbeat") || self.path == "/health" => None,
+            C(_) | Soft(_) | Action::SignIn => Some(Asked::Change),
+            _ => Some(Asked::Read),
+        }
+    }
+
+    /// Whether a call may make somebody take part.
+    pub fn registers(&self) -> bool {
+        self.path == "/entities/register" || matches!(self.action, Action::SignIn)
     }
 
     /// Whether a call may be made under an idempotency key: signs of life may be repeated at will.

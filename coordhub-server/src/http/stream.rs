@@ -20,7 +20,10 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{call::Call, events};
 use crate::{
-    access::gate::{self, Access},
+    access::{
+        fair::Held,
+        gate::{self, Access},
+    },
     app::App,
     bridge,
     places::Place,
@@ -53,11 +56,12 @@ pub fn wanted(call: &Call<'_>, headers: &HeaderMap) -> Result<Wanted, Problem> {
 }
 
 /// The stream, which ends when its reader leaves or is removed, its token is revoked, or the hub stops.
-pub fn answer(app: &App, wanted: Wanted, access: &Access) -> Response<Body> {
-    let chunks = stream::unfold(Following::new(app, wanted, access), async |mut following| {
-        let chunk = following.chunk().await?;
-        Some((Ok::<_, std::convert::Infallible>(chunk), following))
-    });
+pub fn answer(app: &App, wanted: Wanted, access: &Access, held: Held) -> Response<Body> {
+    let chunks =
+        stream::unfold(Following::new(app, wanted, access, held), async |mut following| {
+            let chunk = following.chunk().await?;
+            Some((Ok::<_, std::convert::Infallible>(chunk), following))
+        });
     let mut response = Response::new(Body::from_stream(chunks));
     let mut set = |name: HeaderName, value| {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
@@ -80,10 +84,12 @@ struct Following {
     ending: BoxFuture<'static, ()>,
     silent_until: Instant,
     is_begun: bool,
+    /// Its place among those that its caller may have.
+    _held: Held,
 }
 
 impl Following {
-    fn new(app: &App, Wanted { log, start }: Wanted, access: &Access) -> Self {
+    fn new(app: &App, Wanted { log, start }: Wanted, access: &Access, held: Held) -> Self {
         let reader = log.reader.clone();
         let mut ending = ending(app.clone(), reader.clone(), access.clone()).boxed();
         // Listens from here on, though it is waited for later.
@@ -99,6 +105,7 @@ impl Following {
             ending,
             silent_until: Instant::now() + KEEP_ALIVE,
             is_begun: false,
+            _held: held,
         }
     }
 

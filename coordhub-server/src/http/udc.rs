@@ -46,7 +46,7 @@ pub fn health(call: &Call<'_>) -> Result<Read, Problem> {
             "timestamp": hub.now(),
         }));
     }
-    ready(&json!({
+    let mut health = json!({
         "status": status(app),
         "service": SERVICE,
         "version": VERSION,
@@ -56,7 +56,14 @@ pub fn health(call: &Call<'_>) -> Result<Read, Problem> {
         "active_websockets": hub.open_sockets(),
         "messages_last_hour": hub.messages_last_hour(),
         "active_tasks": hub.with_state(|state| state.active_tasks()),
-    }))
+    });
+    let trusted = &app.config().network.trusted;
+    if !trusted.is_empty() {
+        // Whoever asks should see by whose word nobody else comes in.
+        let networks: Vec<String> = trusted.iter().map(ToString::to_string).collect();
+        health["trusted_networks"] = networks.into();
+    }
+    ready(&health)
 }
 
 /// `GET /capabilities`

@@ -20,7 +20,10 @@ use tiny_http::{Header, Request, Response, Server};
 
 pub use door::Door;
 
-use crate::app::App;
+use crate::{
+    access::{gate::AuthMode, origin::Head},
+    app::App,
+};
 use machine::Machine;
 
 /// How many threads answer. One more than one, so that a reader who is slow to take its answer holds up nobody.
@@ -156,5 +159,8 @@ fn judge(request: &Request, app: &App) -> Result<(), crate::wire::Problem> {
     // A target that is none matches no path, and has no exemption.
     let uri: Uri = request.url().parse().unwrap_or_else(|_| Uri::from_static("/-"));
     let method = Method::from_bytes(request.method().as_str().as_bytes()).unwrap_or(Method::GET);
-    app.origins().judge(&method, &uri, &headers).map(drop)
+    // It asks for no token, so none may stand for a name.
+    let (scheme, auth) = ("http", AuthMode::Open);
+    let head = Head { method: &method, uri: &uri, headers: &headers, scheme, auth };
+    app.origins().judge(head).map(drop)
 }

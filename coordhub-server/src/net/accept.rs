@@ -17,9 +17,10 @@ use tracing::{debug, warn};
 
 use super::connection::{Connections, Seat, serve_connection};
 use super::drain::Drain;
+use super::entrance::{Entrance, NotLetIn, Present};
 use super::limits::ConnectionLimits;
 use super::listener::Listeners;
-use super::refusal::turn_away;
+use super::refusal::{BUSY, NOT_EXPECTED, Refusal, TOO_MANY, turn_away};
 
 /// How long to leave the listener alone when the process cannot open more files: it would report
 /// the same error again at once.
@@ -51,6 +52,7 @@ pub async fn serve<S, B>(
     listeners: Listeners,
     service: S,
     limits: ConnectionLimits,
+    entrance: Entrance,
     drain: Drain,
 ) -> Drained
 where
@@ -61,7 +63,7 @@ where
     B::Data: Send,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let door = Door::new(limits, drain.clone());
+    let door = Door::new(limits, entrance, drain.clone());
     {
         let mut accepting = std::pin::pin!(door.accept_all(&listeners, service));
         tokio::select! {
@@ -81,6 +83,8 @@ where
 /// Where it is decided who comes in.
 struct Door {
     limits: ConnectionLimits,
+    entrance: Entrance,
+    present: Present,
     drain: Drain,
     seats: Arc<Semaphore>,
     lingering: Arc<Semaphore>,
@@ -94,9 +98,11 @@ enum Accepting {
 }
 
 impl Door {
-    fn new(limits: ConnectionLimits, drain: Drain) -> Self {
+    fn new(limits: ConnectionLimits, entrance: Entrance, drain: Drain) -> Self {
         Self {
             limits,
+            entrance,
+            present: Present::default(),
             drain,
             seats: Arc::new(Semaphore::new(limits.connections_max.min(Semaphore::MAX_PERMITS))),
             lingering: Arc::new(Semaphore::new(LINGERING_MAX)),
@@ -145,18 +151,33 @@ impl Door {
         B::Data: Send,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
+        let visit = match self.present.admit(&self.entrance, peer.ip()) {
+            Ok(visit) => visit,
+            Err(NotLetIn::Address) => return self.refuse(stream, &NOT_EXPECTED),
+            Err(NotLetIn::TooMany) => {
+                connections.turn_away();
+                return self.refuse(stream, &TOO_MANY);
+            }
+        };
         let Ok(permit) = Arc::clone(&self.seats).try_acquire_owned() else {
             debug!(%peer, "no seat left");
             connections.turn_away();
-            turn_away(stream, &self.lingering);
-            return;
+            return self.refuse(stream, &BUSY);
         };
         // Small answers must not wait for the client's acknowledgement of the one before. A socket
         // that refuses is dead already, and will say so when it is read.
         let _ = stream.set_nodelay(true);
-        let seat = Seat::new(permit, self.drain.guard(), connections.clone());
+        let seat = Seat::new(permit, visit, self.drain.guard(), connections.clone());
         let (limits, drain) = (self.limits, self.drain.clone());
-        tokio::spawn(serve_connection((stream, peer), seat, service.clone(), limits, drain));
+        let tls = self.entrance.tls.clone();
+        tokio::spawn(serve_connection((stream, peer), tls, seat, service.clone(), limits, drain));
+    }
+
+    /// Says why, where the client could read it: nothing can be said before TLS is agreed on.
+    fn refuse(&self, stream: TcpStream, why: &Refusal) {
+        if self.entrance.tls.is_none() {
+            turn_away(stream, why, &self.lingering);
+        }
     }
 }
 

@@ -14,19 +14,27 @@ use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
 use tower_service::Service;
 use tracing::debug;
 
 use super::deliveries::Deliveries;
 use super::drain::{Drain, DrainGuard};
+use super::entrance::Visit;
 use super::limits::{ConnectionLimits, HEAD_BYTES_MAX};
 use super::refusal::{self, HEAD_TOO_SLOW};
 use super::stream::{WatchedBody, WatchedStream};
+use super::tls::{Tls, Wire};
 use super::watch::{Deadline, Expired, Phase, Watch};
 
 /// Who is at the other end, as an extension of every request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Peer(pub SocketAddr);
+pub struct Peer {
+    /// Its address.
+    pub address: SocketAddr,
+    /// Whether the connection is under TLS.
+    pub is_secure: bool,
+}
 
 /// What is counted of connections. Clones of the handle count the same.
 #[derive(Debug, Default)]
@@ -58,6 +66,7 @@ impl Connections {
 #[derive(Debug)]
 pub(super) struct Seat {
     _permit: OwnedSemaphorePermit,
+    _visit: Visit,
     _guard: DrainGuard,
     connections: Arc<Connections>,
 }
@@ -66,11 +75,12 @@ impl Seat {
     /// Takes a seat.
     pub(super) fn new(
         permit: OwnedSemaphorePermit,
+        visit: Visit,
         guard: DrainGuard,
         connections: Arc<Connections>,
     ) -> Self {
         connections.open.fetch_add(1, Relaxed);
-        Self { _permit: permit, _guard: guard, connections }
+        Self { _permit: permit, _visit: visit, _guard: guard, connections }
     }
 }
 
@@ -91,6 +101,7 @@ enum End {
 /// Serves requests until the client, a deadline or the drain ends the connection.
 pub(super) async fn serve_connection<S, B>(
     (stream, peer): (TcpStream, SocketAddr),
+    tls: Option<Tls>,
     seat: Seat,
     service: S,
     limits: ConnectionLimits,
@@ -103,6 +114,14 @@ pub(super) async fn serve_connection<S, B>(
     B::Data: Send,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
+    let is_secure = tls.is_some();
+    let stream = match tls {
+        None => Wire::Plain(stream),
+        Some(tls) => match secured(&tls, stream, limits, &drain).await {
+            Some(stream) => stream,
+            None => return,
+        },
+    };
     let watch = Arc::new(Watch::new(limits));
     let deliveries = Arc::new(Deliveries::default());
     let stream = WatchedStream::new(stream, Arc::clone(&watch), Arc::clone(&deliveries), seat);
@@ -111,7 +130,7 @@ pub(super) async fn serve_connection<S, B>(
     let reporter = Arc::clone(&watch);
     let answer = service_fn(move |mut request: Request<Incoming>| {
         reporter.request_started(request.body().size_hint().exact());
-        request.extensions_mut().insert(Peer(peer));
+        request.extensions_mut().insert(Peer { address: peer, is_secure });
         request.extensions_mut().insert(Arc::clone(&deliveries));
         let answered = service.call(request);
         let reporter = Arc::clone(&reporter);
@@ -122,8 +141,29 @@ pub(super) async fn serve_connection<S, B>(
     let tell = UpgradeableConnection::graceful_shutdown;
     let end = drive(&mut connection, tell, &watch, &drain).await;
     match connection.into_parts() {
-        Some(parts) => part(parts.io.into_inner().stream(), &watch, end).await,
+        Some(parts) => part(parts.io.into_inner(), &watch, end).await,
         None => watch.upgraded(),
+    }
+}
+
+/// The connection under TLS, if the client agrees to it as quickly as it would have to send a head.
+async fn secured(
+    tls: &Tls,
+    stream: TcpStream,
+    limits: ConnectionLimits,
+    drain: &Drain,
+) -> Option<Wire> {
+    let patience = limits.first_byte_timeout + limits.head_timeout;
+    tokio::select! {
+        biased;
+        () = drain.wait() => None,
+        agreed = timeout(patience, tls.accept(stream)) => match agreed {
+            Ok(agreed) => agreed.inspect_err(|error| debug!(%error, "no TLS")).ok(),
+            Err(_) => {
+                debug!("connection closed: TLS was not agreed on in time");
+                None
+            }
+        },
     }
 }
 
@@ -170,7 +210,10 @@ where
 ///
 /// A socket that is dropped with bytes unread resets the connection, and the reset may overtake the
 /// answer that explains it. So a client that is still sending gets a moment to read it.
-async fn part(stream: &TcpStream, watch: &Watch, end: End) {
+async fn part(stream: WatchedStream, watch: &Watch, end: End) {
+    // Under TLS what is said outside of it would be noise to the client.
+    let may_be_told = !stream.is_secure();
+    let stream = stream.socket();
     match end {
         End::DrainedIdle => {}
         End::Finished(Ok(())) if watch.may_send_more() => refusal::linger(stream).await,
@@ -183,7 +226,7 @@ async fn part(stream: &TcpStream, watch: &Watch, end: End) {
         }
         End::Expired(expired) => {
             debug!(?expired, "connection closed: the client was too slow");
-            if expired == Expired::Head {
+            if expired == Expired::Head && may_be_told {
                 // There is room for it, since everything before it was taken.
                 let _ = stream.try_write(&HEAD_TOO_SLOW.render());
             }

@@ -31,6 +31,24 @@ pub(super) const BUSY: Refusal = Refusal {
     headers: "Retry-After: 1\r\n",
 };
 
+/// The client's address is none of those that are expected.
+pub(super) const NOT_EXPECTED: Refusal = Refusal {
+    status: 403,
+    title: "Forbidden",
+    code: "address_not_allowed",
+    detail: "This hub takes no connections from this address; --trusted-network or --behind-proxy names those that it takes.",
+    headers: "",
+};
+
+/// The client's address has all the connections that it may have.
+pub(super) const TOO_MANY: Refusal = Refusal {
+    status: 429,
+    title: "Too Many Requests",
+    code: "too_many_open",
+    detail: "This address has as many open connections as it may have; close some, or keep them for several requests.",
+    headers: "Retry-After: 1\r\n",
+};
+
 /// A head that did not end in time.
 pub(super) const HEAD_TOO_SLOW: Refusal = Refusal {
     status: 408,
@@ -56,13 +74,13 @@ impl Refusal {
     }
 }
 
-/// Tells a client that there is no seat, without waiting for it.
+/// Tells a client why it is not let in, without waiting for it.
 ///
 /// `lingering` bounds how many of them get the time to read it; a flood beyond that is just closed.
-pub(super) fn turn_away(stream: TcpStream, lingering: &Arc<Semaphore>) {
+pub(super) fn turn_away(stream: TcpStream, why: &Refusal, lingering: &Arc<Semaphore>) {
     // Not through tokio, which would first wait to be told that a new socket can be written to.
     let Ok(stream) = stream.into_std() else { return };
-    let told = (&stream).write_all(&BUSY.render()).and_then(|()| stream.shutdown(Shutdown::Write));
+    let told = (&stream).write_all(&why.render()).and_then(|()| stream.shutdown(Shutdown::Write));
     if told.is_ok()
         && let Ok(permit) = Arc::clone(lingering).try_acquire_owned()
         && let Ok(stream) = TcpStream::from_std(stream)

@@ -11,36 +11,46 @@ use tokio::net::TcpStream;
 
 use super::connection::Seat;
 use super::deliveries::Deliveries;
+use super::tls::Wire;
 use super::watch::Watch;
 
 /// A socket that tells its watch what went through it, and keeps its seat until it closes.
 #[derive(Debug)]
 pub(super) struct WatchedStream {
-    stream: TcpStream,
+    stream: Wire,
     watch: Arc<Watch>,
     deliveries: Arc<Deliveries>,
+    /// Whether anything was taken since the last flush.
+    has_unflushed: bool,
     _seat: Seat,
 }
 
 impl WatchedStream {
     /// Takes the seat along, also into an upgrade.
     pub(super) fn new(
-        stream: TcpStream,
+        stream: Wire,
         watch: Arc<Watch>,
         deliveries: Arc<Deliveries>,
         seat: Seat,
     ) -> Self {
-        Self { stream, watch, deliveries, _seat: seat }
+        Self { stream, watch, deliveries, has_unflushed: false, _seat: seat }
     }
 
     /// The bare socket, for what is said outside the protocol.
-    pub(super) fn stream(&self) -> &TcpStream {
-        &self.stream
+    pub(super) fn socket(&self) -> &TcpStream {
+        self.stream.socket()
     }
 
-    fn report_write<T>(&self, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    /// Whether it is under TLS.
+    pub(super) fn is_secure(&self) -> bool {
+        matches!(self.stream, Wire::Tls(_))
+    }
+
+    fn report_write<T>(&mut self, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         match &written {
             Poll::Pending => self.watch.write_blocked(),
+            // Only its flush tells whether the system has them.
+            Poll::Ready(Ok(_)) if self.stream.keeps_bytes() => self.has_unflushed = true,
             Poll::Ready(Ok(_)) => {
                 self.watch.bytes_written();
                 self.deliveries.written();
@@ -93,7 +103,20 @@ impl AsyncWrite for WatchedStream {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        if self.stream.keeps_bytes() {
+            match &flushed {
+                Poll::Pending => self.watch.write_blocked(),
+                Poll::Ready(Ok(())) => {
+                    self.watch.bytes_written();
+                    if std::mem::take(&mut self.has_unflushed) {
+                        self.deliveries.written();
+                    }
+                }
+                Poll::Ready(Err(_)) => {}
+            }
+        }
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -1,5 +1,7 @@
 //! The changes that a socket's client asks for, and their answers.
 
+use std::net::IpAddr;
+
 use coordhub_core::{HubError, Outcome};
 use futures_util::{FutureExt, future::BoxFuture};
 
@@ -7,12 +9,14 @@ use super::session;
 use crate::{
     access::{
         caller::{CallerIn, Named},
-        gate::{self, Access},
+        fair::{Asked, Asker},
+        gate::{self, Access, Page, Sender},
+        network::Client,
     },
     app::App,
     http::{
         call::{Call, Change, SoftChange},
-        handle::{Answered, key, missing_first, perform},
+        handle::{Answered, key, missing_first, perform, take_items},
         router::{self, Action},
         take_back::TakeBack,
     },
@@ -44,11 +48,21 @@ impl Answer {
     }
 }
 
+/// Who asks over a socket.
+#[derive(Clone, Copy)]
+pub(super) struct By<'a> {
+    /// What was shown for it.
+    pub(super) access: &'a Access,
+    /// Whose it is.
+    pub(super) entity: &'a EntityId,
+    /// Where its other end is.
+    pub(super) address: Option<IpAddr>,
+}
+
 /// The change that an operation makes in the name of a socket's entity; soft ones are done on the spot.
 pub(super) fn change(
     app: &App,
-    access: &Access,
-    entity: &EntityId,
+    by: By<'_>,
     op: &str,
     args: &str,
     under: Option<&str>,
@@ -59,7 +73,15 @@ pub(super) fn change(
             format!("there is no operation {op:?}; GET /capabilities lists the calls"),
         )
     })?;
+    let By { access, entity, address } = by;
     gate::check(route.open_to, access)?;
+    let asker = Asker { entity: Some(entity), address };
+    if let Some(asked) = route.asks() {
+        app.buckets().take(asker, asked, 1)?;
+    }
+    if route.registers() && access.holder().is_none() {
+        app.buckets().take(asker, Asked::Registration, 1)?;
+    }
     let named = Named { header: None, socket: Some(entity) };
     let fields = Fields::of_body(args.as_bytes())?;
     let caller_in = match route.caller_in {
@@ -67,18 +89,23 @@ pub(super) fn change(
         CallerIn::Path => CallerIn::EntityId,
         place => place,
     };
-    let call = Call { app, fields, named, caller_in, access, host: None };
+    let client = Client { address, ..Client::default() };
+    let sender = Sender { client, page: Page::Unknown };
+    let call = Call { app, fields, named, caller_in, access, sender, host: None };
     let under = under.filter(|_| route.takes_keys());
     let keyed = |change: Change| match under {
         Some(text) => Ok(Change { key: Some(key(route, &call, text)?), ..change }),
         None => Ok(change),
     };
     let may_change = |change: Change| access.check_changes().map(|()| change);
+    let may_have = |change: Change| take_items(app, change, address);
     match route.action {
-        Action::Change(make) => Ok(match make(&call).and_then(keyed).and_then(may_change) {
-            Ok(change) => Do::Change(Box::new(change)),
-            Err(problem) => Do::Refused(missing_first(route, &call, problem).boxed()),
-        }),
+        Action::Change(make) => {
+            Ok(match make(&call).and_then(keyed).and_then(may_change).and_then(may_have) {
+                Ok(change) => Do::Change(Box::new(change)),
+                Err(problem) => Do::Refused(missing_first(route, &call, problem).boxed()),
+            })
+        }
         Action::Soft(act) => Ok(match access.check_changes().and_then(|()| act(&call))? {
             SoftChange::Done(body) => Do::Done(body),
             SoftChange::Change(change) => Do::Change(change),

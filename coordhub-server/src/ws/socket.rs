@@ -27,7 +27,11 @@ use super::{
     under_way::UnderWay,
 };
 use crate::{
-    access::gate::{self, Access},
+    access::{
+        fair::{Asked, Asker, Held, Kept},
+        gate::{self, Access},
+        network::Client,
+    },
     app::App,
     bridge,
     http::take_back::TakeBack,
@@ -61,6 +65,10 @@ pub(super) struct Opened {
     pub(super) entity: EntityId,
     /// What was shown for it.
     pub(super) access: Access,
+    /// From where it came.
+    pub(super) client: Client,
+    /// Its place among those that its entity may have.
+    pub(super) held: Held,
     /// What it wants to see.
     pub(super) filter: Filter,
     /// From where on.
@@ -84,6 +92,7 @@ struct Session {
     app: App,
     entity: EntityId,
     access: Access,
+    client: Client,
     socket: WebSocket,
     /// `None` while it is away reading the store.
     subscription: Option<Subscription>,
@@ -106,7 +115,7 @@ struct Session {
 
 /// Serves a socket until it ends.
 pub(super) async fn serve(app: App, socket: WebSocket, opened: Opened) {
-    let Opened { entity, access, filter, start, opening, watches_presence } = opened;
+    let Opened { entity, access, client, held, filter, start, opening, watches_presence } = opened;
     let whose = Whose::Entity(entity.clone());
     let mut closing = app.sockets().listen(&whose);
     let hub = app.hub().clone();
@@ -131,6 +140,7 @@ pub(super) async fn serve(app: App, socket: WebSocket, opened: Opened) {
         unread: VecDeque::new(),
         entity,
         access: access.clone(),
+        client,
         place,
         watch,
     };
@@ -145,7 +155,7 @@ pub(super) async fn serve(app: App, socket: WebSocket, opened: Opened) {
         end = session.run(&hub) => end,
     };
     session.end(end).await;
-    drop(closing);
+    drop((closing, held));
     sockets_app.sockets().release(&whose);
 }
 
@@ -311,6 +321,9 @@ impl Session {
         let answer = match ask {
             Ask::Ping => Some("{\"type\":\"pong\"}".to_owned()),
             Ask::Ready => None,
+            Ask::Subscribe(_) if let Err(problem) = self.look() => {
+                Some(calls::error(&self.app, &problem, mark))
+            }
             Ask::Subscribe(channel) => {
                 let reader = self.app.hub().reader(Some(self.entity.clone()));
                 Some(match policy::check_subscribe(&reader, &channel) {
@@ -347,10 +360,14 @@ impl Session {
                 Ok(Do::Change(_)) if self.waits.len() >= WAITS_MAX => {
                     Some(calls::refused(&self.app, &calls::too_many_waits(WAITS_MAX), mark))
                 }
-                Ok(Do::Change(change)) => {
-                    self.waits.push(calls::call(self.app.clone(), *change, mark));
-                    None
-                }
+                Ok(Do::Change(change)) => match self.keep_waiting() {
+                    Ok(held) => {
+                        let call = calls::call(self.app.clone(), *change, mark);
+                        self.waits.push(call.inspect(move |_| drop(held)).boxed());
+                        None
+                    }
+                    Err(problem) => Some(calls::refused(&self.app, &problem, mark)),
+                },
                 Ok(Do::Done(body)) => Some(session::reply(200, &body, mark)),
                 Ok(Do::Refused(problem)) => Some(calls::refused(&self.app, &problem.await, mark)),
                 Err(problem) => Some(calls::refused(&self.app, &problem, mark)),
@@ -360,6 +377,18 @@ impl Session {
             Some(answer) => self.feed(text(answer)).await,
             None => Ok(()),
         }
+    }
+
+    /// Takes a look out of the buckets of whoever is at the other end.
+    fn look(&self) -> Result<(), Problem> {
+        let asker = Asker { entity: Some(&self.entity), address: self.client.address };
+        self.app.buckets().take(asker, Asked::Read, 1)
+    }
+
+    /// What a change that waits takes of what its entity may keep open.
+    fn keep_waiting(&self) -> Result<Held, Problem> {
+        let asker = Asker { entity: Some(&self.entity), address: self.client.address };
+        self.app.seats().take(asker, Kept::Wait)
     }
 
     /// The subscription, which may be away reading the store.
@@ -372,7 +401,9 @@ impl Session {
     }
 
     fn change(&self, op: &str, args: &str, key: Option<&str>) -> Result<Do, Problem> {
-        calls::change(&self.app, &self.access, &self.entity, op, args, key)
+        let by =
+            calls::By { access: &self.access, entity: &self.entity, address: self.client.address };
+        calls::change(&self.app, by, op, args, key)
     }
 
     async fn ping(&mut self) -> Result<(), End> {

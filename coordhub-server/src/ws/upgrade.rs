@@ -19,9 +19,14 @@ use super::{
     socket::{self, Opened},
 };
 use crate::{
-    access::gate::Access,
+    access::{fair::Kept, gate::Access},
     app::App,
-    http::{call::Call, events, handle::call_of, router::Route},
+    http::{
+        call::Call,
+        events,
+        handle::{call_of, keeps},
+        router::Route,
+    },
     wire::Problem,
 };
 
@@ -95,7 +100,10 @@ fn opened(call: &Call<'_>, entity: EntityId) -> Result<Opened, Problem> {
     let start = start.unwrap_or(Start::Live);
     let watches_presence = call.fields.flag("presence")?.unwrap_or(false);
     let access = call.access.clone();
-    Ok(Opened { entity, access, filter, start, opening, watches_presence })
+    // Last, so that what is refused for another reason takes no place.
+    let held = keeps(call, Kept::Socket)?;
+    let client = call.sender.client;
+    Ok(Opened { entity, access, client, held, filter, start, opening, watches_presence })
 }
 
 fn notices(call: &Call<'_>) -> Result<Notices, Problem> {

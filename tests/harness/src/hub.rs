@@ -16,7 +16,7 @@ use crate::http::{Client, Request, Response};
 use crate::{Metrics, RawSocket, Socket, Stream, WAIT_MAX};
 
 /// What the log line that names the port begins with.
-const LISTENING: &str = "listening on http://127.0.0.1:";
+const LISTENING: [&str; 2] = ["listening on http://127.0.0.1:", "listening on https://127.0.0.1:"];
 
 /// How to start a hub.
 #[derive(Clone, Debug, Default)]
@@ -395,7 +395,7 @@ fn follow(stderr: ChildStderr, log: &Mutex<String>, reporter: &Sender<News>) {
 }
 
 fn port_in(line: &str) -> Option<u16> {
-    let (_, rest) = line.split_once(LISTENING)?;
+    let (_, rest) = LISTENING.iter().find_map(|words| line.split_once(words))?;
     let digits = rest.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(rest.len());
     rest[..digits].parse().ok()
 }

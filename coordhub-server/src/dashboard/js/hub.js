@@ -81,28 +81,63 @@ export class Hub {
     }
   }
 
+  /** Signs out, where somebody signed in. */
+  signOut() {
+    return ask("DELETE", "/session");
+  }
+
   /** @param {string} method @param {string} path @param {string} [body] @param {string} [key] */
-  async #call(method, path, body, key) {
+  #call(method, path, body, key) {
     // A header holds no more than Latin letters; an id may hold any. The query takes them all.
     const url =
       method === "GET" ? `${path}${path.includes("?") ? "&" : "?"}entity_id=${encodeURIComponent(this.me)}` : path;
-    /** @type {Response} */
-    let response;
-    let text;
-    try {
-      const signal = AbortSignal.timeout(PATIENCE_MS);
-      /** @type {Record<string, string>} */
-      const headers = key === undefined ? {} : { "Idempotency-Key": key };
-      response = await fetch(url, { method, headers, body, signal, credentials: "omit", cache: "no-store" });
-      text = await response.text();
-    } catch {
-      throw new Problem(0, "no_answer", "The hub did not answer.");
-    }
-    if (!response.ok) {
-      throw problemOf(response.status, text);
-    }
-    return JSON.parse(text);
+    return ask(method, url, body, key === undefined ? {} : { "Idempotency-Key": key });
   }
+}
+
+/**
+ * Who is signed in, and whether anybody must.
+ *
+ * @returns {Promise<import("./types.js").Who>}
+ */
+export function whoIsThere() {
+  return ask("GET", "/session");
+}
+
+/**
+ * Signs in by a token, or by an invite as the entity that the body describes. From then on a cookie says who calls, which no
+ * script can read; the secret is kept nowhere.
+ *
+ * @param {string} secret
+ * @param {object} [body]
+ * @returns {Promise<{ entity_id: string, token?: string }>}
+ */
+export function openSession(secret, body = {}) {
+  return ask("POST", "/session", JSON.stringify(body), { Authorization: `Bearer ${secret}` });
+}
+
+/**
+ * @param {string} method
+ * @param {string} url
+ * @param {string} [body]
+ * @param {Record<string, string>} [headers]
+ * @returns {Promise<any>}
+ */
+async function ask(method, url, body, headers = {}) {
+  /** @type {Response} */
+  let response;
+  let text;
+  try {
+    const signal = AbortSignal.timeout(PATIENCE_MS);
+    response = await fetch(url, { method, headers, body, signal, credentials: "same-origin", cache: "no-store" });
+    text = await response.text();
+  } catch {
+    throw new Problem(0, "no_answer", "The hub did not answer.");
+  }
+  if (!response.ok) {
+    throw problemOf(response.status, text);
+  }
+  return JSON.parse(text);
 }
 
 /** @param {number} status @param {string} text */

@@ -2,7 +2,8 @@
  * The page. Start reading at `session.js`: what a person can do; `store.js`: what is known; `views/`: how it looks.
  */
 
-import { rememberName, rememberedName, signIn } from "./identity.js";
+import { openSession, whoIsThere } from "./hub.js";
+import { join, rememberName, rememberedName, signIn, takeInvite } from "./identity.js";
 import { Session } from "./session.js";
 import { follow } from "./view.js";
 import { Alerts } from "./views/alerts.js";
@@ -40,10 +41,29 @@ Object.entries(views).forEach(([name, view]) => customElements.define(name, view
 const app = /** @type {HTMLElement} */ (document.querySelector("#app"));
 const entrance = /** @type {SignIn} */ (document.querySelector("hub-sign-in"));
 
-/** @param {string} name */
-async function enter(name) {
-  const me = await signIn(name);
-  const session = new Session(me, leave);
+/** What a link invited to, until it is used. */
+let invite = takeInvite();
+/** @type {import("./types.js").Who["auth"]} */
+let auth = "open";
+
+/** @param {import("./views/sign-in.js").By} by @param {string} said */
+async function enter(by, said) {
+  if (by === "name") {
+    return begin(await signIn(said));
+  }
+  if (by === "token") {
+    const { entity_id: me } = await openSession(said);
+    return begin(me);
+  }
+  const { me, token } = await join(invite, said);
+  invite = "";
+  await entrance.tell(token);
+  return begin(me);
+}
+
+/** @param {string} me */
+async function begin(me) {
+  const session = new Session(me, leave, auth);
   entrance.hidden = true;
   app.hidden = false;
   follow(session);
@@ -55,14 +75,25 @@ function leave(why) {
   rememberName("");
   follow(null);
   app.hidden = true;
-  entrance.ask(why);
+  entrance.ask(auth === "token" ? "token" : "name", why);
+}
+
+/** Goes on as whoever was here last, or asks who is there. */
+async function open() {
+  // Where the hub does not answer, it is asked again for as long as there is a name to enter under.
+  const who = await whoIsThere().catch(() => null);
+  auth = who?.auth ?? "open";
+  if (who?.entity_id) {
+    await begin(who.entity_id);
+  } else if (auth === "token") {
+    entrance.ask(invite ? "invite" : "token", "");
+  } else if (rememberedName()) {
+    await entrance.resume(rememberedName());
+  } else {
+    entrance.ask("name", "");
+  }
 }
 
 entrance.onEnter = enter;
 follow(null);
-const name = rememberedName();
-if (name) {
-  entrance.resume(name);
-} else {
-  entrance.ask("");
-}
+void open();

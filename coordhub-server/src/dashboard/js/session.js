@@ -3,7 +3,8 @@
  */
 
 import { AttentionReader, concerns } from "./attention.js";
-import { Hub, Problem, segment } from "./hub.js";
+import { Hub, segment } from "./hub.js";
+import { ifSignedOut, SIGNED_OUT, whyEnded } from "./leaving.js";
 import { all, loadMessages, loadSnapshot, readAgain } from "./load.js";
 import { trim } from "./messages.js";
 import { Once } from "./once.js";
@@ -28,9 +29,11 @@ export class Session {
   /**
    * @param {string} me
    * @param {(why: string) => void} onEnd
+   * @param {import("./types.js").Who["auth"]} auth  Whether the person signed in, or only said a name.
    */
-  constructor(me, onEnd) {
+  constructor(me, onEnd, auth = "open") {
     this.me = me;
+    this.auth = auth;
     this.onEnd = onEnd;
     this.hub = new Hub(me);
     this.store = new Store(me);
@@ -182,8 +185,9 @@ export class Session {
         this.store.reset(await loadSnapshot(this.hub));
         break;
       } catch (error) {
-        if (error instanceof Problem && error.code === "unknown_entity") {
-          this.end("The hub does not know you any more. Enter again to take part.");
+        const why = whyEnded(error, this.auth);
+        if (why) {
+          this.end(why);
           return;
         }
         this.#setConnection("lost");
@@ -214,7 +218,11 @@ export class Session {
       onPresence: (presence) => store.told(presence),
       onCursor: (seq) => store.passed(seq),
       onGap: () => void this.#load(),
-      onLost: () => this.#setConnection("lost"),
+      onLost: () => {
+        this.#setConnection("lost");
+        void ifSignedOut(this, () => this.#ended || this.end(SIGNED_OUT));
+      },
+      onSignedOut: () => this.end(SIGNED_OUT),
       onRemoved: () => this.end("You were removed from the hub."),
     });
     this.#socket.connect();

@@ -19,6 +19,7 @@
  * @property {() => void} onGap  The position cannot be resumed: read everything afresh.
  * @property {() => void} onLost
  * @property {() => void} onRemoved
+ * @property {() => void} onSignedOut
  */
 
 const RETRY_FIRST_MS = 250;
@@ -26,6 +27,7 @@ const RETRY_MOST_MS = 8_000;
 /** A socket that is silent for this long is asked for a sign of life, and is given up when it stays silent. */
 const SILENCE_MS = 25_000;
 const CLOSE_REMOVED = 4404;
+const CLOSE_SIGNED_OUT = 4401;
 
 export class HubSocket {
   /** @type {WebSocket | null} */
@@ -134,6 +136,11 @@ export class HubSocket {
     if (code === CLOSE_REMOVED) {
       this.end();
       this.listener.onRemoved();
+      return;
+    }
+    if (code === CLOSE_SIGNED_OUT) {
+      this.end();
+      this.listener.onSignedOut();
       return;
     }
     this.listener.onLost();

@@ -139,6 +139,14 @@
  * @property {Task[]} tasks
  * @property {Proposal[]} proposals
  *
+ * Who is signed in: nobody where `entity_id` is missing. In open mode nobody need.
+ *
+ * @typedef {object} Who
+ * @property {"open" | "token"} auth
+ * @property {string | null} entity_id
+ * @property {"member" | "observer" | "admin" | null} role
+ * @property {boolean} signed_in
+ *
  * @typedef {object} HubEvent
  * @property {number} seq
  * @property {string} at

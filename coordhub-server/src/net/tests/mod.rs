@@ -24,7 +24,9 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::{BodyError, ConnectionLimits, Drain, Drained, Listeners, Peer, read_body, serve};
+use super::{
+    BodyError, ConnectionLimits, Drain, Drained, Entrance, Listeners, Peer, read_body, serve,
+};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 const UPGRADE: &str =
@@ -80,7 +82,8 @@ impl Hub {
             gate: Arc::clone(&gate),
             entered: Arc::clone(&entered),
         };
-        let served = tokio::spawn(serve(listeners, routes(app), limits, drain.clone()));
+        let served =
+            tokio::spawn(serve(listeners, routes(app), limits, Entrance::default(), drain.clone()));
         Self { address, drain, gate, entered, served }
     }
 
@@ -167,7 +170,7 @@ fn routes(app: App) -> Router {
 }
 
 async fn peer(request: Request) -> String {
-    let Peer(address) = request.extensions().get().expect("every request has a peer");
+    let Peer { address, .. } = request.extensions().get().expect("every request has a peer");
     address.to_string()
 }
 

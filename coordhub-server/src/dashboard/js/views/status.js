@@ -1,4 +1,5 @@
 import { attribute, fill, h, text } from "../dom.js";
+import { wordsFor } from "../hub.js";
 import { View } from "../view.js";
 
 /** @typedef {import("../session.js").Session} Session */
@@ -15,11 +16,23 @@ export class Status extends View {
   connection = h("span", { class: "connection", role: "status" });
   retry = h("button", { type: "button", onclick: () => this.session.reconnect() }, "Try now");
   who = h("bdi", { class: "me" });
-  leave = h("button", { type: "button", class: "quiet", onclick: () => this.session.end() }, "Change name");
+  leave = h("button", { type: "button", class: "quiet", onclick: () => void this.#leave() });
 
   /** @override */
   build() {
     fill(this, this.connection, this.retry, this.who, this.leave);
+  }
+
+  async #leave() {
+    try {
+      // Where the hub does not answer the cookie stays, and the person must know.
+      if (this.session.auth === "token") {
+        await this.session.hub.signOut();
+      }
+      this.session.end();
+    } catch (error) {
+      text(this.connection, `Not signed out: ${wordsFor(error)}`);
+    }
   }
 
   /** @override @param {Session | null} session */
@@ -33,6 +46,7 @@ export class Status extends View {
     attribute(this.connection, "data-state", connection);
     attribute(document.body, "data-connection", connection);
     text(this.connection, WORDS[connection]);
+    text(this.leave, session.auth === "token" ? "Sign out" : "Change name");
     this.retry.hidden = connection !== "lost";
     text(this.who, entities.get(session.me)?.name ?? session.me);
     attribute(this.who, "title", session.me);

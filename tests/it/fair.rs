@@ -1,0 +1,200 @@
+//! Fair use: who asks for too much is told so, and why; others go on.
+
+use coordhub_harness::{Hub, HubOptions, Request, Response, Socket};
+use serde_json::{Value, json};
+
+use crate::tokens::{TokenHub, WRONG_TOKEN};
+
+fn options(words: &[&str]) -> HubOptions {
+    words.iter().fold(HubOptions::default(), |options, word| options.arg(*word))
+}
+
+/// More than any bucket of these tests holds.
+const TRIES: usize = 200;
+
+/// Asks until it is told that this is too fast.
+async fn until_too_fast(hub: &TokenHub, who: &str, path: &str, body: Option<Value>) -> Response {
+    let mut client = hub.client().await;
+    for _ in 0..TRIES {
+        let request = match &body {
+            Some(body) => Request::post(path).json(body),
+            None => Request::get(path),
+        };
+        let response = client.send(request.bearer(hub.token(who))).await;
+        if response.status != 200 {
+            return response;
+        }
+    }
+    panic!("{TRIES} calls of {path} were taken");
+}
+
+#[tokio::test]
+async fn an_entity_that_changes_too_much_is_told_and_others_go_on() {
+    let hub = TokenHub::with_everyone_at(options(&["--changes-per-second", "6"])).await;
+    let message = json!({ "content": "and you?" });
+    let refused = until_too_fast(&hub, "ai", "/messages/send", Some(message.clone())).await;
+    let problem = refused.problem(429, "too_fast");
+    let seconds: u64 = refused.header("retry-after").expect("when to come back").parse().unwrap();
+    assert!((1..=2).contains(&seconds));
+    assert!(problem["retry_after_ms"].as_u64().is_some_and(|millis| millis <= 1_000), "{problem}");
+    // An agent that answers another in a loop learns what is going on.
+    assert!(problem["detail"].as_str().unwrap().contains("loop"), "{problem}");
+    hub.post_as(hub.token("anna"), "/messages/send", message).await.ok();
+    hub.get_as(hub.token("ai"), "/messages/recent").await.ok();
+    // Signs of life are never too many.
+    for _ in 0..20 {
+        hub.post_as(hub.token("ai"), "/entities/ai/heartbeat", json!({})).await.ok();
+    }
+}
+
+#[tokio::test]
+async fn reads_have_a_bucket_of_their_own() {
+    let hub = TokenHub::with_everyone_at(options(&["--reads-per-second", "2"])).await;
+    let refused = until_too_fast(&hub, "ai", "/tasks/list", None).await;
+    assert!(refused.problem(429, "too_fast")["detail"].as_str().unwrap().contains("wait_seconds"));
+    hub.post_as(hub.token("ai"), "/messages/send", json!({ "content": "c" })).await.ok();
+    hub.get_as(hub.token("anna"), "/tasks/list").await.ok();
+    assert_eq!(hub.get("/health").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_socket_meets_the_same_buckets() {
+    let hub = TokenHub::with_everyone_at(options(&["--changes-per-second", "6"])).await;
+    let mut socket = hub.socket_as("ai").await;
+    let mut reply = Value::Null;
+    for _ in 0..TRIES {
+        reply = socket.call("messages.send", json!({ "content": "c" })).await;
+        if reply["status"] != 200 {
+            break;
+        }
+    }
+    assert_eq!((&reply["status"], &reply["body"]["code"]), (&json!(429), &json!("too_fast")));
+    let mut error = Value::Null;
+    for number in 0..TRIES {
+        let frame = json!({ "type": "message", "message": { "content": "c" }, "ref": number });
+        socket.send(frame).await;
+        error = socket
+            .find("an answer", |frame| frame["type"] == "sent" || frame["type"] == "error")
+            .await
+            .1;
+        if error["type"] == "error" {
+            break;
+        }
+    }
+    assert_eq!(error["code"], "too_fast", "{error}");
+    socket.call("entities.heartbeat", json!({})).await;
+    let mut other = hub.socket_as("anna").await;
+    assert_eq!(other.call("messages.send", json!({ "content": "c" })).await["status"], 200);
+}
+
+#[tokio::test]
+async fn each_item_of_a_batch_is_a_change() {
+    let words = ["--changes-per-second", "20", "--address-changes-per-second", "0"];
+    let hub = TokenHub::with_everyone_at(options(&words)).await;
+    let messages: Vec<Value> = (0..20).map(|_| json!({ "content": "c" })).collect();
+    let batch = json!({ "messages": messages });
+    let mut taken = 0;
+    for _ in 0..20 {
+        let reply = hub.post_as(hub.token("ai"), "/messages/send-batch", batch.clone()).await;
+        if reply.status == 429 {
+            break;
+        }
+        taken += 1;
+    }
+    assert!(taken < 20, "400 changes were taken");
+}
+
+#[tokio::test]
+async fn those_who_guess_are_slowed_down_and_others_are_not() {
+    let hub = TokenHub::with_everyone_at(options(&["--failed-logins-per-minute", "3"])).await;
+    let mut statuses = Vec::new();
+    for _ in 0..5 {
+        let wrong = Request::get("/tasks/list").bearer(WRONG_TOKEN);
+        statuses.push(hub.send(wrong).await.status);
+    }
+    assert_eq!(statuses[..3], [401, 401, 401]);
+    assert_eq!(statuses[4], 429);
+    hub.get_as(hub.token("ai"), "/tasks/list").await.ok();
+}
+
+#[tokio::test]
+async fn registrations_have_a_bucket() {
+    let words = ["--registrations-per-minute", "2"];
+    let hub = Hub::start(options(&words));
+    for (who, status) in [("a", 200), ("b", 200), ("c", 429)] {
+        let body = json!({ "entity_id": who, "entity_type": "service" });
+        assert_eq!(hub.post("/entities/register", body).await.status, status, "{who}");
+    }
+    hub.say("a", "general", "c").await;
+}
+
+#[tokio::test]
+async fn an_entity_has_so_many_sockets() {
+    let hub = TokenHub::with_everyone_at(options(&["--sockets-per-entity", "2"])).await;
+    let first = hub.socket_as("ai").await;
+    let _second = hub.socket_as("ai").await;
+    let bearer = format!("Bearer {}", hub.token("ai"));
+    let headers = [("Authorization", &*bearer)];
+    let third = Socket::try_open(hub.addr(), "/ws/ai", &headers).await;
+    assert_eq!(third.err(), Some(429));
+    let stream = Request::get("/events/stream").bearer(hub.token("ai"));
+    hub.send(stream).await.problem(429, "too_many_open");
+    let _others = hub.socket_as("anna").await;
+    drop(first);
+    // The hub sees the end of a connection a moment later.
+    while Socket::try_open(hub.addr(), "/ws/ai", &headers).await.is_err() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn an_entity_has_so_many_waits() {
+    let hub = TokenHub::with_everyone_at(options(&["--waits-per-entity", "1"])).await;
+    let mut waiter = hub.client().await;
+    let wait = |seconds: u32| {
+        Request::post("/tasks/claim-next")
+            .bearer(hub.token("ai"))
+            .json(&json!({ "wait_seconds": seconds }))
+    };
+    let waiting = wait(60);
+    // The other may be the one that waits when it comes.
+    let waiting = tokio::spawn(async move {
+        loop {
+            let answer = waiter.send(waiting.clone()).await;
+            if answer.status != 429 {
+                return answer;
+            }
+        }
+    });
+    loop {
+        let answer = hub.send(wait(1)).await;
+        if answer.status == 429 {
+            answer.problem(429, "too_many_open");
+            break;
+        }
+    }
+    hub.send(wait(0)).await.ok();
+    let task = json!({ "title": "t" });
+    hub.post_as(hub.token("anna"), "/tasks/create", task).await.ok();
+    assert_eq!(waiting.await.unwrap().ok()["status"], "claimed");
+}
+
+#[tokio::test]
+async fn in_open_mode_on_loopback_there_are_no_bounds_but_those_that_are_asked_for() {
+    let hub = Hub::new();
+    let mut client = hub.client().await;
+    for _ in 0..3_000 {
+        client.send(Request::get("/tasks/list")).await.ok();
+    }
+    let hub = Hub::start(options(&["--changes-per-second", "2"]));
+    let mut refused = 0;
+    for _ in 0..TRIES {
+        let body = json!({ "from_entity": "a", "content": "c" });
+        if hub.post("/messages/send", body).await.status == 429 {
+            refused += 1;
+            break;
+        }
+    }
+    assert_eq!(refused, 1);
+    hub.say("b", "general", "c").await;
+}
