@@ -62,6 +62,10 @@ mod authorization;
 mod tokens;
 // A hidden message on every route that could show it; a route without a case fails.
 mod policy;
+// Licences and sources of what the hub is built of.
+mod dependencies;
+// Damaged requests, frames, heads and tokens, at random: refused in form, and no harm done.
+mod fuzz;
 // The monitor: what is counted, in Prometheus' format.
 mod monitor;
 // What is logged, names of requests, and what a start says.
