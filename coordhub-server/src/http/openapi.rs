@@ -2,6 +2,10 @@
 
 use std::sync::LazyLock;
 
+use coordhub_core::limits::{
+    BATCH_ITEMS_MAX, CHANNEL_BYTES_MAX, ID_CHARS_MAX, KEY_CHARS_MAX, RESOURCES_MAX,
+    WAIT_SECONDS_MAX,
+};
 use coordhub_core::model::{
     ChannelView, CheckedResource, Conflict, EntityType, EntityView, Invite, LateResult, Message,
     Note, OnBlockerFailed, Priority, Proposal, ProposalStatus, Question, Receipt, Receipts,
@@ -16,7 +20,7 @@ use utoipa::{
         SchemaFormat, Type,
         path::{Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn},
         request_body::{RequestBody, RequestBodyBuilder},
-        schema::SchemaType,
+        schema::{AnyOfBuilder, SchemaType},
         security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
     },
 };
@@ -124,6 +128,9 @@ fn operation(route: &Route) -> Operation {
             operation = operation.parameters(Some(route.fields.iter().map(query_parameter)));
         }
     }
+    if route.takes_keys() {
+        operation = operation.parameter(key_parameter());
+    }
     match route.open_to {
         OpenTo::Everyone => {
             operation = operation.securities(Some([SecurityRequirement::default()]))
@@ -158,27 +165,84 @@ fn path_parameters(route: &Route) -> impl Iterator<Item = Parameter> {
             .name(name)
             .parameter_in(ParameterIn::Path)
             .required(Required::True)
-            .schema(Some(of_type(Type::String)))
+            .schema(Some(text_of(name, Need::Required)))
             .build()
     })
 }
 
+/// What makes a change safe to send again.
+fn key_parameter() -> Parameter {
+    // One that is empty counts as none.
+    let key = of_type(Type::String).max_length(Some(KEY_CHARS_MAX));
+    ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some("Makes the change once, however often it is sent."))
+        .schema(Some(key))
+        .build()
+}
+
 fn query_parameter(field: &Field) -> Parameter {
+    // A caller may be named in a header, or by a token.
+    let required = match field.need {
+        Need::Required if field.name != "entity_id" => Required::True,
+        _ => Required::False,
+    };
     ParameterBuilder::new()
         .name(field.name)
         .parameter_in(ParameterIn::Query)
-        .required(Required::False)
+        .required(required)
         .description(Some(field.doc))
         .schema(Some(schema_of(field)))
         .build()
 }
 
+/// Whether a field, or a part of a path, holds an id.
+fn is_id(name: &str) -> bool {
+    const OTHERS: [&str; 13] = [
+        "asked_by",
+        "claimed_by",
+        "created_by",
+        "from_entity",
+        "held_by",
+        "id",
+        "proposed_by",
+        "ready_for",
+        "reply_to",
+        "source",
+        "to",
+        "to_entity",
+        "with",
+    ];
+    name.ends_with("_id") && name != "trace_id" || OTHERS.contains(&name)
+}
+
+/// The schema of a text, as far as a schema can say it: which characters an id may have, it cannot.
+fn text_of(name: &str, need: Need) -> ObjectBuilder {
+    let text = of_type(Type::String);
+    match name {
+        "channel" => {
+            let more = CHANNEL_BYTES_MAX - 1;
+            text.pattern(Some(format!("^[a-z0-9][a-z0-9._-]{{0,{more}}}$")))
+        }
+        name if is_id(name) => text.min_length(Some(1)).max_length(Some(ID_CHARS_MAX)),
+        // The convention that asks for these takes them as they come.
+        "trace_id" | "timestamp" => text,
+        _ if need == Need::Required => text.min_length(Some(1)),
+        _ => text,
+    }
+}
+
 fn body(route: &Route) -> RequestBody {
     let mut object = ObjectBuilder::new();
     for field in route.fields {
-        object = object.property(field.name, schema_of(field));
         if field.need == Need::Required {
-            object = object.required(field.name);
+            object = object.property(field.name, schema_of(field)).required(field.name);
+        } else {
+            // What is `null` counts as not there.
+            let either = AnyOfBuilder::new().item(schema_of(field)).item(of_type(Type::Null));
+            object = object.property(field.name, either);
         }
     }
     RequestBodyBuilder::new().content("application/json", content(object)).build()
@@ -187,10 +251,14 @@ fn body(route: &Route) -> RequestBody {
 fn schema_of(field: &Field) -> RefOr<Schema> {
     let typed = |kind: Type| of_type(kind).description(Some(field.doc));
     match field.kind {
-        Kind::Text => typed(Type::String).into(),
+        Kind::Text => text_of(field.name, field.need).description(Some(field.doc)).into(),
         Kind::Word(words) => typed(Type::String).enum_values(Some(words.iter().copied())).into(),
         Kind::Integer if field.name == "limit" => {
             typed(Type::Integer).minimum(Some(1.0)).maximum(Some(1_000.0)).into()
+        }
+        Kind::Integer if matches!(field.name, "wait" | "wait_seconds") => {
+            let most = WAIT_SECONDS_MAX as f64;
+            typed(Type::Integer).minimum(Some(0.0)).maximum(Some(most)).into()
         }
         Kind::Integer => typed(Type::Integer).minimum(Some(0.0)).into(),
         Kind::Number => typed(Type::Number).into(),
@@ -200,12 +268,20 @@ fn schema_of(field: &Field) -> RefOr<Schema> {
             typed(Type::String).format(Some(time)).into()
         }
         Kind::Texts => {
-            ArrayBuilder::new().items(of_type(Type::String)).description(Some(field.doc)).into()
+            let texts =
+                ArrayBuilder::new().items(of_type(Type::String)).description(Some(field.doc));
+            match field.name {
+                "resources" => texts.min_items(Some(1)).max_items(Some(RESOURCES_MAX)).into(),
+                _ => texts.into(),
+            }
         }
         Kind::Object => typed(Type::Object).into(),
-        Kind::Objects => {
-            ArrayBuilder::new().items(of_type(Type::Object)).description(Some(field.doc)).into()
-        }
+        Kind::Objects => ArrayBuilder::new()
+            .items(of_type(Type::Object))
+            .min_items(Some(1))
+            .max_items(Some(BATCH_ITEMS_MAX))
+            .description(Some(field.doc))
+            .into(),
         Kind::Any => utoipa::openapi::schema::empty().into(),
     }
 }
