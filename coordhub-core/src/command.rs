@@ -21,7 +21,7 @@ use crate::{
     },
     json::JsonText,
     limits::LEASE_SECONDS_DEFAULT,
-    model::{EntityType, OnBlockerFailed, Priority, Question},
+    model::{EntityType, HistoryKind, OnBlockerFailed, Priority, Question},
     secret::SecretHash,
     time::Timestamp,
 };
@@ -191,6 +191,8 @@ pub enum Command {
     MoveLeases(MoveLeases),
     /// Free what those have reserved who are gone. The writer's own: who is gone hangs on soft facts.
     FreeReservations(Vec<EntityId>),
+    /// Give up what is old. The operator's, and the writer's own.
+    Prune(Prune),
 }
 
 impl Command {
@@ -535,6 +537,17 @@ pub enum MoveLeases {
     },
     /// The hub was down: holders are given time to come back.
     Started,
+}
+
+/// See [`Command::Prune`].
+#[derive(Clone, Copy, Debug)]
+pub struct Prune {
+    /// Which part of the past.
+    pub what: HistoryKind,
+    /// What is older than this.
+    pub before: Timestamp,
+    /// The newest place in the log that is: for messages and events.
+    pub up_to: Option<Seq>,
 }
 
 /// See [`Command::CompleteTask`]. Where the caller is named, it must be the holder.

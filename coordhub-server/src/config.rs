@@ -34,6 +34,8 @@ pub struct Config {
     pub frame_bytes_max: usize,
     /// Bounds on what the hub takes in.
     pub limits: coordhub_core::limits::Limits,
+    /// How long the past is kept.
+    pub retention: coordhub_core::model::Retention,
 }
 
 /// The port of the hub.
@@ -54,6 +56,7 @@ impl Default for Config {
             body_bytes_max: 1024 * 1024,
             frame_bytes_max: 1024 * 1024,
             limits: coordhub_core::limits::Limits::default(),
+            retention: coordhub_core::model::Retention::default(),
         }
     }
 }

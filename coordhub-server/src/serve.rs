@@ -74,10 +74,11 @@ pub async fn start(config: Config, drain: Drain) -> Result<Running, ServeError> 
     config.network.check(&config.bind, config.auth)?;
     let entrance = entrance(&config).await?;
     let (limits, db) = (config.limits.clone(), config.db.clone());
+    let builder = Hub::builder().limits(limits).retention(config.retention.clone());
     // Before the file: an address in use should not cost a look at a large file.
     let listeners = Listeners::bind(&config.bind).await?;
     let door = config.monitor.map(Door::bind).transpose()?;
-    let hub = bridge::open(Hub::builder().limits(limits), db).await?;
+    let hub = bridge::open(builder, db).await?;
     let admin_token = match config.auth {
         AuthMode::Open => None,
         AuthMode::Token => bridge::first_admin(&hub, &config.db).await?,

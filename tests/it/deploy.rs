@@ -95,17 +95,48 @@ fn analyze(args: &[&str], unit: &Path) -> Option<Output> {
 }
 
 #[test]
-fn systemd_takes_the_unit() {
+fn the_backup_runs_as_the_hubs_user_and_its_command_is_one() {
+    let unit = read("deploy/coordhub-backup.service");
+    let hub = read("deploy/coordhub.service");
+    assert_eq!(values(&unit, "User"), ["coordhub"]);
+    for key in ["DynamicUser", "StateDirectoryMode", "UMask", "NoNewPrivileges", "ProtectSystem"] {
+        assert_eq!(values(&unit, key), values(&hub, key), "{key}");
+    }
+    let [start] = values(&unit, "ExecStart")[..] else { panic!("one ExecStart") };
+    let [serve] = values(&hub, "ExecStart")[..] else { panic!("one ExecStart") };
+    let (_, db) = serve.split_once("--db ").unwrap();
+    assert!(start.ends_with(&format!("--db {db}")), "{start}");
+    let output = Command::new(hub::binary()).args(["backup", "--help"]).output().unwrap();
+    let known = named(&String::from_utf8(output.stdout).unwrap());
+    let unknown: Vec<_> = named(start).difference(&known).cloned().collect();
+    assert!(unknown.is_empty(), "a backup has no {unknown:?}");
+    assert!(read("docs/operations.md").contains("deploy/coordhub-backup.timer"));
+}
+
+#[test]
+fn systemd_takes_the_units() {
     let folder = tempfile::tempdir().unwrap();
-    let unit = folder.path().join("coordhub.service");
+    for name in ["coordhub.service", "coordhub-backup.service"] {
+        takes(folder.path(), name);
+    }
+    let timer = folder.path().join("coordhub-backup.timer");
+    fs::write(&timer, read("deploy/coordhub-backup.timer")).unwrap();
+    if let Some(output) = analyze(&["verify"], &timer) {
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && !said.contains("coordhub-backup"), "{said}");
+    }
+}
+
+fn takes(folder: &Path, name: &str) {
+    let unit = folder.join(name);
     // It looks whether the program is there.
     let here = hub::binary().to_string_lossy().into_owned();
-    let text = read("deploy/coordhub.service").replace("/usr/local/bin/coordhub", &here);
+    let text = read(&format!("deploy/{name}")).replace("/usr/local/bin/coordhub", &here);
     fs::write(&unit, text).unwrap();
     if let Some(output) = analyze(&["verify"], &unit) {
         // A key that it does not know is a warning only.
         let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success() && !said.contains("coordhub.service"), "{said}");
+        assert!(output.status.success() && !said.contains(name), "{said}");
     }
     let threshold = format!("--threshold={EXPOSURE_TENTHS_MAX}");
     if let Some(output) = analyze(&["security", "--offline=true", "--no-pager", &threshold], &unit)

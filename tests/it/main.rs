@@ -78,6 +78,8 @@ mod examples;
 mod durability;
 // A disk that fills up and gets room again.
 mod full_disk;
+// Data at rest: modes, backups, restores, exports, imports, pruning, the doctor.
+mod rest;
 // Every documented command, run as documented.
 mod docs;
 // The unit and the Dockerfile of `deploy/`, against the options that the program has.

@@ -223,11 +223,9 @@ async fn a_hub_with_a_certificate_speaks_tls() {
     assert!(document.ends_with('}') && document.len() > 50_000, "{}", document.len());
     // Sockets, too, and streams: what is fed little by little is not kept back.
     let hub = Hub::start(tls.clone());
-    let upgrade = format!(
-        "GET /ws/a HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-    );
+    let upgrade = "GET /ws/a HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
     let stream = "GET /events/stream HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    for (request, end) in [(&*upgrade, "\"type\":\"hello\""), (stream, "id: ")] {
+    for (request, end) in [(upgrade, "\"type\":\"hello\""), (stream, "id: ")] {
         let mut tls = connect(&hub, roots.clone()).await;
         tls.write_all(request.as_bytes()).await.unwrap();
         let mut said = Vec::new();

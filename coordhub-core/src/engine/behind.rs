@@ -15,7 +15,7 @@ use super::queue::Queue;
 use crate::{
     event::Stamped,
     ids::{ChannelName, EntityId, MessageId, ProposalId, Seq, TaskId},
-    model::{LateResult, Message, Note, Proposal, ProposalStatus, Task},
+    model::{HistoryKind, LateResult, Message, Note, Proposal, ProposalStatus, Task},
     store::{History, MessageSet, Page, StoreError, StoredReceipts, TaskFilter},
     time::Timestamp,
 };
@@ -151,8 +151,14 @@ impl History for CaughtUp {
         self.now()?.events_of_kinds(kinds, page)
     }
 
-    fn oldest_seq(&self) -> Result<Seq, StoreError> {
-        self.now()?.oldest_seq()
+    /// What is old enough to be given up has been in its tables for long; the writer asks, and cannot
+    /// wait for itself.
+    fn newest_before(
+        &self,
+        what: HistoryKind,
+        before: Timestamp,
+    ) -> Result<Option<Seq>, StoreError> {
+        self.history.newest_before(what, before)
     }
 
     fn messages(&self, set: &MessageSet, page: &Page) -> Result<Vec<Arc<Message>>, StoreError> {

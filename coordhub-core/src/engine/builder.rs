@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     limits::Limits,
+    model::Retention,
     store::{History, SqliteStore, Store, StoreError, search::Index},
     subscribe::Published,
 };
@@ -30,6 +31,7 @@ use crate::{
 #[derive(Default)]
 pub struct Builder {
     limits: Limits,
+    retention: Retention,
     clock: Option<Box<dyn Clock>>,
 }
 
@@ -44,6 +46,13 @@ impl Builder {
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// How long the past is kept; for ever where nothing is said.
+    #[must_use]
+    pub fn retention(mut self, retention: Retention) -> Self {
+        self.retention = retention;
         self
     }
 
@@ -102,10 +111,11 @@ impl Builder {
             waiters: AtomicU64::new(0),
             ends_waits: AtomicBool::new(false),
             counts: Counts::default(),
+            is_pruning: AtomicBool::new(false),
         });
         let indexer = Indexer::start(shared.published.clone(), shared.index.clone())
             .map_err(|source| StoreError::Io { path: "the indexer's thread".to_owned(), source })?;
-        let mut writer = Writer::new(shared.clone(), Box::new(store), loaded.state);
+        let mut writer = Writer::new(shared.clone(), Box::new(store), loaded.state, self.retention);
         writer.start();
         let thread = thread::Builder::new()
             .name("coordhub-writer".to_owned())

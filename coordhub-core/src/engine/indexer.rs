@@ -139,7 +139,10 @@ impl Work {
 
     fn open(&self) -> Result<(), Failure> {
         let Published { epoch, window, history, .. } = &*self.published;
-        Ok(self.index.open(epoch, window.head(), &**history)?)
+        self.index.open(epoch, window.head(), &**history)?;
+        // What was pruned while it was not looking.
+        self.index.forget(self.published.oldest_seq() - 1)?;
+        Ok(())
     }
 
     /// Follows the log until told to end.
@@ -163,6 +166,7 @@ impl Work {
     /// from the store.
     fn catch_up(&self, head: Seq) -> Result<(), Failure> {
         while self.index.up_to() < head && !self.is_over() {
+            self.index.skip_to(self.published.oldest_seq() - 1)?;
             match self.published.window.after(self.index.up_to(), PAGE) {
                 After::Entries(entries) => {
                     let private = self.published.private_channels();

@@ -12,6 +12,7 @@ mod writer;
 mod batch;
 mod folding;
 mod gone;
+mod retention;
 mod prefetch;
 mod indexer;
 mod hour;
@@ -102,6 +103,8 @@ struct Shared {
     /// Whether nobody is to wait any more.
     ends_waits: AtomicBool,
     counts: Counts,
+    /// Whether rows are left of what was given up.
+    is_pruning: AtomicBool,
 }
 
 impl Shared {
@@ -208,7 +211,10 @@ impl Hub {
         let Request { caller, command, key, wait } = request;
         let is_own = matches!(
             command,
-            Command::Tick | Command::MoveLeases(_) | Command::FreeReservations(_)
+            Command::Tick
+                | Command::MoveLeases(_)
+                | Command::FreeReservations(_)
+                | Command::Prune(_)
         );
         if is_own {
             let detail = "the hub decides by itself what is due";
@@ -323,9 +329,9 @@ impl Hub {
         self.shared.published.window.head()
     }
 
-    /// The `seq` of the oldest event that was kept.
+    /// The `seq` from which on the log is whole: what is older may have been pruned.
     pub fn oldest_seq(&self) -> Seq {
-        self.shared.published.oldest_seq
+        self.shared.published.oldest_seq()
     }
 
     /// Whether the store refuses writes. Reads go on.

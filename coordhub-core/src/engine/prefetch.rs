@@ -94,6 +94,7 @@ pub(super) fn prefetch<'a>(
         | Command::ReleaseReservation(_)
         | Command::HandOff(_)
         | Command::FreeReservations(_)
+        | Command::Prune(_)
         // So is everything about tokens and invites.
         | Command::MakeInvite(_)
         | Command::RevokeInvite(_)

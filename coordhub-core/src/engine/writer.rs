@@ -14,6 +14,7 @@ use super::{
     batch::{Decided, Moves, Pending},
     gone::Absence,
     queue::{Drained, Job},
+    retention::Pruning,
     waiters::Waiters,
 };
 use crate::{
@@ -21,6 +22,7 @@ use crate::{
     event::Event,
     hub::State,
     limits::KEY_HOURS,
+    model::Retention,
     store::{Batch, CommitError, Store, Written},
     subscribe::Entry,
     time::{Timestamp, deadline_in},
@@ -54,6 +56,7 @@ pub(super) struct Writer {
     pub(super) folds_at: Option<Duration>,
     /// How many commands the last batch had.
     last_batch: usize,
+    pub(super) pruning: Pruning,
     forgot_at: Timestamp,
     swept_at: Timestamp,
     saved_at: Timestamp,
@@ -62,7 +65,12 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(shared: Arc<Shared>, store: Box<dyn Store>, ahead: State) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        store: Box<dyn Store>,
+        ahead: State,
+        retention: Retention,
+    ) -> Self {
         let now = shared.clock.now();
         Self {
             shared,
@@ -75,6 +83,7 @@ impl Writer {
             absence: Absence::new(now),
             folds_at: None,
             last_batch: 0,
+            pruning: Pruning::new(retention),
             forgot_at: now,
             swept_at: now,
             saved_at: now,
@@ -114,6 +123,7 @@ impl Writer {
     /// batch its answers, never the hub its writer. How far it came nobody knows, as after a failed
     /// sync, and the way out is the same.
     fn turn(&mut self, jobs: Vec<Job>) {
+        let is_idle = jobs.is_empty();
         let ended = catch_unwind(AssertUnwindSafe(|| {
             let now = self.shared.clock.now();
             let by_millis = self.shared.clock.take_jump();
@@ -125,6 +135,7 @@ impl Writer {
             self.keep_up();
             self.end_waits();
             self.housekeeping(now);
+            self.prune(now, is_idle);
         }));
         if ended.is_err() {
             tracing::error!(
@@ -148,7 +159,8 @@ impl Writer {
         let until = |at: Option<Duration>| {
             at.map_or(IDLE, |at| at.saturating_sub(self.shared.clock.monotonic()))
         };
-        until_due.min(until(end)).min(until(self.folds_at)).min(IDLE)
+        let prunes = self.pruning.patience(&self.shared);
+        until_due.min(until(end)).min(until(self.folds_at)).min(prunes).min(IDLE)
     }
 
     fn batch(&mut self, jobs: Vec<Job>, now: Timestamp) {
@@ -248,6 +260,10 @@ impl Writer {
             if let Some(Event::MessageRedacted(redacted)) = entry.event() {
                 self.shared.published.redact(redacted);
                 self.shared.published.forget_taken();
+            }
+            if let Some(Event::HistoryPruned(_)) = entry.event() {
+                self.shared.is_pruning.store(true, Ordering::Release);
+                self.shared.published.forget_old(self.ahead.horizons());
             }
         }
         self.shared.commits.fetch_add(1, Ordering::Relaxed);
@@ -349,7 +365,7 @@ impl Writer {
         self.reconsiders = true;
     }
 
-    fn degrade(&self, why: &str) {
+    pub(super) fn degrade(&self, why: &str) {
         if !self.shared.degraded.swap(true, Ordering::AcqRel) {
             tracing::error!(why, "the store does not take writes; reads go on");
         }

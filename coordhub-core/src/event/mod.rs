@@ -9,6 +9,7 @@ mod tasks;
 mod reservations;
 mod proposals;
 mod credentials;
+mod history;
 
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ pub use credentials::{
     InviteMade, InviteRevoked, TokenIssued, TokenRevoked, TokenRotated, TokenUsed,
 };
 pub use entities::{EntityRegistered, EntityRemoved, EntityUpdated, KeyKept, ReadCursorMoved};
+pub use history::HistoryPruned;
 pub use messages::{
     MessageAcked, MessageRedacted, MessageRef, RollCallOpened, RollCallOverdue, RollCallResolved,
 };
@@ -154,6 +156,8 @@ events! {
     ProposalDecided(ProposalDecided) = "proposal_decided",
     /// A proposal was taken back.
     ProposalWithdrawn(ProposalWithdrawn) = "proposal_withdrawn",
+    /// Something of the past was given up.
+    HistoryPruned(HistoryPruned) = "history_pruned",
     /// A call under an idempotency key succeeded and had nothing to change. Only its caller sees this.
     KeyKept(KeyKept) = "key_kept",
     /// An invite was made. Only admins see this, and what follows.
@@ -226,6 +230,7 @@ impl Event {
             | Self::ChannelCreated(_)
             | Self::ChannelMemberJoined(_)
             | Self::ChannelMemberLeft(_)
+            | Self::HistoryPruned(_)
             | Self::LeasesMoved(_) => Subject::Other,
             Self::KeyKept(e) => Subject::Entity(&e.entity_id),
             Self::InviteMade(_) | Self::InviteRevoked(_) => Subject::Other,

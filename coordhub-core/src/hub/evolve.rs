@@ -63,6 +63,10 @@ impl State {
                 Arc::make_mut(&mut self.private).leave(&event.channel, &event.entity_id);
                 self.touched.members.insert(event.channel.clone());
             }
+            Event::HistoryPruned(event) => {
+                self.horizons.advance(event);
+                self.touched.horizons = true;
+            }
             Event::ReadCursorMoved(event) => self.cursor_moved(event),
             Event::TaskCreated(event) => self.task_created(stamped.seq, &event.task),
             Event::TaskUpdated(event) => self.task_updated(stamped.at, event),

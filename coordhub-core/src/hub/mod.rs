@@ -12,6 +12,7 @@ mod state;
 mod evolve;
 mod ready;
 mod keys;
+mod pruning;
 mod entities;
 mod messages;
 mod roll_calls;
@@ -262,6 +263,7 @@ impl<'a> Desk<'a> {
             Command::Tick => Ok(desk.tick()),
             Command::MoveLeases(why) => Ok(desk.move_leases(*why)),
             Command::FreeReservations(gone) => Ok(desk.free_reservations(gone)),
+            Command::Prune(command) => Ok(desk.prune(command)),
         }
     }
 

@@ -25,8 +25,8 @@ use crate::{
     },
     limits::Limits,
     model::{
-        Channel, Entity, EntityType, Invite, Membership, Proposal, ProposalStatus, Reservation,
-        RollCall, Task, Token,
+        Channel, Entity, EntityType, Horizons, Invite, Membership, Proposal, ProposalStatus,
+        Reservation, RollCall, Task, Token,
     },
     time::Timestamp,
 };
@@ -62,6 +62,7 @@ pub struct State {
     /// What was kept since the last commit; older ones are on disk.
     pub(super) fresh: Fresh,
     pub(super) totals: Totals,
+    pub(super) horizons: Horizons,
     pub(super) touched: Touched,
 }
 
@@ -157,6 +158,8 @@ pub struct Touched {
     pub tokens: BTreeSet<TokenId>,
     /// Invites that changed, or were revoked.
     pub invites: BTreeSet<InviteId>,
+    /// Whether something of the past was given up.
+    pub horizons: bool,
 }
 
 impl State {
@@ -190,6 +193,11 @@ impl State {
     /// How much there is of everything.
     pub fn totals(&self) -> &Totals {
         &self.totals
+    }
+
+    /// Up to where the past was given up.
+    pub fn horizons(&self) -> &Horizons {
+        &self.horizons
     }
 
     /// A registered entity.
@@ -380,6 +388,7 @@ impl State {
         state.head = kept.head;
         state.now = kept.now;
         state.totals = kept.totals;
+        state.horizons = kept.horizons;
         state.channels.extend(kept.channels);
         let mut private = PrivateChannels::default();
         for (channel, membership) in kept.private {
@@ -409,6 +418,8 @@ pub struct Kept {
     pub now: Timestamp,
     /// See [`State::totals`].
     pub totals: Totals,
+    /// See [`State::horizons`].
+    pub horizons: Horizons,
     /// Registered entities.
     pub entities: Vec<Entity>,
     /// Their cursors.

@@ -244,7 +244,11 @@ impl Desk<'_> {
     /// The task as it is when it is opened again: with so many attempts behind it, and no deadline that
     /// has passed.
     pub(super) fn reopened(&self, task: &Task, attempts: u32) -> Event {
-        let status_of = |id: &TaskId| self.known.task(self.state, id).map(|task| task.status);
+        // It was there when this one was made. What was pruned since was finished, and holds nobody up.
+        let status_of = |id: &TaskId| {
+            let blocker = self.known.task(self.state, id);
+            Some(blocker.map_or(TaskStatus::Completed, |task| task.status))
+        };
         let blocked_by = not_completed(&task.depends_on, status_of);
         let question = task.question.clone().map(|question| Question {
             deadline: question.deadline.filter(|at| *at > self.now),

@@ -10,10 +10,12 @@ mod task;
 mod reservation;
 mod proposal;
 mod credential;
+mod history;
 
 pub use channel::{Channel, ChannelDetails, ChannelView, Membership};
 pub use credential::{Invite, Role, Token};
 pub use entity::{Entity, EntityType, EntityView, Presence, Status};
+pub use history::{HistoryKind, Horizons, Retention};
 pub use message::{Message, MessageHead, Recipients};
 pub use proposal::{Choice, Proposal, ProposalStatus, Tally, Threshold, Vote};
 pub use reservation::{CheckedResource, Conflict, Reservation};

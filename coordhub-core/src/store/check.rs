@@ -37,6 +37,15 @@ const ROWS_READ: u32 = 64;
 
 /// Looks at the file, and refuses what cannot or must not be opened for writing.
 pub(super) fn look(path: &Path, origin: Origin) -> Result<Found, StoreError> {
+    if look_outside(path, origin)? == Found::Nothing {
+        return Ok(Found::Nothing);
+    }
+    let conn = open_settled(path).map_err(|error| damage(path, error))?;
+    identify(&conn, path)
+}
+
+/// The first half of [`look`]: what is seen without opening it. `Hub` is what may be one.
+pub(super) fn look_outside(path: &Path, origin: Origin) -> Result<Found, StoreError> {
     let length = match std::fs::metadata(path) {
         Ok(found) if found.is_dir() => return Err(foreign(path, "it is a folder")),
         Ok(found) => found.len(),
@@ -55,8 +64,7 @@ pub(super) fn look(path: &Path, origin: Origin) -> Result<Found, StoreError> {
     // The old hub, when killed, leaves a journal: SQLite rolls it back when the file is adopted.
     let is_unfinished = has_log || size(&beside(path, "-journal")) > 0;
     check_header(path, length, is_unfinished, origin)?;
-    let conn = open_unchanged(path, has_log).map_err(|error| damage(path, error))?;
-    identify(&conn, path)
+    Ok(Found::Hub)
 }
 
 /// Whose an open file is, and whether its schema and newest rows can be read.
@@ -166,9 +174,11 @@ fn check_header(
     Ok(())
 }
 
-/// Opens a file so that nothing on disk changes. Where there is a log it must be read, too, and its
-/// index beside it may be made anew; where there is none the file is taken as it is.
-fn open_unchanged(path: &Path, has_log: bool) -> rusqlite::Result<Connection> {
+/// Opens a file to which nobody writes, so that nothing on disk changes. Where there is a log it must
+/// be read, too, and its index beside it may be made anew; where there is none the file is taken as it
+/// is.
+pub(super) fn open_settled(path: &Path) -> rusqlite::Result<Connection> {
+    let has_log = size(&beside(path, "-wal")) > 0;
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     if has_log {
         return Connection::open_with_flags(path, flags);

@@ -81,6 +81,22 @@ impl Lock {
     }
 }
 
+/// Who has the hub's file `db` now, if anybody has. Leaves everything as it is, but for the moment that
+/// it takes to ask.
+pub(super) fn holder_of(db: &Path) -> Result<Option<String>, StoreError> {
+    let path = beside(db, ".lock");
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(io_error(&path, error)),
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(None),
+        Err(TryLockError::WouldBlock) => Ok(Some(holder(file))),
+        Err(TryLockError::Error(error)) => Err(io_error(&path, error)),
+    }
+}
+
 /// What a lock file says of who holds it.
 fn holder(mut file: File) -> String {
     let mut text = String::new();

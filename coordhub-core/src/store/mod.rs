@@ -15,6 +15,7 @@ mod sqlite;
 mod reader;
 mod legacy;
 pub(crate) mod search;
+pub mod upkeep;
 
 use std::{
     collections::BTreeMap,
@@ -31,8 +32,8 @@ use crate::{
     ids::{ChannelName, EntityId, MessageId, ProposalId, Seq, TaskId},
     limits::Limits,
     model::{
-        LateResult, Message, MessageHead, Note, Priority, Proposal, ProposalStatus, RollCall, Task,
-        TaskStatus,
+        HistoryKind, Horizons, LateResult, Message, MessageHead, Note, Priority, Proposal,
+        ProposalStatus, RollCall, Task, TaskStatus,
     },
     time::Timestamp,
 };
@@ -92,6 +93,10 @@ pub trait Store: Send {
     /// Forgets some of the keys that were kept before `past`. Soft: takes no `seq`.
     fn forget_keys(&mut self, past: Timestamp) -> Result<(), CommitError>;
 
+    /// Removes some of what is behind the horizons of the durable state, and says how many rows. Soft:
+    /// takes no `seq`.
+    fn sweep(&mut self, sweep: &Sweep<'_>) -> Result<usize, CommitError>;
+
     /// The reading side, to be shared between threads. Stays valid across [`reopen`](Self::reopen).
     fn history(&self) -> Arc<dyn History>;
 
@@ -133,6 +138,17 @@ pub struct Batch<'a> {
     pub state: &'a State,
 }
 
+/// What is to be removed.
+#[derive(Clone, Copy, Debug)]
+pub struct Sweep<'a> {
+    /// What is behind these.
+    pub horizons: &'a Horizons,
+    /// Tasks that stay all the same.
+    pub held: &'a [&'a TaskId],
+    /// At most so many rows, not counting what hangs on them.
+    pub rows_max: usize,
+}
+
 /// Reads what is in the tables. Blocking; each call sees one consistent state, as new as the last
 /// commit or [`Store::fold`] that wrote to them.
 pub trait History: Send + Sync {
@@ -146,8 +162,12 @@ pub trait History: Send + Sync {
     /// Events with one of these kinds, oldest first.
     fn events_of_kinds(&self, kinds: &[&str], page: &Page) -> Result<Vec<Stamped>, StoreError>;
 
-    /// The `seq` of the oldest event that was kept: 1 where none was pruned.
-    fn oldest_seq(&self) -> Result<Seq, StoreError>;
+    /// The newest of a kind that is older than `before`: its place in the log, or 0 where it has none.
+    fn newest_before(
+        &self,
+        what: HistoryKind,
+        before: Timestamp,
+    ) -> Result<Option<Seq>, StoreError>;
 
     /// Messages of one set, oldest first: a page, and no more of it, from the end it is filled from,
     /// once they hold [`ANSWER_BYTES`](crate::limits::ANSWER_BYTES) of text.

@@ -9,7 +9,7 @@ use super::{
     connections::Readers,
     rows::{
         self,
-        events::{EVENT_COLUMNS, EVENT_TABLES, MESSAGE_COLUMNS},
+        events::{EVENT_COLUMNS, EVENT_TABLES, IS_WHOLE, MESSAGE_COLUMNS},
         int,
     },
     schema::RESTRICTED_CHANNEL,
@@ -19,13 +19,13 @@ use crate::{
     event::Stamped,
     ids::{ChannelName, EntityId, MessageId, ProposalId, Seq, TaskId},
     limits::{ANSWER_BYTES, CATCH_UP_PAGE_BYTES},
-    model::{LateResult, Message, Note, Proposal, ProposalStatus, Task},
+    model::{HistoryKind, LateResult, Message, Note, Proposal, ProposalStatus, Task},
 };
 
 impl History for Readers {
     fn events(&self, after: Seq, limit: usize) -> Result<Vec<Stamped>, StoreError> {
         let sql = format!(
-            "SELECT {EVENT_COLUMNS} FROM {EVENT_TABLES} WHERE e.seq > ?1 ORDER BY e.seq LIMIT ?2"
+            "SELECT {EVENT_COLUMNS} FROM {EVENT_TABLES} WHERE e.seq > ?1 AND {IS_WHOLE} ORDER BY e.seq LIMIT ?2"
         );
         self.read(|conn| {
             let mut select = conn.prepare_cached(&sql)?;
@@ -50,9 +50,12 @@ impl History for Readers {
         self.read(|conn| events_of_kinds(conn, kinds, page))
     }
 
-    fn oldest_seq(&self) -> Result<Seq, StoreError> {
-        let sql = "SELECT coalesce(min(seq), 1) FROM events";
-        self.read(|conn| conn.prepare_cached(sql)?.query_row([], |row| rows::seq(row, 0)))
+    fn newest_before(
+        &self,
+        what: HistoryKind,
+        before: Timestamp,
+    ) -> Result<Option<Seq>, StoreError> {
+        self.read(|conn| rows::history::newest_before(conn, what, before))
     }
 
     fn messages(&self, set: &MessageSet, page: &Page) -> Result<Vec<Arc<Message>>, StoreError> {
@@ -198,7 +201,9 @@ fn newest_events(
     limit: usize,
     bytes_max: usize,
 ) -> rusqlite::Result<Vec<Stamped>> {
-    let sql = format!("SELECT {EVENT_COLUMNS} FROM {EVENT_TABLES} ORDER BY e.seq DESC LIMIT ?1");
+    let sql = format!(
+        "SELECT {EVENT_COLUMNS} FROM {EVENT_TABLES} WHERE {IS_WHOLE} ORDER BY e.seq DESC LIMIT ?1"
+    );
     let mut select = conn.prepare_cached(&sql)?;
     let mut rows = select.query([count(limit)])?;
     let (mut found, mut bytes) = (Vec::new(), 0);
@@ -246,31 +251,19 @@ fn events_of_kinds(
     }
     let sql = format!("SELECT {EVENT_COLUMNS} FROM {EVENT_TABLES} WHERE e.seq = ?1");
     let mut select = conn.prepare_cached(&sql)?;
-    places.iter().map(|seq| select.query_row([seq], rows::events::stamped)).collect()
+    let mut found = Vec::with_capacity(places.len());
+    for seq in places {
+        // Where the log was pruned, a message that is still needed has outlived its event.
+        found.extend(select.query_row([seq], rows::events::stamped).optional()?);
+    }
+    Ok(found)
 }
 
-/// Hub time never runs back, so `at` is in the order of `seq` and the first event of that time is
-/// found by halving. From there on all events are counted by subtraction, since they have no holes,
-/// and those that are no messages by their index: no message is read, however many there are.
+/// From the first event of that time on all events are counted by subtraction, since they have no
+/// holes, and those that are no messages by their index: no message is read, however many there are.
 fn count_messages_since(conn: &Connection, since: Timestamp) -> rusqlite::Result<u64> {
-    let (oldest, head): (i64, i64) = conn
-        // Two questions: one that asks for both ends would read all that is between.
-        .prepare_cached(
-            "SELECT coalesce((SELECT min(seq) FROM events), 1),
-                coalesce((SELECT max(seq) FROM events), 0)",
-        )?
-        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let mut at = conn.prepare_cached("SELECT at FROM events WHERE seq = ?1")?;
-    let (mut low, mut high) = (oldest, head + 1);
-    while low < high {
-        let middle = low + (high - low) / 2;
-        let time: i64 = at.query_row([middle], |row| row.get(0))?;
-        if time < since.millis() {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
+    let low = int(rows::history::first_at(conn, since)?);
+    let head = int(rows::events::head(conn)?);
     let mut others = conn.prepare_cached(
         "SELECT count(*) FROM events WHERE kind <> 'message_sent' AND kind = ?1 AND seq >= ?2",
     )?;

@@ -264,7 +264,7 @@ CREATE TABLE idempotency_keys (
 CREATE INDEX idempotency_keys_by_age ON idempotency_keys (at);
 ";
 
-/// The tail of the log, tokens and invites, private channels.
+/// The tail of the log, tokens and invites, private channels, pruning.
 const SCHEMA_3: &str = "
 -- What happened and is still to be written to the tables above: the rows whose `seq` is not in the log yet.
 -- The others are old. `kept` is an idempotency key, as JSON.
@@ -340,6 +340,11 @@ CREATE TABLE channel_members (
     PRIMARY KEY (channel, entity_id)
 ) STRICT, WITHOUT ROWID;
 -- End of private channels.
+
+-- Pruning.
+CREATE INDEX tasks_finished ON tasks (updated_at)
+    WHERE status IN ('completed', 'failed', 'cancelled');
+CREATE INDEX proposals_decided ON proposals (decided_at) WHERE decided_at IS NOT NULL;
 ";
 
 /// How long a write waits for another program that has the file locked, such as a `sqlite3` shell.
@@ -386,10 +391,15 @@ pub(super) fn version(conn: &Connection) -> rusqlite::Result<i64> {
 
 /// Takes a file from whatever schema it has to the newest, each step in a transaction of its own.
 pub(super) fn migrate(conn: &mut Connection) -> rusqlite::Result<()> {
+    migrate_to(conn, SCHEMA_VERSION)
+}
+
+/// The same, to some schema on the way.
+pub(super) fn migrate_to(conn: &mut Connection, wanted: i64) -> rusqlite::Result<()> {
     loop {
         let found = version(conn)?;
         let step = usize::try_from(found).ok().and_then(|at| MIGRATIONS.get(at));
-        let Some(step) = step else { return Ok(()) };
+        let Some(step) = step.filter(|_| found < wanted) else { return Ok(()) };
         let transaction = conn.transaction()?;
         transaction.execute_batch(step)?;
         if found == 0 {
@@ -398,6 +408,11 @@ pub(super) fn migrate(conn: &mut Connection) -> rusqlite::Result<()> {
         transaction.pragma_update(None, "user_version", found + 1)?;
         transaction.commit()?;
     }
+}
+
+/// Names a history anew that is another from here on, though it begins alike.
+pub(super) fn rename_history(conn: &Connection) -> rusqlite::Result<()> {
+    conn.execute_batch("UPDATE meta SET value = lower(hex(randomblob(8))) WHERE key = 'epoch'")
 }
 
 /// Names a history that begins. SQLite rolls the dice and looks at the clock: nothing else in this

@@ -10,7 +10,7 @@ use parking_lot::{Mutex, MutexGuard};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, ffi};
 
 use super::{
-    Batch, CommitError, History, Loaded, Store, StoreError, Written,
+    Batch, CommitError, History, Loaded, Store, StoreError, Sweep, Written,
     check::{self, Found},
     connections::{Gate, Pool, Readers, open_writer},
     create, damage, io_error, legacy,
@@ -80,7 +80,9 @@ impl SqliteStore {
         let readers = Arc::new(Readers::File(Pool::new(&path)));
         let log = wal::Bound::new(&path);
         let writer = Writer::File { conn: Some(conn), path, log, _lock: lock };
-        Ok(Self { writer, tail: Tail::default(), readers })
+        let mut store = Self { writer, tail: Tail::default(), readers };
+        store.take_in()?;
+        Ok(store)
     }
 
     /// A store that forgets everything when it is dropped.
@@ -110,11 +112,16 @@ impl SqliteStore {
         Ok(())
     }
 
-    /// Writes to the tables what a hub left in the tail that stopped without doing so.
-    fn take_in(&mut self, found: &[Stamped], limits: &Limits) -> Result<(), StoreError> {
-        let mut state = self.read(|conn| load(conn, limits))?.state;
+    /// Writes to the tables what stands in the tail of a file that was just opened.
+    fn take_in(&mut self) -> Result<(), StoreError> {
+        self.tail.clear();
+        let found = self.read(tail::read)?;
+        if found.is_empty() {
+            return Ok(());
+        }
+        let mut state = self.read(|conn| load(conn, &Limits::default()))?.state;
         found.iter().for_each(|stamped| state.evolve(stamped));
-        let batch = Batch { events: found, state: &state };
+        let batch = Batch { events: &found, state: &state };
         let written = self.write(|conn| write_batch(conn, &batch));
         written.map_err(|error| self.writer.behind(&error))
     }
@@ -138,11 +145,7 @@ impl SqliteStore {
 
 impl Store for SqliteStore {
     fn load(&mut self, limits: &Limits) -> Result<Loaded, StoreError> {
-        self.tail.clear();
-        let found = self.read(tail::read)?;
-        if !found.is_empty() {
-            self.take_in(&found, limits)?;
-        }
+        self.take_in()?;
         self.read(|conn| load(conn, limits))
     }
 
@@ -268,6 +271,15 @@ impl Store for SqliteStore {
         self.write(|conn| rows::keys::forget(conn, past).map(drop))
     }
 
+    fn sweep(&mut self, sweep: &Sweep<'_>) -> Result<usize, CommitError> {
+        let mut removed = 0;
+        self.write(|conn| {
+            removed = rows::history::sweep(conn, sweep)?;
+            Ok(())
+        })?;
+        Ok(removed)
+    }
+
     fn history(&self) -> Arc<dyn History> {
         self.readers.clone()
     }
@@ -336,7 +348,7 @@ impl std::ops::Deref for ConnRef<'_> {
 }
 
 /// The path with its links followed, so that two names of one file have one lock.
-fn real_path(path: &Path) -> Result<PathBuf, StoreError> {
+pub(super) fn real_path(path: &Path) -> Result<PathBuf, StoreError> {
     if let Ok(real) = path.canonicalize() {
         return Ok(real);
     }
@@ -365,16 +377,17 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     open().map_err(|error| damage(path, error))
 }
 
-fn load(conn: &Connection, limits: &Limits) -> rusqlite::Result<Loaded> {
+/// All that a hub needs to go on.
+pub(super) fn load(conn: &Connection, limits: &Limits) -> rusqlite::Result<Loaded> {
     let meta = rows::meta::read(conn)?;
-    let head =
-        conn.query_row("SELECT coalesce(max(seq), 0) FROM events", [], |row| rows::seq(row, 0))?;
+    let head = rows::events::head(conn)?;
     let (entities, seen): (Vec<_>, Vec<_>) = rows::entities::read_all(conn)?.into_iter().unzip();
     let last_seen = entities.iter().map(|entity| entity.entity_id.clone()).zip(seen).collect();
     let kept = Kept {
         head,
         now: meta.now,
         totals: meta.totals,
+        horizons: meta.horizons,
         entities,
         cursors: rows::entities::read_cursors(conn)?,
         channels: rows::channels::read_all(conn)?,

@@ -204,7 +204,7 @@ pub(super) fn concerns(event: &Event, id: &EntityId) -> bool {
         Event::ChannelCreated(e) => e.members.contains(id),
         Event::ChannelMemberJoined(e) => e.entity_id == *id,
         Event::ChannelMemberLeft(e) => e.entity_id == *id,
-        Event::LeasesMoved(_) => false,
+        Event::LeasesMoved(_) | Event::HistoryPruned(_) => false,
         Event::LateResultKept(e) => is(&e.created_by) || is(&e.entity_id),
         Event::TaskCreated(e) => is(&e.task.created_by),
         Event::TaskUpdated(e) => is(&e.created_by) || is(&e.claimed_by),

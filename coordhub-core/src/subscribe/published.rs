@@ -16,6 +16,7 @@ use crate::{
     hub::{PrivateChannels, State, policy::Reader},
     ids::{EntityId, Seq},
     limits::{CATCH_UPS_MAX, Limits},
+    model::Horizons,
     store::{History, StoreError},
 };
 
@@ -31,7 +32,7 @@ pub(crate) struct Published {
     pub(crate) signal: Signal,
     pub(crate) history: Arc<dyn History>,
     pub(crate) epoch: String,
-    pub(crate) oldest_seq: Seq,
+    oldest_seq: AtomicU64,
     pub(crate) catch_ups: Permits,
     /// How many pages were read for subscribers.
     pub(crate) catch_ups_done: AtomicU64,
@@ -53,7 +54,9 @@ impl Published {
         history: Arc<dyn History>,
     ) -> Result<Self, StoreError> {
         let Limits { window_bytes_max, rings_bytes_max, .. } = *state.limits();
-        let warm = history.newest_events(WARM_EVENTS, window_bytes_max)?;
+        let oldest_seq = state.horizons().oldest_seq();
+        let mut warm = history.newest_events(WARM_EVENTS, window_bytes_max)?;
+        warm.retain(|stamped| stamped.seq >= oldest_seq);
         let floor = warm.first().map_or(state.head(), |stamped| stamped.seq - 1);
         let window = Window::new(window_bytes_max, state.head());
         let rings = Rings::new(rings_bytes_max, floor);
@@ -65,7 +68,7 @@ impl Published {
             window,
             rings,
             signal: Signal::default(),
-            oldest_seq: history.oldest_seq()?,
+            oldest_seq: AtomicU64::new(oldest_seq),
             history,
             epoch,
             catch_ups: Permits::new(CATCH_UPS_MAX),
@@ -95,6 +98,20 @@ impl Published {
             self.window.replace(&blank);
             self.rings.replace(&blank);
         }
+    }
+
+    /// From here on the log is whole.
+    pub(crate) fn oldest_seq(&self) -> Seq {
+        self.oldest_seq.load(Ordering::Acquire)
+    }
+
+    /// Takes what was given up out of memory. Whoever is behind it is told of a gap from here on.
+    pub(crate) fn forget_old(&self, horizons: &Horizons) {
+        let oldest = horizons.oldest_seq();
+        self.oldest_seq.store(oldest, Ordering::Release);
+        self.window.forget_before(oldest);
+        self.rings.forget_before(oldest);
+        self.forget_taken();
     }
 
     /// Has subscribers take anew what they have taken and not shown.

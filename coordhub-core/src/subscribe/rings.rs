@@ -85,6 +85,23 @@ impl Rings {
         }
     }
 
+    /// Lets go of what stands before `oldest`. Some of it may stay on disk for a while, so that history
+    /// is asked for what is older.
+    pub(crate) fn forget_before(&self, oldest: Seq) {
+        let mut inner = self.inner.write();
+        let floor = oldest.saturating_sub(1);
+        inner.floor = inner.floor.max(floor);
+        inner.public.forget(floor);
+        let mut bytes = 0;
+        inner.by_channel.retain(|_, ring| {
+            ring.forget(floor);
+            bytes += ring.bytes;
+            !ring.entries.is_empty()
+        });
+        inner.by_age.retain(|newest, _| *newest >= oldest);
+        inner.bytes = bytes;
+    }
+
     /// Puts a message in the place of the one with the same `seq`, where that is still here.
     pub(crate) fn replace(&self, entry: &Arc<Entry>) {
         let Some(channel) = entry.message().and_then(|m| m.channel.as_ref()) else { return };
@@ -235,6 +252,13 @@ impl Ring {
         while self.bytes > bytes_max && self.entries.len() > 1 {
             self.pop();
         }
+    }
+
+    fn forget(&mut self, floor: Seq) {
+        while self.entries.front().is_some_and(|first| first.seq() <= floor) {
+            self.pop();
+        }
+        self.complete_after = self.complete_after.max(floor);
     }
 
     fn pop(&mut self) {

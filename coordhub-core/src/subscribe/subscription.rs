@@ -104,7 +104,7 @@ impl GapReason {
 
 impl Subscription {
     pub(crate) fn new(published: Arc<Published>, filter: Filter, start: Start) -> Self {
-        let (head_seq, oldest_seq) = (published.window.head(), published.oldest_seq);
+        let (head_seq, oldest_seq) = (published.window.head(), published.oldest_seq());
         let gap = |reason| Some(Gap { reason, oldest_seq, head_seq });
         let (position, gap) = match start {
             Start::Live => (head_seq, None),
@@ -179,6 +179,9 @@ impl Subscription {
         loop {
             self.forget_redacted();
             if self.buffer.is_empty() {
+                if let Some(gap) = self.pruned() {
+                    return Next::Item(Item::Gap(gap));
+                }
                 let page = (CATCH_UP_PAGE_EVENTS, CATCH_UP_PAGE_BYTES);
                 match self.published.window.after(self.position, page) {
                     After::Behind => return Next::Behind,
@@ -193,6 +196,17 @@ impl Subscription {
                 return Next::Item(item);
             }
         }
+    }
+
+    /// What comes next was given up since the reader was there: it goes on with what is left.
+    fn pruned(&mut self) -> Option<Gap> {
+        let (oldest_seq, head_seq) = (self.published.oldest_seq(), self.published.window.head());
+        if self.position + 1 >= oldest_seq {
+            return None;
+        }
+        self.position = oldest_seq - 1;
+        self.told = self.position;
+        Some(Gap { reason: GapReason::Pruned, oldest_seq, head_seq })
     }
 
     /// What was taken before a message was redacted is taken anew.

@@ -61,6 +61,15 @@ impl Window {
         }
     }
 
+    /// Lets go of what stands before `oldest`.
+    pub(crate) fn forget_before(&self, oldest: Seq) {
+        let mut inner = self.inner.write();
+        while inner.entries.front().is_some_and(|first| first.seq() < oldest) {
+            let Some(first) = inner.entries.pop_front() else { break };
+            inner.bytes -= first.weight();
+        }
+    }
+
     /// Puts an entry in the place of the one with the same `seq`, where that is still here.
     pub(crate) fn replace(&self, entry: &Arc<Entry>) {
         let mut inner = self.inner.write();

@@ -12,21 +12,21 @@ use super::{
     welcome::Welcome,
 };
 use clap::Args;
-use coordhub_core::limits::Limits;
+use coordhub_core::{limits::Limits, model::Retention};
 use coordhub_server::{
     Config, Running,
     access::{fair::FairUse, gate::AuthMode, network::Network, origin::Origins},
     net::{Cidr, ConnectionLimits, Drain, Signals, TlsFiles},
 };
 
-use super::{say, values};
+use super::{ended, say, values};
 
 /// How the hub is run. Each option may also stand in the environment, as `COORDHUB_…`.
 #[derive(Args, Debug)]
 pub(crate) struct ServeArgs {
     /// Where to listen; may be given several times.
     #[arg(long, env = "COORDHUB_BIND", value_delimiter = ',', value_parser = values::address, default_value = "127.0.0.1:8550")]
-    bind: Vec<SocketAddr>,
+    pub(super) bind: Vec<SocketAddr>,
 
     /// How callers are known: `open`, they name themselves; `token`, they show a token.
     #[arg(long, env = "COORDHUB_AUTH", value_name = "MODE", value_parser = values::auth, default_value = "open")]
@@ -91,6 +91,23 @@ pub(crate) struct ServeArgs {
     #[arg(long, env = "COORDHUB_MAX_LABELS", value_name = "COUNT")]
     max_labels: Option<usize>,
 
+    /// How long messages are kept, such as 30d; for ever where not given. That they were sent stays in
+    /// the log.
+    #[arg(long, env = "COORDHUB_RETAIN_MESSAGES", value_parser = values::age, value_name = "AGE")]
+    retain_messages: Option<i64>,
+
+    /// How long the log is kept, and messages at most as long.
+    #[arg(long, env = "COORDHUB_RETAIN_EVENTS", value_parser = values::age, value_name = "AGE")]
+    retain_events: Option<i64>,
+
+    /// How long tasks are kept after they were finished.
+    #[arg(long, env = "COORDHUB_RETAIN_FINISHED_TASKS", value_parser = values::age, value_name = "AGE")]
+    retain_finished_tasks: Option<i64>,
+
+    /// How long proposals are kept after they were decided.
+    #[arg(long, env = "COORDHUB_RETAIN_DECIDED_PROPOSALS", value_parser = values::age, value_name = "AGE")]
+    retain_decided_proposals: Option<i64>,
+
     /// Where the monitor (`/health`, `/metrics`) listens: a loopback address such as 127.0.0.1:8551.
     #[arg(long, env = "COORDHUB_MONITOR", value_name = "ADDRESS")]
     monitor: Option<SocketAddr>,
@@ -140,6 +157,12 @@ impl ServeArgs {
             connections: connections.fit_descriptors(raise_descriptors()),
             body_bytes_max: self.max_body_bytes.unwrap_or(config.body_bytes_max),
             limits,
+            retention: Retention {
+                messages_millis: self.retain_messages,
+                events_millis: self.retain_events,
+                tasks_millis: self.retain_finished_tasks,
+                proposals_millis: self.retain_decided_proposals,
+            },
             ..config
         }
     }
@@ -155,24 +178,16 @@ pub(crate) fn run(args: ServeArgs) -> ExitCode {
     let log_args = args.log.clone();
     let log = match log::start(&log_args) {
         Ok(log) => log,
-        Err(why) => return refuse(&why),
+        Err(why) => return ended(Err(why)),
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(why) => return refuse(&format!("the async runtime cannot start: {why}")),
+        Err(why) => return ended(Err(format!("the async runtime cannot start: {why}"))),
     };
-    let ended = runtime.block_on(serve(args.into_config(), &log_args, log));
+    let served = runtime.block_on(serve(args.into_config(), &log_args, log));
     // Reads that hang on a broken disk must not keep the process.
     runtime.shutdown_background();
-    match ended {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(why) => refuse(&why),
-    }
-}
-
-fn refuse(why: &str) -> ExitCode {
-    say(&format!("coordhub: {}\n", why.replace('\n', " ")));
-    ExitCode::FAILURE
+    ended(served)
 }
 
 async fn serve(config: Config, log_args: &LogArgs, log: Log) -> Result<(), String> {

@@ -3,7 +3,11 @@
 use std::net::SocketAddr;
 
 use axum::http::Uri;
+use coordhub_core::{limits::KEY_HOURS, model::HistoryKind};
 use coordhub_server::access::gate::AuthMode;
+
+/// A hundred years.
+const AGE_HOURS_MAX: i64 = 36_500 * 24;
 
 /// An address to listen on. `localhost` is the loopback address.
 pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
@@ -49,6 +53,30 @@ pub(super) fn count(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|count| *count > 0).ok_or_else(|| "write a number above 0".to_owned())
 }
 
+/// An age in milliseconds: a number and a unit. As long as idempotency keys are kept at least, for what
+/// they stand for is looked up.
+pub(super) fn age(text: &str) -> Result<i64, String> {
+    let wrong = || "write a number and a unit: hours or days, such as 36h or 30d".to_owned();
+    let digits = text.find(|letter: char| !letter.is_ascii_digit()).ok_or_else(wrong)?;
+    let (number, unit) = text.split_at(digits);
+    let number: i64 = number.parse().map_err(|_| wrong())?;
+    let hours = match unit {
+        "h" => number,
+        "d" => number.saturating_mul(24),
+        _ => return Err(wrong()),
+    };
+    if !(KEY_HOURS..=AGE_HOURS_MAX).contains(&hours) {
+        return Err("from 1d to 36500d; what is a day old is still needed".to_owned());
+    }
+    Ok(hours * 60 * 60 * 1_000)
+}
+
+/// A part of the past.
+pub(super) fn history_kind(text: &str) -> Result<HistoryKind, String> {
+    let known = || format!("write one of: {}", HistoryKind::WORDS.join(", "));
+    HistoryKind::parse(text).ok_or_else(known)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,6 +91,11 @@ mod tests {
         assert_eq!(origin("https://Page.example/").as_deref(), page.as_ref().map(|p: &&str| *p));
         assert!(origin("page.example").is_err() && origin("https://page.example/x").is_err());
         assert!(origin("null").is_err());
+        assert_eq!((age("36h"), age("30d")), (Ok(129_600_000), Ok(2_592_000_000)));
+        for wrong in ["", "30", "d", "23h", "0d", "-1d", "3w", "99999999999999999999d", "40000d"] {
+            assert!(age(wrong).is_err(), "{wrong}");
+        }
+        assert!(history_kind("tasks").is_ok() && history_kind("everything").is_err());
         assert_eq!(count("3"), Ok(3));
         assert!(count("0").is_err() && count("-1").is_err());
     }

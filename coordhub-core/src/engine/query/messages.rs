@@ -254,12 +254,20 @@ impl Hub {
         }
         if let Some(thread) = &query.thread {
             // A thread stays in one channel or pair: who may read its first message may read it all.
-            let first = self.shared.published.history.message(thread)?;
+            let history = &self.shared.published.history;
+            let first = match history.message(thread)? {
+                None => {
+                    // It was pruned, and what followed it is younger.
+                    let page = Page { limit: 1, ..Page::default() };
+                    history.messages(&MessageSet::Thread(thread.clone()), &page)?.pop()
+                }
+                first => first,
+            };
             let readable = first.filter(|first| {
                 let on = query.channel.is_none() || query.channel == first.channel;
                 on && policy::may_read_message(reader, &first.head())
             });
-            return Ok(readable.map(|first| MessageSet::Thread(first.message_id.clone())));
+            return Ok(readable.map(|_| MessageSet::Thread(thread.clone())));
         }
         if let Some(channel) = &query.channel {
             let readable = policy::may_read_channel(reader, channel);

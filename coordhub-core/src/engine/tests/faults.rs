@@ -11,7 +11,7 @@ use crate::{
     ids::{EntityId, MessageId, ProposalId, TaskId},
     limits::Limits,
     model::{MessageHead, Proposal, Task},
-    store::{Batch, CommitError, History, Loaded, SqliteStore, Store, StoreError, Written},
+    store::{Batch, CommitError, History, Loaded, SqliteStore, Store, StoreError, Sweep, Written},
 };
 
 /// What goes wrong with one commit.
@@ -44,6 +44,7 @@ struct Inner {
     faults: VecDeque<Fault>,
     failing_reopens: usize,
     folds_fail: bool,
+    failing_sweeps: VecDeque<Fault>,
     poison: Option<String>,
     is_held: bool,
     waiting: usize,
@@ -60,6 +61,11 @@ impl Levers {
     /// From now on the store does, or does not, refuse to fold.
     pub(super) fn fail_folds(&self, fail: bool) {
         self.shared.inner.lock().folds_fail = fail;
+    }
+
+    /// The next times that what is old is to be removed fail so, in order.
+    pub(super) fn fail_sweeps(&self, faults: impl IntoIterator<Item = Fault>) {
+        self.shared.inner.lock().failing_sweeps.extend(faults);
     }
 
     /// The next so many attempts to open the file again fail.
@@ -223,6 +229,16 @@ impl Store for Faulty {
 
     fn forget_keys(&mut self, past: Timestamp) -> Result<(), CommitError> {
         self.store.forget_keys(past)
+    }
+
+    fn sweep(&mut self, sweep: &Sweep<'_>) -> Result<usize, CommitError> {
+        let fault = self.levers.shared.inner.lock().failing_sweeps.pop_front();
+        match fault {
+            Some(Fault::Disk) => Err(CommitError::Disk("no space".to_owned())),
+            Some(Fault::Panic) => panic!("a fault on purpose"),
+            Some(_) => Err(CommitError::Unknown("sync failed".to_owned())),
+            None => self.store.sweep(sweep),
+        }
     }
 
     fn history(&self) -> Arc<dyn History> {

@@ -9,6 +9,7 @@ mod attention;
 mod presence;
 mod private;
 mod searching;
+mod pruning;
 mod reservations;
 
 use super::*;

@@ -7,10 +7,7 @@
 
 mod old;
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
 use rusqlite::Connection;
 
@@ -28,7 +25,7 @@ const EVENTS_A_BATCH: usize = 1_000;
 pub(super) fn adopt(path: &Path) -> Result<(), StoreError> {
     let written_at = last_written(path)?;
     recover(path).map_err(|error| damage(path, error))?;
-    let kept = name_of_copy(path);
+    let kept = create::free_name(path, ".old-hub");
     create::whole(path, &kept, |fresh| create::copy(path, fresh))?;
     let mut report = Report::default();
     create::whole(path, path, |fresh| {
@@ -63,13 +60,6 @@ fn recover(path: &Path) -> rusqlite::Result<()> {
     conn.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))?;
     conn.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
     conn.close().map_err(|(_, error)| error)
-}
-
-/// The first name for the copy that is not taken: an earlier copy is never written over.
-fn name_of_copy(path: &Path) -> PathBuf {
-    let plain = beside(path, ".old-hub");
-    let numbered = (2_u32..).map(|n| beside(path, &format!(".old-hub-{n}")));
-    std::iter::once(plain.clone()).chain(numbered).find(|name| !name.exists()).unwrap_or(plain)
 }
 
 /// Gives every table whose name this hub needs another one.

@@ -8,7 +8,7 @@ use super::{channels, int, json_text, optional_text, seq, text, time, unreadable
 use crate::{
     command::Auth,
     event::{EVENT_VERSION, Event, Stamped, Subject},
-    ids::{ChannelName, EntityId, MessageId},
+    ids::{ChannelName, EntityId, MessageId, Seq},
     model::{Message, MessageHead},
 };
 
@@ -33,6 +33,9 @@ pub(in crate::store) const EVENT_COLUMNS: &str = "e.seq, e.at, e.kind, e.actor, 
 /// Where [`EVENT_COLUMNS`] come from.
 pub(in crate::store) const EVENT_TABLES: &str =
     "events e LEFT JOIN messages m ON m.seq = e.seq AND e.data IS NULL";
+
+/// Whether there is all of it: a message that was pruned leaves its event, which says that it was.
+pub(in crate::store) const IS_WHOLE: &str = "(e.data IS NOT NULL OR m.seq IS NOT NULL)";
 
 /// The columns that [`message`] reads.
 pub(in crate::store) const MESSAGE_COLUMNS: &str = "m.seq, m.message_id, m.from_entity,
@@ -99,6 +102,11 @@ pub(in crate::store) fn write(conn: &Connection, events: &[Stamped]) -> rusqlite
         }
     }
     Ok(())
+}
+
+/// The `seq` of the newest event; 0 where there is none.
+pub(in crate::store) fn head(conn: &Connection) -> rusqlite::Result<Seq> {
+    conn.query_row("SELECT coalesce(max(seq), 0) FROM events", [], |row| seq(row, 0))
 }
 
 /// Whether what a message says was removed.

@@ -4,6 +4,7 @@ pub(super) mod channels;
 pub(super) mod credentials;
 pub(super) mod entities;
 pub(super) mod events;
+pub(super) mod history;
 pub(super) mod keys;
 pub(super) mod meta;
 pub(super) mod proposals;

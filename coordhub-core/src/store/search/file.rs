@@ -3,7 +3,6 @@
 use std::{
     borrow::Cow,
     fs,
-    io::ErrorKind,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -21,7 +20,7 @@ use crate::{
     ids::{MessageId, Seq},
     store::{
         StoreError,
-        connections::{Gate, Pool, Readers, open_writer},
+        connections::{Gate, Pool, Readers, open_reader, open_writer},
         create, damage, io_error,
         lock::beside,
         rows::{self, int},
@@ -65,11 +64,11 @@ const LOOK_UP: &str = "SELECT terms FROM pages WHERE block = ?1 AND scope = ?2 A
 
 /// How far the index has come, and in which log.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Position {
+pub(in crate::store) struct Position {
     /// The history that it is of.
-    pub(super) epoch: String,
+    pub(in crate::store) epoch: String,
     /// Everything up to here is in it.
-    pub(super) up_to: Seq,
+    pub(in crate::store) up_to: Seq,
     /// The newest message in it: a log that has another there is another log.
     pub(super) newest: Option<(Seq, MessageId)>,
 }
@@ -81,6 +80,26 @@ pub(super) enum Block {
     Full,
     /// It is taken back into memory at the next start.
     Unfinished,
+}
+
+/// Looks whether the file of an index is well, beside whoever uses it. `None` where there is none, or one
+/// of another version.
+pub(in crate::store) fn look(path: &Path) -> Result<Option<Position>, String> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let looked = || {
+        let conn = open_reader(path)?;
+        let said: String = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        if schema::version(&conn)? != VERSION {
+            return Ok((said, None));
+        }
+        Ok((said, Some(read_position(&conn)?)))
+    };
+    match looked().map_err(|error: rusqlite::Error| error.to_string())? {
+        (said, position) if said == "ok" => Ok(position),
+        (said, _) => Err(said),
+    }
 }
 
 /// What a file was found to hold.
@@ -103,13 +122,7 @@ impl File {
     pub(super) fn create(path: Option<&Path>, position: &Position) -> Result<Self, StoreError> {
         if let Some(path) = path {
             for suffix in ["", "-wal", "-shm", "-journal"] {
-                let file = beside(path, suffix);
-                match fs::remove_file(&file) {
-                    Err(error) if error.kind() != ErrorKind::NotFound => {
-                        return Err(io_error(&file, error));
-                    }
-                    _ => {}
-                }
+                create::remove(&beside(path, suffix))?;
             }
             create::private().open(path).map_err(|error| io_error(path, error))?;
         }
@@ -223,33 +236,28 @@ impl File {
     /// Forgets a place of a block. A message is removed once in a long while, so its terms are looked
     /// for in all of the block.
     pub(super) fn remove(&self, first: Seq, place: u16) -> Result<(), StoreError> {
+        self.write(|conn| keep_places(conn, first, |other| other != place))
+    }
+
+    /// Forgets the blocks before this one, or all where none is left, and so many places at its begin.
+    pub(super) fn forget(
+        &self,
+        first_left: Option<Seq>,
+        places: Option<u64>,
+    ) -> Result<(), StoreError> {
         self.write(|conn| {
-            let mut changed = Vec::new();
-            let mut select =
-                conn.prepare("SELECT scope, first, terms FROM pages WHERE block = ?1")?;
-            let mut rows = select.query([int(first)])?;
-            while let Some(row) = rows.next()? {
-                let (mut left, mut is_changed) = (Vec::new(), false);
-                each_term(row, 2, |term, mut places| {
-                    if let Ok(at) = places.binary_search(&place) {
-                        places.remove(at);
-                        is_changed = true;
-                    }
-                    if !places.is_empty() {
-                        pages::push(&mut left, term, &encode(&places));
-                    }
-                })?;
-                if is_changed {
-                    changed.push((row.get::<_, String>(0)?, row.get::<_, String>(1)?, left));
+            for sql in [
+                "DELETE FROM pages WHERE block IN (SELECT first FROM blocks WHERE is_full AND first < ?1)",
+                "DELETE FROM blocks WHERE is_full AND first < ?1",
+            ] {
+                conn.execute(sql, [first_left.map_or(i64::MAX, int)])?;
+            }
+            match (first_left, places) {
+                (Some(first), Some(places)) if places > 0 => {
+                    keep_places(conn, first, |place| u64::from(place) >= places)
                 }
+                _ => Ok(()),
             }
-            drop(rows);
-            let sql = "UPDATE pages SET terms = ?4 WHERE block = ?1 AND scope = ?2 AND first = ?3";
-            for (scope, from, left) in changed {
-                // A page that holds nothing any more stays: none of those before it has its terms.
-                conn.execute(sql, params![int(first), scope, from, left])?;
-            }
-            Ok(())
         })
     }
 
@@ -321,6 +329,34 @@ fn all_of(
     Ok(all)
 }
 
+/// Rewrites the pages of a block so that these places are left.
+fn keep_places(conn: &Connection, first: Seq, keep: impl Fn(u16) -> bool) -> rusqlite::Result<()> {
+    let mut changed = Vec::new();
+    let mut select = conn.prepare("SELECT scope, first, terms FROM pages WHERE block = ?1")?;
+    let mut rows = select.query([int(first)])?;
+    while let Some(row) = rows.next()? {
+        let (mut left, mut is_changed) = (Vec::new(), false);
+        each_term(row, 2, |term, mut places| {
+            let before = places.len();
+            places.retain(|place| keep(*place));
+            is_changed |= places.len() < before;
+            if !places.is_empty() {
+                pages::push(&mut left, term, &encode(&places));
+            }
+        })?;
+        if is_changed {
+            changed.push((row.get::<_, String>(0)?, row.get::<_, String>(1)?, left));
+        }
+    }
+    drop(rows);
+    let sql = "UPDATE pages SET terms = ?4 WHERE block = ?1 AND scope = ?2 AND first = ?3";
+    for (scope, from, left) in changed {
+        // A page that holds nothing any more stays: none of those before it has its terms.
+        conn.execute(sql, params![int(first), scope, from, left])?;
+    }
+    Ok(())
+}
+
 /// Visits the terms of a page, with their places in ascending order.
 fn each_term(
     row: &Row<'_>,
@@ -341,15 +377,19 @@ fn unreadable(error: NoPage) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(0, Type::Blob, Box::new(error))
 }
 
-fn find(conn: &Connection) -> rusqlite::Result<Found> {
+fn read_position(conn: &Connection) -> rusqlite::Result<Position> {
     let sql = "SELECT epoch, up_to, newest_seq, newest_id FROM position";
-    let position = conn.query_row(sql, [], |row| {
+    conn.query_row(sql, [], |row| {
         let newest = match row.get::<_, Option<String>>(3)? {
             Some(id) => Some((rows::seq(row, 2)?, MessageId::trusted(&id))),
             None => None,
         };
         Ok(Position { epoch: row.get(0)?, up_to: rows::seq(row, 1)?, newest })
-    })?;
+    })
+}
+
+fn find(conn: &Connection) -> rusqlite::Result<Found> {
+    let position = read_position(conn)?;
     let blocks = |is_full: bool| {
         conn.prepare("SELECT first FROM blocks WHERE is_full = ?1 ORDER BY first")?
             .query_map([is_full], |row| rows::seq(row, 0))?

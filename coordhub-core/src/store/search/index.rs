@@ -298,11 +298,48 @@ impl Index {
                 return self.add_message(private, &message.head(), &message.content);
             }
             Event::MessageRedacted(redacted) => self.remove(redacted.of.message_seq)?,
+            Event::HistoryPruned(pruned) => self.forget(pruned.up_to.unwrap_or(0))?,
             _ => {}
         }
         self.make_room(seq)?;
         self.live.write().position.up_to = seq;
         self.up_to.store(seq, Release);
+        Ok(())
+    }
+
+    /// Begins after what the log has no more.
+    pub(crate) fn skip_to(&self, up_to: Seq) -> Result<(), IndexError> {
+        if up_to <= self.up_to() {
+            return Ok(());
+        }
+        self.finish_block()?;
+        let mut live = self.live.write();
+        live.position.up_to = up_to;
+        live.tail = Tail::new(up_to + 1);
+        self.up_to.store(up_to, Release);
+        Ok(())
+    }
+
+    /// Forgets what messages up to and with this place say.
+    pub(crate) fn forget(&self, up_to: Seq) -> Result<(), IndexError> {
+        let blocks = {
+            let mut live = self.live.write();
+            live.tail.forget(up_to);
+            // A block ends where the next one begins, the last of them where the tail does.
+            let ends = live.blocks.iter().skip(1).copied().chain([live.tail.first()]);
+            let is_left = |(first, end): (Seq, Seq)| (end > up_to + 1).then_some(first);
+            let left: Vec<Seq> =
+                live.blocks.iter().copied().zip(ends).filter_map(is_left).collect();
+            if live.blocks.first().is_none_or(|first| *first > up_to) {
+                return Ok(());
+            }
+            live.blocks = Arc::new(left);
+            live.blocks.clone()
+        };
+        let Some(file) = &*self.file.read() else { return Ok(()) };
+        let first = blocks.first().copied();
+        file.forget(first, first.and_then(|first| (up_to + 1).checked_sub(first)))?;
+        self.bytes.store(file.bytes(), Relaxed);
         Ok(())
     }
 

@@ -18,6 +18,7 @@ mod tail;
 mod file;
 mod index;
 
+pub(in crate::store) use file::look;
 pub(crate) use index::{Candidates, Index, IndexError, LookUp};
 pub use query::SearchWords;
 

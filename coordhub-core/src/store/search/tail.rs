@@ -145,8 +145,18 @@ impl Tail {
     /// Forgets a message.
     pub(super) fn remove(&mut self, seq: Seq) {
         let Some(place) = seq.checked_sub(self.first) else { return };
+        self.retain(|other| u64::from(other) != place);
+    }
+
+    /// Forgets every message up to and with this one.
+    pub(super) fn forget(&mut self, up_to: Seq) {
+        let Some(end) = (up_to + 1).checked_sub(self.first).filter(|end| *end > 0) else { return };
+        self.retain(|place| u64::from(place) >= end);
+    }
+
+    fn retain(&mut self, keep: impl Fn(u16) -> bool) {
         let left = |places: &mut Vec<u16>| {
-            places.retain(|other| u64::from(*other) != place);
+            places.retain(|place| keep(*place));
             !places.is_empty()
         };
         for terms in self.scopes.values_mut() {

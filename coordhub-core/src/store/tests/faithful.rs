@@ -113,7 +113,7 @@ fn what_stands_in_the_tail_is_the_history_once_it_is_folded() {
 /// A long history for queries, the same each time.
 fn long_story() -> Story<SqliteStore> {
     let mut story = Story::new(SqliteStore::in_memory().expect("opens"), 7);
-    story.live(6_000);
+    story.live(9_000);
     story
 }
 
@@ -243,7 +243,6 @@ fn events_by_kind_and_from_the_end() {
         .filter(|k| story.log.iter().any(|e| e.event.kind() == *k))
         .collect();
     assert_eq!(seen, Event::KINDS, "the history should have everything in it");
-    assert_eq!(history.oldest_seq().expect("reads"), 1);
     let sets: [&[&str]; 5] = [
         &[],
         &["message_sent"],

@@ -7,6 +7,7 @@ mod cost;
 /// New files, locked ones, and those that are refused.
 mod files;
 mod older;
+mod upkeep;
 /// The write-ahead log, and opening a file again.
 mod log;
 /// Files of the hub before this one.

@@ -9,7 +9,7 @@ use coordhub_core::{
     ids::{EntityId, MessageId, ProposalId, Seq, TaskId},
     limits::Limits,
     model::{MessageHead, Proposal, Task},
-    store::{Batch, CommitError, History, Loaded, SqliteStore, Store, StoreError, Written},
+    store::{Batch, CommitError, History, Loaded, SqliteStore, Store, StoreError, Sweep, Written},
 };
 use parking_lot::Mutex;
 
@@ -166,6 +166,11 @@ impl Store for Faulty {
     fn forget_keys(&mut self, past: Timestamp) -> Result<(), CommitError> {
         let _inner = self.levers.inner.lock();
         self.store.forget_keys(past)
+    }
+
+    fn sweep(&mut self, sweep: &Sweep<'_>) -> Result<usize, CommitError> {
+        let _inner = self.levers.inner.lock();
+        self.store.sweep(sweep)
     }
 
     fn history(&self) -> Arc<dyn History> {
