@@ -104,11 +104,11 @@ fn table() -> Vec<Row> {
         row("POST", "/messages/{message_id}/redact", by, OWNERS, none()),
         row("GET", "/messages/{message_id}", by, "200", none()),
         row("GET", "/channels", by, "200", none()),
-        row("POST", "/channels/create", by, "403 200 200 200 200 404", json!({ "channel": "new-CHANNEL" })),
-        row("GET", "/channels/{channel}", by, "200 200 200 200 200 404", none()),
-        row("POST", "/channels/{channel}/join", by, "403 200 200 200 200 404", none()),
-        row("POST", "/channels/{channel}/leave", by, "403 200 200 200 200 404", none()),
-        row("POST", "/channels/{channel}/invite", by, "403 200 403 403 403 404", json!({ "members": ["session"] })),
+        row("POST", "/channels/create", by, "403 200 200 200 200 404", json!({ "channel": "TASK" })),
+        row("GET", "/channels/{channel}", by, "404 200 200 404 404 404", none()),
+        row("POST", "/channels/{channel}/join", by, "403 200 200 404 404 404", none()),
+        row("POST", "/channels/{channel}/leave", by, "403 200 200 404 404 404", none()),
+        row("POST", "/channels/{channel}/invite", by, "403 200 403 404 404 404", json!({ "members": ["backup"] })),
         row("POST", "/tasks/create", In("created_by"), CHANGES, json!({ "title": "t" })),
         row("POST", "/tasks/create-batch", In("created_by"), CHANGES, json!({ "tasks": [{ "title": "t" }] })),
         row("POST", "/tasks/claim-next", by, CHANGES, json!({ "tags": ["TASK"] })),
@@ -193,15 +193,15 @@ async fn case(hub: &TokenHub, row: &Row, who: &str, nth: usize) -> Case {
         let body = json!({ "title": "p", "electorate": ["ai", "session", "anna", "backup"], "early_close": false });
         ids.push(("PROPOSAL", made("/proposals/create", body, "proposal_id").await));
     }
-    ids.push(("CHANNEL", format!("c{nth}")));
-    if row.route.contains("{channel}") {
-        let types = ["ai_agent", "claude_session", "human", "service"];
-        let body = json!({ "channel": format!("c{nth}"), "types": types });
-        hub.post_as(by("ai"), "/channels/create", body).await.ok();
-    }
     if row.route.contains("{message_id}") {
         let body = json!({ "content": "c", "ack_required": true });
         ids.push(("MESSAGE", made("/messages/send", body, "message_id").await));
+    }
+    // For its maker, and for sessions by their type.
+    let channel = format!("c{nth}");
+    if row.route.contains("{channel}") {
+        let body = json!({ "channel": channel, "types": ["claude_session"] });
+        hub.post_as(by("ai"), "/channels/create", body).await.ok();
     }
     if row.body.to_string().contains("RESERVATION") && who != "watcher" {
         let body = json!({ "resources": [format!("{task}:b")] });
@@ -238,7 +238,7 @@ async fn case(hub: &TokenHub, row: &Row, who: &str, nth: usize) -> Case {
             "id" => "ai".to_owned(),
             "entity_id" => who.to_owned(),
             "task_id" => task.clone(),
-            "channel" => format!("c{nth}"),
+            "channel" => channel.clone(),
             "proposal_id" => id_of("PROPOSAL").expect("was made"),
             "message_id" => id_of("MESSAGE").expect("was made"),
             "token_id" => hub.fresh_token("backup", "member").await.0,

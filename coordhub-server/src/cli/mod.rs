@@ -1,11 +1,11 @@
 //! What the command line says, and what that means.
 
 mod serve;
-mod fair;
 mod backup;
 mod transfer;
 mod prune;
 mod doctor;
+mod fair;
 mod bench;
 mod log;
 mod values;

@@ -113,7 +113,7 @@ fn what_stands_in_the_tail_is_the_history_once_it_is_folded() {
 /// A long history for queries, the same each time.
 fn long_story() -> Story<SqliteStore> {
     let mut story = Story::new(SqliteStore::in_memory().expect("opens"), 7);
-    story.live(9_000);
+    story.live(13_000);
     story
 }
 
@@ -259,13 +259,13 @@ fn events_by_kind_and_from_the_end() {
             assert_eq!(stored(&got), expected, "{kinds:?} {page:?}");
         }
     }
-    for (limit, bytes_max) in [(0, 999), (5, 1 << 20), (5_000, 1 << 30), (5_000, 20_000)] {
+    for (limit, bytes_max) in [(0, 999), (5, 1 << 20), (50_000, 1 << 30), (50_000, 20_000)] {
         let got = history.newest_events(limit, bytes_max).expect("reads");
         assert!(got.len() <= limit);
         assert_eq!(stored(&got), stored(&story.log[story.log.len() - got.len()..]));
     }
-    assert_eq!(history.newest_events(5_000, 1 << 30).expect("reads").len(), story.log.len());
-    assert!(history.newest_events(5_000, 20_000).expect("reads").len() > 20);
+    assert_eq!(history.newest_events(50_000, 1 << 30).expect("reads").len(), story.log.len());
+    assert!(history.newest_events(50_000, 20_000).expect("reads").len() > 20);
 }
 
 /// Every task there ever was, as it is now.
