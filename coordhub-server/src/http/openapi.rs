@@ -3,9 +3,9 @@
 use std::sync::LazyLock;
 
 use coordhub_core::model::{
-    ChannelView, CheckedResource, Conflict, EntityType, EntityView, Invite, LateResult, Message,
-    Note, OnBlockerFailed, Priority, Proposal, ProposalStatus, Question, Receipt, Receipts,
-    Recipients, Reservation, Role, Status, Tally, Task, TaskStatus, Token, Vote,
+    AuditEntry, ChannelView, CheckedResource, Conflict, EntityType, EntityView, Invite, LateResult,
+    Message, Note, OnBlockerFailed, Priority, Proposal, ProposalStatus, Question, Receipt,
+    Receipts, Recipients, Refusal, Reservation, Role, Status, Tally, Task, TaskStatus, Token, Vote,
 };
 use utoipa::{
     PartialSchema, ToSchema,
@@ -79,6 +79,8 @@ fn open_api() -> OpenApi {
         .schema("Task", complete::<Task>())
         .schema("TaskDetails", task_details())
         .schema("TaskStatus", TaskStatus::schema())
+        .schema("AuditEntry", complete::<AuditEntry>())
+        .schema("Refusal", complete::<Refusal>())
         .schema("Token", complete::<Token>())
         .schema("Vote", complete::<Vote>());
     let choice = <coordhub_core::model::Choice as ToSchema>::name();
@@ -108,7 +110,7 @@ fn operation(route: &Route) -> Operation {
         "entities" | "messages" | "tasks" | "reservations" | "proposals" => first,
         "questions" => "tasks",
         "channels" => "messages",
-        "admin" => "access",
+        "admin" | "audit" => "access",
         "events" | "ws" => "real time",
         "" | "docs" | "openapi.json" => "documents",
         _ => "udc",
