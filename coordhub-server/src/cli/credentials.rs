@@ -12,6 +12,7 @@ use coordhub_core::{
     Hub,
     command::{Caller, Command, IssueToken, Role},
     ids::EntityId,
+    limits::AUDIT_LOOKS_MAX,
 };
 use coordhub_server::access::secret::{Kind, Secret};
 use serde_json::{Map, Value, json};
@@ -209,7 +210,7 @@ fn ask(
 /// A whole list, page by page. A page may hold nothing and still have come further.
 pub(super) fn show_list(remote: &Remote, list: &str, plural: &str, columns: &[&str]) -> ExitCode {
     const PAGE: usize = 1_000;
-    let (mut rows, mut after) = (Vec::new(), 0);
+    let (mut rows, mut after) = (Vec::new(), 0_u64);
     loop {
         let path = format!(
             "{list}{}limit={PAGE}&after={after}",
@@ -221,7 +222,9 @@ pub(super) fn show_list(remote: &Remote, list: &str, plural: &str, columns: &[&s
         };
         rows.extend(page[plural].as_array().into_iter().flatten().cloned());
         let next = page["next"].as_u64().unwrap_or(0);
-        if next <= after {
+        let found = page[plural].as_array().map_or(0, Vec::len);
+        // What happens while this goes on belongs to the next time.
+        if found < PAGE && next < after.saturating_add(AUDIT_LOOKS_MAX) {
             break;
         }
         after = next;
