@@ -46,6 +46,7 @@ test("an invite link leads in, and its secret is gone from the address at once",
   assert.equal(page.url(), `${hub.url}/`);
   await page.getByLabel("Your name").fill("Ada");
   await page.getByRole("button", { name: "Take part" }).click();
+  await page.getByText("Keep your token").waitFor();
   token = await page.getByLabel("Your token").inputValue();
   assert.match(token, /^cht_/);
   await page.getByRole("button", { name: "I have kept it" }).click();

@@ -104,6 +104,11 @@ fn table() -> Vec<Row> {
         row("POST", "/messages/{message_id}/redact", by, OWNERS, none()),
         row("GET", "/messages/{message_id}", by, "200", none()),
         row("GET", "/channels", by, "200", none()),
+        row("POST", "/channels/create", by, "403 200 200 200 200 404", json!({ "channel": "TASK" })),
+        row("GET", "/channels/{channel}", by, "404 200 200 404 404 404", none()),
+        row("POST", "/channels/{channel}/join", by, "403 200 200 404 404 404", none()),
+        row("POST", "/channels/{channel}/leave", by, "403 200 200 404 404 404", none()),
+        row("POST", "/channels/{channel}/invite", by, "403 200 403 404 404 404", json!({ "members": ["backup"] })),
         row("POST", "/tasks/create", In("created_by"), CHANGES, json!({ "title": "t" })),
         row("POST", "/tasks/create-batch", In("created_by"), CHANGES, json!({ "tasks": [{ "title": "t" }] })),
         row("POST", "/tasks/claim-next", by, CHANGES, json!({ "tags": ["TASK"] })),
@@ -194,6 +199,12 @@ async fn case(hub: &TokenHub, row: &Row, who: &str, nth: usize) -> Case {
         let body = json!({ "content": "c", "ack_required": true });
         ids.push(("MESSAGE", made("/messages/send", body, "message_id").await));
     }
+    // For its maker, and for sessions by their type.
+    let channel = format!("c{nth}");
+    if row.route.contains("{channel}") {
+        let body = json!({ "channel": channel, "types": ["claude_session"] });
+        hub.post_as(by("ai"), "/channels/create", body).await.ok();
+    }
     if row.body.to_string().contains("RESERVATION") && who != "watcher" {
         let body = json!({ "resources": [format!("{task}:b")] });
         let reply = hub.post_as(by(who), "/reservations/acquire", body).await.ok();
@@ -229,6 +240,7 @@ async fn case(hub: &TokenHub, row: &Row, who: &str, nth: usize) -> Case {
             "id" => "ai".to_owned(),
             "entity_id" => who.to_owned(),
             "task_id" => task.clone(),
+            "channel" => channel.clone(),
             "proposal_id" => id_of("PROPOSAL").expect("was made"),
             "message_id" => id_of("MESSAGE").expect("was made"),
             "token_id" => hub.fresh_token("backup", "member").await.0,

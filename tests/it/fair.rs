@@ -149,7 +149,13 @@ async fn an_entity_has_so_many_sockets() {
 
 #[tokio::test]
 async fn an_entity_has_so_many_waits() {
-    let hub = TokenHub::with_everyone_at(options(&["--waits-per-entity", "1"])).await;
+    let hub = TokenHub::with_everyone_at(options(&[
+        "--waits-per-entity",
+        "1",
+        "--changes-per-second",
+        "0",
+    ]))
+    .await;
     let mut waiter = hub.client().await;
     let wait = |seconds: u32| {
         Request::post("/tasks/claim-next")

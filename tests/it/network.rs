@@ -8,6 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::{
     TlsConnector,
+    client::TlsStream,
     rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName},
 };
 
@@ -177,8 +178,7 @@ fn certificate(folder: &std::path::Path) -> (HubOptions, RootCertStore) {
     (options.arg("--tls-key").arg(key.display().to_string()), roots)
 }
 
-/// One request over TLS, and all that comes back.
-async fn over_tls(hub: &Hub, roots: RootCertStore, request: &str) -> String {
+async fn connect(hub: &Hub, roots: RootCertStore) -> TlsStream<TcpStream> {
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
@@ -187,7 +187,12 @@ async fn over_tls(hub: &Hub, roots: RootCertStore, request: &str) -> String {
     let stream = TcpStream::connect(hub.addr()).await.unwrap();
     let name = ServerName::try_from("localhost").unwrap();
     let connector = TlsConnector::from(Arc::new(config));
-    let mut stream = connector.connect(name, stream).await.unwrap();
+    connector.connect(name, stream).await.unwrap()
+}
+
+/// One request over TLS, and all that comes back.
+async fn over_tls(hub: &Hub, roots: RootCertStore, request: &str) -> String {
+    let mut stream = connect(hub, roots).await;
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     tokio::time::timeout(WAIT_MAX, stream.read_to_end(&mut answer)).await.unwrap().unwrap();
@@ -197,8 +202,8 @@ async fn over_tls(hub: &Hub, roots: RootCertStore, request: &str) -> String {
 #[tokio::test]
 async fn a_hub_with_a_certificate_speaks_tls() {
     let folder = tempfile::tempdir().unwrap();
-    let (options, roots) = certificate(folder.path());
-    let hub = Hub::start(options.arg("--bind").arg("0.0.0.0:0").arg("--auth").arg("token"));
+    let (tls, roots) = certificate(folder.path());
+    let hub = Hub::start(tls.clone().arg("--bind").arg("0.0.0.0:0").arg("--auth").arg("token"));
     let port = hub.port();
     let get = |path: &str, lines: &str| {
         format!("GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n{lines}\r\n")
@@ -214,8 +219,21 @@ async fn a_hub_with_a_certificate_speaks_tls() {
     let foreign = get("/session", &format!("Origin: http://localhost:{port}\r\n"));
     assert!(over_tls(&hub, roots.clone(), &foreign).await.starts_with("HTTP/1.1 403"));
     // A large answer: more than TLS keeps for itself.
-    let document = over_tls(&hub, roots, &get("/openapi.json", "")).await;
+    let document = over_tls(&hub, roots.clone(), &get("/openapi.json", "")).await;
     assert!(document.ends_with('}') && document.len() > 50_000, "{}", document.len());
+    // Sockets, too, and streams: what is fed little by little is not kept back.
+    let hub = Hub::start(tls.clone());
+    let upgrade = "GET /ws/a HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
+    let stream = "GET /events/stream HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    for (request, end) in [(upgrade, "\"type\":\"hello\""), (stream, "id: ")] {
+        let mut tls = connect(&hub, roots.clone()).await;
+        tls.write_all(request.as_bytes()).await.unwrap();
+        let mut said = Vec::new();
+        while !String::from_utf8_lossy(&said).contains(end) {
+            let read = tokio::time::timeout(WAIT_MAX, tls.read_buf(&mut said)).await;
+            assert_ne!(read.unwrap().unwrap(), 0, "{}", String::from_utf8_lossy(&said));
+        }
+    }
     // Whoever speaks plain HTTP is not answered, and whoever says nothing is not waited for.
     for says in ["GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n", ""] {
         let mut stream = TcpStream::connect(hub.addr()).await.unwrap();

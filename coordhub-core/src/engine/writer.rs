@@ -382,7 +382,10 @@ impl Writer {
                     self.shared.degraded.store(false, Ordering::Release);
                     return;
                 }
-                Err(why) => tracing::error!(%why, "the store cannot be opened again yet"),
+                Err(why) => {
+                    tracing::error!(%why, "the store cannot be opened again yet");
+                    self.shared.behind.fail(why.to_string());
+                }
             }
             let mut jobs = Vec::new();
             let drained = self.shared.queue.drain(&mut jobs, deadline_in(IDLE));

@@ -49,7 +49,7 @@ enum Writer {
         /// `None` after the file could not be opened again.
         conn: Option<Connection>,
         path: PathBuf,
-        log: wal::Bound,
+        log: Box<wal::Bound>,
         /// Held for as long as there is a connection: fields are dropped in this order.
         _lock: Lock,
     },
@@ -78,7 +78,7 @@ impl SqliteStore {
         // An earlier process may have died between writing the log and syncing it.
         wal::copy_if_possible(&conn).map_err(|error| damage(&path, error))?;
         let readers = Arc::new(Readers::File(Pool::new(&path)));
-        let log = wal::Bound::new(&path);
+        let log = Box::new(wal::Bound::new(&path));
         let writer = Writer::File { conn: Some(conn), path, log, _lock: lock };
         let mut store = Self { writer, tail: Tail::default(), readers };
         store.take_in()?;

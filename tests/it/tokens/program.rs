@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use coordhub_harness::hub;
+use coordhub_harness::{HubOptions, hub};
 use serde_json::{Value, json};
 
 use super::{TokenHub, admin_file, text};
@@ -11,7 +11,9 @@ use crate::support::rows;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_load_shows_tokens_of_its_own() {
-    let hub = TokenHub::new();
+    // A load is more than any one entity may ask for.
+    let unbounded = HubOptions::default().arg("--changes-per-second").arg("0");
+    let hub = TokenHub::start(unbounded.arg("--reads-per-second").arg("0"));
     let only = "send-1,heartbeat-64,cycle-16";
     let (ok, found, why) =
         coordhub(&hub, &["bench", "--url", &hub.url(), "--seconds", "1", "--only", only, "--json"]);

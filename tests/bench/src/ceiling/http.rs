@@ -89,6 +89,15 @@ pub(super) fn reply(body: Bytes) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("application/json"));
+    for (name, value) in [
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "no-referrer"),
+        ("x-frame-options", "DENY"),
+        ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+        ("cache-control", "no-store"),
+    ] {
+        headers.insert(name, hyper::header::HeaderValue::from_static(value));
+    }
     headers.insert("x-request-id", hyper::header::HeaderValue::from_static("0123456789abcdef"));
     response
 }
