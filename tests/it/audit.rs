@@ -94,7 +94,7 @@ async fn what_is_refused_is_counted_and_not_written_one_by_one() {
     find("unauthorized", "");
     let over_socket = find("observer", "POST /tasks/create");
     assert_eq!((&over_socket["entity_id"], &over_socket["count"]), (&json!("watcher"), &json!(1)));
-    assert_eq!(refusals(&hub, "?kind=not_allowed&actor=ai").await, [member.clone()]);
+    assert_eq!(refusals(&hub, "?kind=not_allowed&actor=ai").await, [member]);
     assert_eq!(audit(&hub, "").await["next"], head, "what is refused takes no seq");
     let file = rusqlite::Connection::open(hub.db_path()).unwrap();
     let written = || -> i64 {

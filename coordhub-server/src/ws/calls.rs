@@ -195,6 +195,12 @@ pub(super) fn too_many_waits(most: usize) -> Problem {
     Problem::field("wait_seconds", detail)
 }
 
+/// The frame for one that could not be read, which is counted.
+pub(super) fn misframed(app: &App, problem: &Problem, mark: Option<&str>) -> String {
+    app.metrics().refused(problem.status().as_u16(), problem.code());
+    session::error(problem, mark)
+}
+
 /// The frame for what was refused, which is counted.
 pub(super) fn error(app: &App, asker: &At, problem: &Problem, mark: Option<&str>) -> String {
     asker.note(app, problem);
