@@ -39,6 +39,7 @@ pub const REFUSAL_CODES: [&str; 55] = [
     "missing_capabilities",
     "not_in_electorate",
     "origin_not_allowed",
+    "address_not_allowed",
     "host_not_allowed",
     "unknown_path",
     "unknown_entity",

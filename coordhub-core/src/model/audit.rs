@@ -13,6 +13,7 @@ use crate::{
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct AuditEntry {
     /// Its place in the log.
+    #[cfg_attr(feature = "schema", schema(value_type = u64))]
     pub seq: Seq,
     /// When it was.
     #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]

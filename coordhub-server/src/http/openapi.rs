@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 use coordhub_core::model::{
     AuditEntry, ChannelView, CheckedResource, Conflict, EntityType, EntityView, Invite, LateResult,
     Message, Note, OnBlockerFailed, Priority, Proposal, ProposalStatus, Question, Receipt,
-    Receipts, Recipients, Refusal, Reservation, Role, Status, Tally, Task, TaskStatus, Token, Vote,
+    Receipts, Recipients, Refusal, Refused, Reservation, Role, Status, Tally, Task, TaskStatus,
+    Token, Vote,
 };
 use utoipa::{
     PartialSchema, ToSchema,
@@ -81,6 +82,7 @@ fn open_api() -> OpenApi {
         .schema("TaskStatus", TaskStatus::schema())
         .schema("AuditEntry", complete::<AuditEntry>())
         .schema("Refusal", complete::<Refusal>())
+        .schema("Refused", complete::<Refused>())
         .schema("Token", complete::<Token>())
         .schema("Vote", complete::<Vote>());
     let choice = <coordhub_core::model::Choice as ToSchema>::name();
