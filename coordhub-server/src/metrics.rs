@@ -23,7 +23,7 @@ const ANSWER_BOUNDS: [u64; 14] = [
 const BUSY: &str = "busy";
 
 /// The codes of refusals that are the caller's to mend, as in the documents. What is not here is counted as `other`.
-pub const REFUSAL_CODES: [&str; 55] = [
+pub const REFUSAL_CODES: [&str; 56] = [
     "not_json",
     "unauthorized",
     "caller_needed",
