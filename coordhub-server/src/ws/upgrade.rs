@@ -32,7 +32,7 @@ use crate::{
 
 /// Tungstenite keeps a read buffer for each socket, and fills all of it with zeros whenever it reads;
 /// most frames are small.
-const READ_BUFFER_BYTES: usize = 1_024;
+const READ_BUFFER_BYTES: usize = 512;
 /// The subprotocol that is selected where a client offers it.
 const SUBPROTOCOL: &str = "coordhub.v1";
 /// Frames that wait are joined up to here before they are written.
