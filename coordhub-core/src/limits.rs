@@ -33,6 +33,10 @@ pub const LIST_ROWS_DEFAULT: usize = 1_000;
 pub const MESSAGE_ROWS_DEFAULT: usize = 50;
 /// The largest `limit` a caller may name.
 pub const ROWS_MAX: usize = 1_000;
+/// How many refusals that are unlike each other are kept.
+pub const REFUSALS_MAX: usize = 10_000;
+/// How many events one page of the audit looks at.
+pub const AUDIT_LOOKS_MAX: u64 = 20_000;
 /// How many words one search may ask for.
 pub const SEARCH_WORDS_MAX: usize = 32;
 /// How many messages one search reads; where more would have to be looked at, it says how far it came.

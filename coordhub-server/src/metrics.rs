@@ -23,7 +23,7 @@ const ANSWER_BOUNDS: [u64; 14] = [
 const BUSY: &str = "busy";
 
 /// The codes of refusals that are the caller's to mend, as in the documents. What is not here is counted as `other`.
-pub const REFUSAL_CODES: [&str; 55] = [
+pub const REFUSAL_CODES: [&str; 58] = [
     "not_json",
     "unauthorized",
     "caller_needed",
@@ -39,6 +39,9 @@ pub const REFUSAL_CODES: [&str; 55] = [
     "missing_capabilities",
     "not_in_electorate",
     "origin_not_allowed",
+    "address_not_allowed",
+    "too_fast",
+    "too_many_open",
     "host_not_allowed",
     "unknown_path",
     "unknown_entity",

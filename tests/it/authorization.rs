@@ -146,6 +146,8 @@ fn table() -> Vec<Row> {
         row("GET", "/admin/tokens", Nobody, ADMINS, none()),
         row("POST", "/admin/tokens/{token_id}/rotate", Nobody, ADMINS, none()),
         row("DELETE", "/admin/tokens/{token_id}", Nobody, ADMINS, none()),
+        row("GET", "/audit", Nobody, ADMINS, none()),
+        row("GET", "/audit/refusals", Nobody, ADMINS, none()),
         row("GET", "/session", Nobody, "200", none()),
         row("POST", "/session", Nobody, "200", none()),
         row("DELETE", "/session", Nobody, "200", none()),

@@ -60,6 +60,8 @@ mod keys;
 mod authorization;
 // Tokens and invites: how they are made, what ends with them, and where their secrets stand.
 mod tokens;
+// Who did what and what was refused: what an admin is shown of it, and that it holds neither words nor secrets.
+mod audit;
 // A hidden message on every route that could show it; a route without a case fails.
 mod policy;
 // Licences and sources of what the hub is built of.

@@ -71,6 +71,8 @@ const READS: &[(&str, &[&str])] = &[
     ("/reservations/list", &["/reservations/list"]),
     // For admins, of whom there are none in open mode; `authorization` has their rows.
     ("/admin/tokens", &["/admin/tokens"]),
+    ("/audit", &["/audit"]),
+    ("/audit/refusals", &["/audit/refusals"]),
     ("/admin/invites", &["/admin/invites"]),
     ("/events", &["/events?since=0", "/events?since=0&channels=ai-only"]),
     // Streams end only with the test: `a_hidden_word_shows_on_no_stream`. Sockets have their cases in `socket`.

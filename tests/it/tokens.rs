@@ -55,6 +55,12 @@ impl TokenHub {
         hub
     }
 
+    /// Ends it in order, and starts it anew on the same file.
+    pub(crate) fn restart(&mut self) {
+        self.hub.terminate();
+        self.hub.restart();
+    }
+
     pub(crate) fn type_of(who: &str) -> &'static str {
         match who {
             "anna" => "human",

@@ -15,8 +15,8 @@ use super::queue::Queue;
 use crate::{
     event::Stamped,
     ids::{ChannelName, EntityId, MessageId, ProposalId, Seq, TaskId},
-    model::{HistoryKind, LateResult, Message, Note, Proposal, ProposalStatus, Task},
-    store::{History, MessageSet, Page, StoreError, StoredReceipts, TaskFilter},
+    model::{AuditEntry, HistoryKind, LateResult, Message, Note, Proposal, ProposalStatus, Task},
+    store::{AuditFilter, History, MessageSet, Page, StoreError, StoredReceipts, TaskFilter},
     time::Timestamp,
 };
 
@@ -145,6 +145,15 @@ impl History for CaughtUp {
 
     fn newest_events(&self, limit: usize, bytes_max: usize) -> Result<Vec<Stamped>, StoreError> {
         self.now()?.newest_events(limit, bytes_max)
+    }
+
+    fn audit(
+        &self,
+        filter: &AuditFilter,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<AuditEntry>, StoreError> {
+        self.now()?.audit(filter, after, limit)
     }
 
     fn events_of_kinds(&self, kinds: &[&str], page: &Page) -> Result<Vec<Stamped>, StoreError> {

@@ -18,6 +18,7 @@ use super::{
     hour::HourCount,
     indexer::Indexer,
     queue::Queue,
+    refusals::Refusals,
     writer::Writer,
 };
 use crate::{
@@ -104,6 +105,7 @@ impl Builder {
             queue,
             behind,
             presence,
+            refusals: Refusals::new(loaded.refusals),
             clock,
             hour,
             degraded: AtomicBool::new(false),

@@ -19,6 +19,7 @@ mod hour;
 mod reply;
 mod query;
 mod access;
+mod refusals;
 
 use std::{
     sync::{
@@ -58,6 +59,7 @@ use counts::Counts;
 use hour::HourCount;
 use indexer::Indexer;
 use queue::{Job, Queue};
+use refusals::Refusals;
 
 /// A hub in this process. Clones are handles to the same hub; it closes with [`close`](Self::close),
 /// or when the last handle goes.
@@ -94,6 +96,7 @@ struct Shared {
     /// Whether the tables are behind what was published.
     behind: Arc<Behind>,
     presence: Presences,
+    refusals: Refusals,
     clock: HubClock,
     hour: HourCount,
     degraded: AtomicBool,

@@ -117,6 +117,7 @@ impl Writer {
         self.tell_nothing(waiting);
         self.fold();
         self.save_presence();
+        while self.save_refusals() == Saved::More {}
     }
 
     /// One batch, and what is done now and then. A panic is a fault of the hub's own: it costs the
@@ -449,6 +450,7 @@ impl Writer {
         if now.millis() - self.saved_at.millis() >= SAVE_PRESENCE_MILLIS {
             self.saved_at = now;
             self.save_presence();
+            self.save_refusals();
         }
     }
 
@@ -475,6 +477,28 @@ impl Writer {
             self.recover();
         }
     }
+
+    fn save_refusals(&mut self) -> Saved {
+        let unsaved = self.shared.refusals.take_unsaved();
+        if unsaved.is_empty() {
+            return Saved::All;
+        }
+        let saved = self.store.save_refusals(&unsaved.changed, &unsaved.gone);
+        let Err(why) = saved else { return Saved::More };
+        tracing::warn!(%why, "what was refused was not saved; it will be tried again");
+        self.shared.refusals.mark_unsaved(unsaved);
+        if matches!(why, CommitError::Unknown(_)) {
+            self.recover();
+        }
+        Saved::All
+    }
+}
+
+/// Whether there may be more to write.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Saved {
+    More,
+    All,
 }
 
 /// However the writer ends, nobody waits for it in vain.

@@ -11,7 +11,9 @@ mod reservation;
 mod proposal;
 mod credential;
 mod history;
+mod audit;
 
+pub use audit::{AuditEntry, Refusal, Refused};
 pub use channel::{Channel, ChannelDetails, ChannelView, Membership};
 pub use credential::{Invite, Role, Token};
 pub use entity::{Entity, EntityType, EntityView, Presence, Status};

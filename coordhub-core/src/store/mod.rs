@@ -32,8 +32,8 @@ use crate::{
     ids::{ChannelName, EntityId, MessageId, ProposalId, Seq, TaskId},
     limits::Limits,
     model::{
-        HistoryKind, Horizons, LateResult, Message, MessageHead, Note, Priority, Proposal,
-        ProposalStatus, RollCall, Task, TaskStatus,
+        AuditEntry, HistoryKind, Horizons, LateResult, Message, MessageHead, Note, Priority,
+        Proposal, ProposalStatus, Refusal, RollCall, Task, TaskStatus,
     },
     time::Timestamp,
 };
@@ -57,6 +57,11 @@ pub trait Store: Send {
 
     /// Writes when entities were last seen. Soft: takes no `seq`.
     fn save_presence(&mut self, seen: &[(EntityId, Timestamp)]) -> Result<(), CommitError>;
+
+    /// Writes refusals as they are counted now, and forgets those with these ids. Soft: takes no `seq`.
+    fn save_refusals(&mut self, _changed: &[Refusal], _gone: &[u64]) -> Result<(), CommitError> {
+        Ok(())
+    }
 
     /// Tries whether a write would go through, changing nothing that anyone can see.
     fn probe(&mut self) -> Result<(), CommitError>;
@@ -126,6 +131,8 @@ pub struct Loaded {
     pub epoch: String,
     /// When registered entities were last seen.
     pub last_seen: Vec<(EntityId, Timestamp)>,
+    /// What was refused before.
+    pub refusals: Vec<Refusal>,
 }
 
 /// What one transaction writes: the events, and, where it comes to the tables, the rows that the
@@ -136,6 +143,15 @@ pub struct Batch<'a> {
     pub events: &'a [Stamped],
     /// The state with these events in it.
     pub state: &'a State,
+}
+
+/// Which entries of the audit.
+#[derive(Clone, Debug, Default)]
+pub struct AuditFilter {
+    /// Only what this one did.
+    pub actor: Option<String>,
+    /// Only events of this kind.
+    pub kind: Option<&'static str>,
 }
 
 /// What is to be removed.
@@ -158,6 +174,15 @@ pub trait History: Send + Sync {
 
     /// The newest events, oldest first, as many as fit in `bytes_max` of stored text and `limit`.
     fn newest_events(&self, limit: usize, bytes_max: usize) -> Result<Vec<Stamped>, StoreError>;
+
+    /// What the log says of who did what, oldest first: of the next
+    /// [`AUDIT_LOOKS_MAX`](crate::limits::AUDIT_LOOKS_MAX) events.
+    fn audit(
+        &self,
+        filter: &AuditFilter,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<AuditEntry>, StoreError>;
 
     /// Events with one of these kinds, oldest first.
     fn events_of_kinds(&self, kinds: &[&str], page: &Page) -> Result<Vec<Stamped>, StoreError>;

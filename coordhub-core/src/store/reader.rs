@@ -5,7 +5,7 @@ use std::{borrow::Cow, sync::Arc};
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
 use super::{
-    End, History, MessageSet, Page, StoreError, StoredReceipts, TaskFilter,
+    AuditFilter, End, History, MessageSet, Page, StoreError, StoredReceipts, TaskFilter,
     connections::Readers,
     rows::{
         self,
@@ -19,7 +19,7 @@ use crate::{
     event::Stamped,
     ids::{ChannelName, EntityId, MessageId, ProposalId, Seq, TaskId},
     limits::{ANSWER_BYTES, CATCH_UP_PAGE_BYTES},
-    model::{HistoryKind, LateResult, Message, Note, Proposal, ProposalStatus, Task},
+    model::{AuditEntry, HistoryKind, LateResult, Message, Note, Proposal, ProposalStatus, Task},
 };
 
 impl History for Readers {
@@ -44,6 +44,15 @@ impl History for Readers {
 
     fn newest_events(&self, limit: usize, bytes_max: usize) -> Result<Vec<Stamped>, StoreError> {
         self.read(|conn| newest_events(conn, limit, bytes_max))
+    }
+
+    fn audit(
+        &self,
+        filter: &AuditFilter,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<AuditEntry>, StoreError> {
+        self.read(|conn| rows::audit::read(conn, filter, after, limit))
     }
 
     fn events_of_kinds(&self, kinds: &[&str], page: &Page) -> Result<Vec<Stamped>, StoreError> {

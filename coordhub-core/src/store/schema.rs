@@ -28,7 +28,7 @@ const TABLES: [&[&str]; MIGRATIONS.len()] = [
         "votes",
     ],
     &["idempotency_keys", "late_results", "notes", "receipts", "reservations", "roll_calls"],
-    &["channel_members", "invites", "private_channels", "tail", "tombstones", "tokens"],
+    &["channel_members", "invites", "private_channels", "refusals", "tail", "tombstones", "tokens"],
 ];
 
 /// The tables that a file of some schema has.
@@ -345,6 +345,20 @@ CREATE TABLE channel_members (
 CREATE INDEX tasks_finished ON tasks (updated_at)
     WHERE status IN ('completed', 'failed', 'cancelled');
 CREATE INDEX proposals_decided ON proposals (decided_at) WHERE decided_at IS NOT NULL;
+
+-- Refusals, counted. They are no events: whoever floods the hub with them is to cost it no disk.
+CREATE TABLE refusals (
+    refusal_id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    status INTEGER NOT NULL,
+    entity_id TEXT,
+    address TEXT,
+    route TEXT NOT NULL,
+    first_at INTEGER NOT NULL,
+    last_at INTEGER NOT NULL,
+    count INTEGER NOT NULL
+) STRICT;
+-- End of refusals.
 ";
 
 /// How long a write waits for another program that has the file locked, such as a `sqlite3` shell.

@@ -25,7 +25,7 @@ use crate::{
     hub::{Kept, KeptKey, KeyId, KnownReceipt, State},
     ids::{EntityId, MessageId, ProposalId, TaskId},
     limits::Limits,
-    model::{MessageHead, Proposal, Task},
+    model::{MessageHead, Proposal, Refusal, Task},
 };
 
 /// Keeps the hub in SQLite.
@@ -197,6 +197,13 @@ impl Store for SqliteStore {
             return Ok(());
         }
         self.write(|conn| rows::entities::write_seen(conn, seen))
+    }
+
+    fn save_refusals(&mut self, changed: &[Refusal], gone: &[u64]) -> Result<(), CommitError> {
+        if changed.is_empty() && gone.is_empty() {
+            return Ok(());
+        }
+        self.write(|conn| rows::audit::write_refusals(conn, changed, gone))
     }
 
     fn probe(&mut self) -> Result<(), CommitError> {
@@ -400,7 +407,9 @@ pub(super) fn load(conn: &Connection, limits: &Limits) -> rusqlite::Result<Loade
         invites: rows::credentials::read_invites(conn)?,
         removed: rows::credentials::read_removed(conn)?,
     };
-    Ok(Loaded { state: State::restored(limits.clone(), kept), epoch: meta.epoch, last_seen })
+    let refusals = rows::audit::read_refusals(conn)?;
+    let state = State::restored(limits.clone(), kept);
+    Ok(Loaded { state, epoch: meta.epoch, last_seen, refusals })
 }
 
 /// Writes a batch: what happened, and what is so because of it.

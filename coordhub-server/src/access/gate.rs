@@ -132,25 +132,24 @@ pub enum Page {
     Unknown,
 }
 
-/// Who sends a request, if it may come in.
-pub async fn admit(
-    app: &App,
-    route: Option<&Route>,
-    headers: &HeaderMap,
-    sender: &Sender,
-) -> Result<Access, Problem> {
-    let access = match app.config().auth {
-        AuthMode::Open => Access::Open,
-        AuthMode::Token => known(app, headers, sender)?,
-    };
+/// Who sends a request.
+pub fn know(app: &App, headers: &HeaderMap, sender: &Sender) -> Result<Access, Problem> {
+    match app.config().auth {
+        AuthMode::Open => Ok(Access::Open),
+        AuthMode::Token => known(app, headers, sender),
+    }
+}
+
+/// Lets in whoever may come in.
+pub async fn admit(app: &App, route: Option<&Route>, access: &Access) -> Result<(), Problem> {
     // What there is no route for is nobody's business who shows nothing.
-    check(route.map_or(OpenTo::Holders, |route| route.open_to), &access)?;
-    if let Access::Holder(identity, _) = &access
+    check(route.map_or(OpenTo::Holders, |route| route.open_to), access)?;
+    if let Access::Holder(identity, _) = access
         && !identity.is_used
     {
         app.hub().note_use(&identity.token_id)?.await?;
     }
-    Ok(access)
+    Ok(())
 }
 
 /// Waits until the token that was shown is good no more; for ever where none was, or none is revoked.

@@ -12,6 +12,7 @@ use coordhub_core::{
     Hub,
     command::{Caller, Command, IssueToken, Role},
     ids::EntityId,
+    limits::AUDIT_LOOKS_MAX,
 };
 use coordhub_server::access::secret::{Kind, Secret};
 use serde_json::{Map, Value, json};
@@ -112,7 +113,7 @@ pub(crate) fn token(command: TokenCommand) -> ExitCode {
     match command {
         TokenCommand::List(List { remote }) => {
             let columns = ["token_id", "entity_id", "role", "name", "first_used_at"];
-            show_list(&remote, "tokens", &columns)
+            show_list(&remote, "/admin/tokens", "tokens", &columns)
         }
         TokenCommand::Create(CreateToken { entity, name, role, remote }) => {
             let mut body = Map::new();
@@ -180,7 +181,7 @@ pub(crate) fn invite(command: InviteCommand) -> ExitCode {
         }
         InviteCommand::List(List { remote }) => {
             let columns = ["invite_id", "name", "entity_types", "uses", "uses_max", "expires_at"];
-            show_list(&remote, "invites", &columns)
+            show_list(&remote, "/admin/invites", "invites", &columns)
         }
         InviteCommand::Revoke(One { id, remote }) => {
             ask(&remote, "DELETE", &format!("/admin/invites/{}", segment(&id)), None, &["status"])
@@ -206,22 +207,27 @@ fn ask(
     }
 }
 
-/// A whole list, page by page.
-fn show_list(remote: &Remote, plural: &str, columns: &[&str]) -> ExitCode {
+/// A whole list, page by page. A page may hold nothing and still have come further.
+pub(super) fn show_list(remote: &Remote, list: &str, plural: &str, columns: &[&str]) -> ExitCode {
     const PAGE: usize = 1_000;
-    let (mut rows, mut after) = (Vec::new(), 0);
+    let (mut rows, mut after) = (Vec::new(), 0_u64);
     loop {
-        let path = format!("/admin/{plural}?limit={PAGE}&after={after}");
+        let path = format!(
+            "{list}{}limit={PAGE}&after={after}",
+            if list.contains('?') { '&' } else { '?' }
+        );
         let page = match remote.call("GET", &path, None) {
             Ok(page) => page,
             Err(why) => return refuse(&why),
         };
-        let found = page[plural].as_array().map_or(0, Vec::len);
         rows.extend(page[plural].as_array().into_iter().flatten().cloned());
-        after = page["next"].as_u64().unwrap_or(0);
-        if found < PAGE {
+        let next = page["next"].as_u64().unwrap_or(0);
+        let found = page[plural].as_array().map_or(0, Vec::len);
+        // What happens while this goes on belongs to the next time.
+        if found < PAGE && next < after.saturating_add(AUDIT_LOOKS_MAX) {
             break;
         }
+        after = next;
     }
     if remote.json {
         return print(&format!("{}\n", json!({ plural: rows, "count": rows.len() })));
@@ -236,6 +242,10 @@ fn cell(value: &Value) -> String {
         Value::Null => "-".to_owned(),
         Value::String(text) => printable(text),
         Value::Array(items) => items.iter().map(cell).collect::<Vec<_>>().join(","),
+        Value::Object(members) => {
+            let cell = |(name, value)| format!("{name}={}", cell(value));
+            members.iter().map(cell).collect::<Vec<_>>().join(" ")
+        }
         other => other.to_string(),
     }
 }

@@ -12,6 +12,7 @@ mod values;
 mod welcome;
 mod remote;
 mod credentials;
+mod audit;
 
 use std::{io::Write as _, path::PathBuf, process::ExitCode};
 
@@ -35,6 +36,8 @@ enum Command {
     /// Makes, shows and revokes invites.
     #[command(subcommand)]
     Invite(credentials::InviteCommand),
+    /// Shows who did what, or what was refused.
+    Audit(audit::AuditArgs),
     /// Copies the hub's file, while a hub runs on it or not.
     Backup(backup::BackupArgs),
     /// Puts a backup in the place of a hub's file, as another history.
@@ -65,6 +68,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Serve(args) => serve::run(*args),
         Command::Token(command) => credentials::token(command),
         Command::Invite(command) => credentials::invite(command),
+        Command::Audit(args) => audit::run(&args),
         Command::Backup(args) => backup::back_up(&args),
         Command::Restore(args) => backup::restore(&args),
         Command::Export(args) => transfer::export(&args),

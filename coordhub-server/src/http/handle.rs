@@ -10,6 +10,7 @@ use bytes::Bytes;
 use coordhub_core::{
     Made, Request as HubRequest,
     command::{Command, Key},
+    ids::EntityId,
     limits::KEY_CHARS_MAX,
 };
 
@@ -39,9 +40,13 @@ pub async fn handle(
     route: Option<&'static Route>,
     request: Request<Body>,
 ) -> Response<Body> {
+    let sender = sender_of(request.extensions());
+    let access = match gate::know(app, request.headers(), &sender) {
+        Ok(access) => access,
+        Err(problem) => return problem.into_response(),
+    };
     let answered = async {
-        let sender = sender_of(request.extensions());
-        let access = gate::admit(app, route, request.headers(), &sender).await?;
+        gate::admit(app, route, &access).await?;
         take(app, route, &access, sender)?;
         let answer = answer(app, route, request, &access);
         if !route.is_some_and(Route::may_wait) {
@@ -56,9 +61,19 @@ pub async fn handle(
     };
     match answered.await {
         Ok(response) => response,
-        Err(problem) => problem.into_response(),
+        Err(problem) => {
+            let mut response = problem.into_response();
+            if let Some(holder) = access.holder() {
+                response.extensions_mut().insert(RefusedTo(holder.entity_id.clone()));
+            }
+            response
+        }
     }
 }
+
+/// Stands in a refusal: whose token was shown.
+#[derive(Clone, Debug)]
+pub struct RefusedTo(pub EntityId);
 
 async fn answer(
     app: &App,

@@ -3,6 +3,7 @@
 use std::{
     convert::Infallible,
     future::Future,
+    net::IpAddr,
     panic::AssertUnwindSafe,
     pin::Pin,
     task::{Context, Poll},
@@ -21,7 +22,7 @@ use tower_service::Service;
 use tracing::{debug, error, warn};
 
 use super::{
-    handle::handle,
+    handle::{RefusedTo, handle},
     request_id::REQUEST_ID,
     router::{self, ROUTES},
 };
@@ -29,6 +30,7 @@ use crate::{
     access::{
         gate::{Page, Sender},
         origin::{Head, Verdict},
+        refusals::{self, Whom},
     },
     app::App,
     net::Peer,
@@ -123,7 +125,7 @@ async fn respond(app: &App, mut request: Request<Body>) -> Response<Body> {
             response
         }
     };
-    count(app, &asked, &response);
+    count(app, &asked, &response, client.address);
     make_harmless(response.headers_mut(), client.is_secure);
     if is_chunked {
         // There may have been a Content-Length beside it, which a proxy went by: what it takes for the rest
@@ -173,12 +175,17 @@ async fn guarded(app: &App, asked: &Asked, request: Request<Body>) -> Response<B
 
 /// Counts what was answered, and logs it where it failed or everything is logged. Paths go without their query, in
 /// which there may be what is nobody else's business.
-fn count(app: &App, asked: &Asked, response: &Response<Body>) {
+fn count(app: &App, asked: &Asked, response: &Response<Body>, address: Option<IpAddr>) {
     let (metrics, status) = (app.metrics(), response.status().as_u16());
     let took = metrics.answered(asked.route, status, asked.began);
     let code = response.extensions().get().map(|Code(code)| *code);
     if let Some(code) = code {
         metrics.refused(status, code);
+        refusals::note(app, (status, code), || Whom {
+            entity: response.extensions().get().map(|RefusedTo(id)| id),
+            address,
+            route: asked.route.map(|position| &ROUTES[position]),
+        });
     }
     let (method, path) = (&asked.method, asked.uri.path());
     let micros = took.as_micros() as u64;

@@ -16,6 +16,7 @@ pub mod stream;
 pub mod udc;
 pub mod session;
 pub mod admin;
+pub mod audit;
 pub mod openapi;
 pub mod docs;
 pub mod request_id;

@@ -7,9 +7,10 @@ use coordhub_core::limits::{
     WAIT_SECONDS_MAX,
 };
 use coordhub_core::model::{
-    ChannelView, CheckedResource, Conflict, EntityType, EntityView, Invite, LateResult, Message,
-    Note, OnBlockerFailed, Priority, Proposal, ProposalStatus, Question, Receipt, Receipts,
-    Recipients, Reservation, Role, Status, Tally, Task, TaskStatus, Token, Vote,
+    AuditEntry, ChannelView, CheckedResource, Conflict, EntityType, EntityView, Invite, LateResult,
+    Message, Note, OnBlockerFailed, Priority, Proposal, ProposalStatus, Question, Receipt,
+    Receipts, Recipients, Refusal, Refused, Reservation, Role, Status, Tally, Task, TaskStatus,
+    Token, Vote,
 };
 use utoipa::{
     PartialSchema, ToSchema,
@@ -83,6 +84,9 @@ fn open_api() -> OpenApi {
         .schema("Task", complete::<Task>())
         .schema("TaskDetails", task_details())
         .schema("TaskStatus", TaskStatus::schema())
+        .schema("AuditEntry", complete::<AuditEntry>())
+        .schema("Refusal", complete::<Refusal>())
+        .schema("Refused", complete::<Refused>())
         .schema("Token", complete::<Token>())
         .schema("Vote", complete::<Vote>());
     let choice = <coordhub_core::model::Choice as ToSchema>::name();
@@ -112,7 +116,7 @@ fn operation(route: &Route) -> Operation {
         "entities" | "messages" | "tasks" | "reservations" | "proposals" => first,
         "questions" => "tasks",
         "channels" => "messages",
-        "admin" => "access",
+        "admin" | "audit" => "access",
         "events" | "ws" => "real time",
         "" | "docs" | "openapi.json" => "documents",
         _ => "udc",

@@ -3,7 +3,7 @@
 use axum::http::Method;
 
 use super::{
-    admin,
+    admin, audit,
     call::{Call, Change, Read, SoftChange},
     channels, entities, events, messages, proposals, reservations, session, tasks, udc,
 };
@@ -226,6 +226,9 @@ pub const ROUTES: &[Route] = &[
     route(Get, "/admin/tokens", "The tokens there are, without their secrets", ReplyKind::List("tokens", "Token"), Nowhere, admin::LIST, R(admin::tokens)).open_to(Admins),
     route(Post, "/admin/tokens/{token_id}/rotate", "Change the secret of a token, your own as well", ReplyKind::Issued, Nowhere, &[], C(admin::rotate_token)).open_to(HoldersOnly),
     route(Delete, "/admin/tokens/{token_id}", "Let nobody act by a token any more", ReplyKind::Done, Nowhere, &[], C(admin::revoke_token)).open_to(Admins),
+
+    route(Get, "/audit", "Who did what, without what was said", ReplyKind::List("events", "AuditEntry"), Nowhere, audit::LIST, R(audit::events)).open_to(Admins),
+    route(Get, "/audit/refusals", "What was refused, counted", ReplyKind::List("refusals", "Refusal"), Nowhere, audit::REFUSALS, R(audit::refusals)).open_to(Admins),
 
     route(Get, "/session", "Whether callers show tokens here, and who you are", ReplyKind::Object, Nowhere, &[], R(session::look)).open_to(Everyone),
     route(Post, "/session", "Sign in to the page, by a token or an invite: sets a cookie", ReplyKind::Object, Nowhere, session::SIGN_IN, Action::SignIn).open_to(Guests),

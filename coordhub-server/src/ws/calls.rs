@@ -1,6 +1,6 @@
 //! The changes that a socket's client asks for, and their answers.
 
-use std::net::IpAddr;
+use std::{borrow::Cow, net::IpAddr};
 
 use coordhub_core::{HubError, Outcome};
 use futures_util::{FutureExt, future::BoxFuture};
@@ -12,6 +12,7 @@ use crate::{
         fair::{Asked, Asker},
         gate::{self, Access, Page, Sender},
         network::Client,
+        refusals::{self, Whom},
     },
     app::App,
     http::{
@@ -57,6 +58,27 @@ pub(super) struct By<'a> {
     pub(super) entity: &'a EntityId,
     /// Where its other end is.
     pub(super) address: Option<IpAddr>,
+}
+
+/// Who asked for what over a socket, for as long as the answer takes.
+#[derive(Clone)]
+pub(super) struct At {
+    pub(super) entity: EntityId,
+    pub(super) address: Option<IpAddr>,
+    /// What was asked for; empty where it is no change.
+    pub(super) op: Cow<'static, str>,
+}
+
+impl At {
+    fn note(&self, app: &App, problem: &Problem) {
+        let (status, code) = (problem.status().as_u16(), problem.code());
+        app.metrics().refused(status, code);
+        refusals::note(app, (status, code), || Whom {
+            entity: Some(&self.entity),
+            address: self.address,
+            route: router::by_op(&self.op),
+        });
+    }
 }
 
 /// The change that an operation makes in the name of a socket's entity; soft ones are done on the spot.
@@ -115,7 +137,12 @@ pub(super) fn change(
 }
 
 /// Sends a message, and makes the frame that says so.
-pub(super) fn send(app: App, change: Change, mark: Option<&str>) -> BoxFuture<'static, Answer> {
+pub(super) fn send(
+    app: App,
+    at: At,
+    change: Change,
+    mark: Option<&str>,
+) -> BoxFuture<'static, Answer> {
     let mark = mark.map(str::to_owned);
     // Submitted now, so that a socket's changes are decided in the order of its frames.
     let ticket = app.hub().submit(change.caller, change.command);
@@ -130,14 +157,19 @@ pub(super) fn send(app: App, change: Change, mark: Option<&str>) -> BoxFuture<'s
         });
         Answer::of(match sent {
             Ok((message_id, seq)) => session::sent(message_id.as_str(), seq, mark.as_deref()),
-            Err(why) => error(&app, &Problem::from(why), mark.as_deref()),
+            Err(why) => error(&app, &at, &Problem::from(why), mark.as_deref()),
         })
     }
     .boxed()
 }
 
 /// Makes a change, and the frame with its reply.
-pub(super) fn call(app: App, change: Change, mark: Option<&str>) -> BoxFuture<'static, Answer> {
+pub(super) fn call(
+    app: App,
+    at: At,
+    change: Change,
+    mark: Option<&str>,
+) -> BoxFuture<'static, Answer> {
     let mark = mark.map(str::to_owned);
     let performed = perform(&app, change);
     async move {
@@ -149,7 +181,7 @@ pub(super) fn call(app: App, change: Change, mark: Option<&str>) -> BoxFuture<'s
                 };
                 Answer { frame, take_back }
             }
-            Err(problem) => Answer::of(refused(&app, &problem, mark.as_deref())),
+            Err(problem) => Answer::of(refused(&app, &at, &problem, mark.as_deref())),
         }
     }
     .boxed()
@@ -163,14 +195,20 @@ pub(super) fn too_many_waits(most: usize) -> Problem {
     Problem::field("wait_seconds", detail)
 }
 
-/// The frame for what was refused, which is counted.
-pub(super) fn error(app: &App, problem: &Problem, mark: Option<&str>) -> String {
+/// The frame for one that could not be read, which is counted.
+pub(super) fn misframed(app: &App, problem: &Problem, mark: Option<&str>) -> String {
     app.metrics().refused(problem.status().as_u16(), problem.code());
     session::error(problem, mark)
 }
 
+/// The frame for what was refused, which is counted.
+pub(super) fn error(app: &App, asker: &At, problem: &Problem, mark: Option<&str>) -> String {
+    asker.note(app, problem);
+    session::error(problem, mark)
+}
+
 /// The reply to a call that was refused, which is counted.
-pub(super) fn refused(app: &App, problem: &Problem, mark: Option<&str>) -> String {
-    app.metrics().refused(problem.status().as_u16(), problem.code());
+pub(super) fn refused(app: &App, asker: &At, problem: &Problem, mark: Option<&str>) -> String {
+    asker.note(app, problem);
     session::reply(problem.status().as_u16(), problem.to_json().to_string().as_bytes(), mark)
 }

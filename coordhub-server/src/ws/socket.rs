@@ -1,6 +1,7 @@
 //! Drives one socket: moves frames between it, the session, the hub and the subscription.
 
 use std::{
+    borrow::Cow,
     collections::VecDeque,
     future::poll_fn,
     task::{Context, Poll},
@@ -21,7 +22,7 @@ use tokio::time::{Instant, interval_at, timeout, timeout_at};
 use tokio_tungstenite::tungstenite;
 
 use super::{
-    calls::{self, Answer, Do},
+    calls::{self, Answer, At, Do},
     presence::{self, Watch},
     session::{self, Ask, Frame, Misframe, Opening},
     under_way::UnderWay,
@@ -302,7 +303,7 @@ impl Session {
             Some(Ok(Message::Binary(_))) => {
                 self.opening = self.opening.after(None);
                 let problem = Problem::field("frame", "frames are JSON text, not binary");
-                self.feed(text(calls::error(&self.app, &problem, None))).await
+                self.feed(text(calls::misframed(&self.app, &problem, None))).await
             }
             // Pongs are sent by the library; a close is answered by it before `None` comes.
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Close(_))) => Ok(()),
@@ -314,15 +315,20 @@ impl Session {
             Ok(frame) => frame,
             Err(Misframe { problem, mark }) => {
                 self.opening = self.opening.after(None);
-                return self.feed(text(calls::error(&self.app, &problem, mark))).await;
+                return self.feed(text(calls::misframed(&self.app, &problem, mark))).await;
             }
         };
         self.opening = self.opening.after(Some(&ask));
+        let at = self.at(match &ask {
+            Ask::Message(_) => "messages.send".into(),
+            Ask::Call { op, .. } => op.to_string().into(),
+            _ => Cow::default(),
+        });
         let answer = match ask {
             Ask::Ping => Some("{\"type\":\"pong\"}".to_owned()),
             Ask::Ready => None,
             Ask::Subscribe(_) if let Err(problem) = self.look() => {
-                Some(calls::error(&self.app, &problem, mark))
+                Some(calls::error(&self.app, &at, &problem, mark))
             }
             Ask::Subscribe(channel) => {
                 let reader = self.app.hub().reader(Some(self.entity.clone()));
@@ -330,13 +336,13 @@ impl Session {
                     Ok(()) => {
                         let subscription = self.wait_for_subscription().await?;
                         if subscription.channels() >= CHANNELS_MAX {
-                            calls::error(&self.app, &too_many_channels(), mark)
+                            calls::error(&self.app, &at, &too_many_channels(), mark)
                         } else {
                             subscription.add_channel(channel.clone());
                             session::subscribed(&channel)
                         }
                     }
-                    Err(rejection) => calls::error(&self.app, &rejection.into(), mark),
+                    Err(rejection) => calls::error(&self.app, &at, &rejection.into(), mark),
                 })
             }
             Ask::Unsubscribe(channel) => {
@@ -345,32 +351,36 @@ impl Session {
             }
             Ask::Message(message) => match self.change("messages.send", message, None) {
                 Ok(Do::Change(change)) => {
-                    self.calls.push(calls::send(self.app.clone(), *change, mark));
+                    self.calls.push(calls::send(self.app.clone(), at, *change, mark));
                     None
                 }
                 Ok(Do::Done(_)) => None,
-                Ok(Do::Refused(problem)) => Some(calls::error(&self.app, &problem.await, mark)),
-                Err(problem) => Some(calls::error(&self.app, &problem, mark)),
+                Ok(Do::Refused(problem)) => {
+                    Some(calls::error(&self.app, &at, &problem.await, mark))
+                }
+                Err(problem) => Some(calls::error(&self.app, &at, &problem, mark)),
             },
             Ask::Call { op, args, key } => match self.change(&op, args, key.as_deref()) {
                 Ok(Do::Change(change)) if change.wait.is_zero() => {
-                    self.calls.push(calls::call(self.app.clone(), *change, mark));
+                    self.calls.push(calls::call(self.app.clone(), at, *change, mark));
                     None
                 }
                 Ok(Do::Change(_)) if self.waits.len() >= WAITS_MAX => {
-                    Some(calls::refused(&self.app, &calls::too_many_waits(WAITS_MAX), mark))
+                    Some(calls::refused(&self.app, &at, &calls::too_many_waits(WAITS_MAX), mark))
                 }
                 Ok(Do::Change(change)) => match self.keep_waiting() {
                     Ok(held) => {
-                        let call = calls::call(self.app.clone(), *change, mark);
+                        let call = calls::call(self.app.clone(), at, *change, mark);
                         self.waits.push(call.inspect(move |_| drop(held)).boxed());
                         None
                     }
-                    Err(problem) => Some(calls::refused(&self.app, &problem, mark)),
+                    Err(problem) => Some(calls::refused(&self.app, &at, &problem, mark)),
                 },
                 Ok(Do::Done(body)) => Some(session::reply(200, &body, mark)),
-                Ok(Do::Refused(problem)) => Some(calls::refused(&self.app, &problem.await, mark)),
-                Err(problem) => Some(calls::refused(&self.app, &problem, mark)),
+                Ok(Do::Refused(problem)) => {
+                    Some(calls::refused(&self.app, &at, &problem.await, mark))
+                }
+                Err(problem) => Some(calls::refused(&self.app, &at, &problem, mark)),
             },
         };
         match answer {
@@ -398,6 +408,11 @@ impl Session {
             self.caught_up(caught_up)?;
         }
         self.subscription.as_mut().ok_or(End::Gone)
+    }
+
+    /// Who asks, should it be refused.
+    fn at(&self, op: Cow<'static, str>) -> At {
+        At { entity: self.entity.clone(), address: self.client.address, op }
     }
 
     fn change(&self, op: &str, args: &str, key: Option<&str>) -> Result<Do, Problem> {

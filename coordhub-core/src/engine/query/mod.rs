@@ -11,6 +11,7 @@ mod reservations;
 mod proposals;
 mod attention;
 mod credentials;
+mod audit;
 
 pub use attention::Attention;
 pub use entities::EntityFilter;

@@ -1,5 +1,6 @@
 //! Rows: each noun is written and read in one place, side by side, columns bound by position.
 
+pub(super) mod audit;
 pub(super) mod channels;
 pub(super) mod credentials;
 pub(super) mod entities;

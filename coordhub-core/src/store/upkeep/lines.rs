@@ -38,6 +38,7 @@ pub(super) const KINDS: &[(&str, &str)] = &[
     // By the hashes of their secrets: whoever has one goes on having it, and an export lets nobody in.
     ("token", "tokens"),
     ("invite", "invites"),
+    ("refusal", "refusals"),
 ];
 
 /// What is not exported: what stands in the tail was written to the other tables first.
@@ -75,7 +76,7 @@ pub(super) fn order(table: &str) -> &'static str {
         "messages" | "events" | "notes" => "seq",
         "tasks" | "proposals" => "created_seq",
         "entities" => "registered_seq",
-        "tombstones" => "1",
+        "tombstones" | "refusals" => "1",
         _ => "1, 2",
     }
 }
