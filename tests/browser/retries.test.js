@@ -113,12 +113,21 @@ test("a task that was made and not confirmed is made once", async () => {
 });
 
 test("a message is sent under one key, however often, also after a reload", async () => {
-  await ada.route("**/messages/send", (route) => route.abort());
+  let aborted = 0;
+  await ada.route("**/messages/send", async (route) => {
+    await route.abort();
+    aborted += 1;
+  });
   await say(ada, "Once and no more");
   const retry = ada.locator(".unsent").getByRole("button", { name: "Retry" });
   await retry.waitFor();
   await ada.reload();
   await retry.click();
+  // The button is there until the page has looked for the message, so the request itself is waited for.
+  await until(
+    async () => aborted === 2,
+    () => "it is not sent again",
+  );
   await retry.waitFor();
   await ada.unroute("**/messages/send");
   // Even where the look-up does not find it: the hub knows the key.
