@@ -40,6 +40,8 @@ use crate::{
 pub struct SqliteStore {
     writer: Writer,
     tail: Tail,
+    /// Whether the disk had room when the tail was begun.
+    has_room: bool,
     pub(super) readers: Arc<Readers>,
 }
 
@@ -80,7 +82,7 @@ impl SqliteStore {
         let readers = Arc::new(Readers::File(Pool::new(&path)));
         let log = Box::new(wal::Bound::new(&path));
         let writer = Writer::File { conn: Some(conn), path, log, _lock: lock };
-        let mut store = Self { writer, tail: Tail::default(), readers };
+        let mut store = Self { writer, tail: Tail::default(), has_room: false, readers };
         store.take_in()?;
         Ok(store)
     }
@@ -92,7 +94,7 @@ impl SqliteStore {
         schema::migrate(&mut conn)?;
         let conn = Arc::new(Mutex::new(conn));
         let readers = Arc::new(Readers::Memory(conn.clone()));
-        Ok(Self { writer: Writer::Memory(conn), tail: Tail::default(), readers })
+        Ok(Self { writer: Writer::Memory(conn), tail: Tail::default(), has_room: false, readers })
     }
 
     /// Runs `body` in a transaction that is on disk when this returns `Ok`.
@@ -110,6 +112,18 @@ impl SqliteStore {
             log.keep(conn, pool);
         }
         Ok(())
+    }
+
+    /// Whether what is committed may stand in the tail for now. Where the disk might be full before it is
+    /// folded it goes to its tables at once: what was acknowledged can be read on a full disk, too. In
+    /// memory there is no sync, and so nothing to be saved.
+    fn may_wait(&mut self) -> bool {
+        let Writer::File { path, .. } = &self.writer else { return false };
+        // Looked at once for each fold.
+        if self.tail.events().is_empty() {
+            self.has_room = has_room(path);
+        }
+        self.has_room
     }
 
     /// Writes to the tables what stands in the tail of a file that was just opened.
@@ -150,12 +164,11 @@ impl Store for SqliteStore {
     }
 
     fn commit(&mut self, batch: &Batch<'_>) -> Result<Written, CommitError> {
-        let waiting = self.tail.events();
         if batch.events.is_empty() {
-            return Ok(if waiting.is_empty() { Written::Tables } else { Written::Tail });
+            let is_folded = self.tail.events().is_empty();
+            return Ok(if is_folded { Written::Tables } else { Written::Tail });
         }
-        // In memory there is no sync, and so nothing to be saved.
-        if matches!(self.writer, Writer::File { .. }) && self.tail.takes(batch.events) {
+        if self.tail.takes(batch.events) && self.may_wait() {
             let tail = mem::take(&mut self.tail);
             let outcome = self.write(|conn| tail.write(conn, batch.events));
             self.tail = tail;
@@ -163,6 +176,7 @@ impl Store for SqliteStore {
             self.tail.extend(batch.events);
             return Ok(Written::Tail);
         }
+        let waiting = self.tail.events();
         let whole = [waiting, batch.events].concat();
         let events = if waiting.is_empty() { batch.events } else { &whole };
         let batch = Batch { events, state: batch.state };
@@ -181,7 +195,13 @@ impl Store for SqliteStore {
         let folded = mem::take(&mut self.tail);
         let batch = Batch { events: folded.events(), state };
         let write = |conn: &Connection| write_batch(conn, &batch);
-        let outcome = self.write(write);
+        let mut outcome = self.write(write);
+        if matches!(outcome, Err(CommitError::Disk(_)))
+            && let Writer::File { conn: Some(conn), .. } = &self.writer
+            && wal::make_room(conn)
+        {
+            outcome = self.write(write);
+        }
         if outcome.is_err() {
             self.tail = folded;
         }
@@ -352,6 +372,20 @@ impl std::ops::Deref for ConnRef<'_> {
             Self::Shared(conn) => conn,
         }
     }
+}
+
+/// How much room a disk must have for the tail to be used: many times what a fold may take.
+const ROOM_BYTES_MIN: u64 = 64 << 20;
+
+#[cfg(unix)]
+fn has_room(path: &Path) -> bool {
+    // Where it cannot be asked the tail is not worth the risk.
+    rustix::fs::statvfs(path).is_ok_and(|found| found.f_bavail * found.f_frsize >= ROOM_BYTES_MIN)
+}
+
+#[cfg(not(unix))]
+fn has_room(_path: &Path) -> bool {
+    false
 }
 
 /// The path with its links followed, so that two names of one file have one lock.

@@ -134,6 +134,12 @@ enum Copied {
     InPart,
 }
 
+/// After a write that found no room: what the log takes may be room enough once it is in the file. Whether
+/// it is worth trying again.
+pub(super) fn make_room(conn: &Connection) -> bool {
+    schema::without_waiting(conn, copy).is_ok_and(|copied| copied == Copied::Whole)
+}
+
 fn copy(conn: &Connection) -> rusqlite::Result<Copied> {
     let busy: i64 = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get("busy"))?;
     Ok(if busy == 0 { Copied::Whole } else { Copied::InPart })
