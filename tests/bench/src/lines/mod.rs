@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use crate::{
     TableArgs,
     pairs::Share,
-    table::{Line, head, row},
+    table::{Line, Wanted, head, row},
 };
 
 /// What the lines are measured with.
@@ -61,6 +61,14 @@ pub(crate) fn run(args: &TableArgs) -> io::Result<bool> {
     })
 }
 
+/// What two rates are to show.
+struct Claim {
+    work: String,
+    unit: &'static str,
+    beside: &'static str,
+    wanted: Wanted,
+}
+
 impl Bench {
     /// Whether a line of this name is asked for.
     fn wants(&self, name: &str) -> bool {
@@ -88,6 +96,19 @@ impl Bench {
     fn on(&self, own: &Own) -> io::Result<Run> {
         let server = own.server().ok_or_else(|| io::Error::other("the hub has stopped"))?;
         Ok(self.run(server.target()))
+    }
+
+    /// Two rates in turn, and the line that says how they compare.
+    async fn compare(
+        &mut self,
+        claim: Claim,
+        this: impl AsyncFnMut() -> io::Result<Finding>,
+        that: impl AsyncFnMut() -> io::Result<Finding>,
+    ) -> io::Result<Pairs> {
+        let Claim { work, unit, beside, wanted } = claim;
+        let pairs = self.pairs(&work, this, that, rate).await?;
+        self.line(Line { work, unit, share: pairs.share, beside, wanted });
+        Ok(pairs)
     }
 
     /// This and that in turn, each first every other time. Both give their figure, or what went wrong.

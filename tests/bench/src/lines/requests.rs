@@ -7,7 +7,7 @@ use coordhub_server::bench::{
 };
 use serde_json::json;
 
-use super::{Bench, a_send, p99_millis, rate, reply_bytes};
+use super::{Bench, Claim, a_send, p99_millis, rate, reply_bytes};
 use crate::{
     ceiling::{CeilingArgs, Kind},
     pairs::Share,
@@ -43,22 +43,19 @@ async fn sends(bench: &mut Bench, hub: &Own) -> io::Result<()> {
     let hyper = CeilingArgs::new(Kind::Http, size, NO_FRAME).start()?;
     let bare = bench.run(hyper.target());
     for (connections, wanted) in [(64, 0.50), (16, 0.30), (256, 0.55)] {
-        let work = format!("send, {connections} connections");
-        let pairs = bench
-            .pairs(
-                &work,
-                async || load::sends(&run, "send", connections).await,
-                async || load::sends(&bare, "hyper", connections).await,
-                rate,
-            )
-            .await?;
-        bench.line(Line {
-            work,
+        let claim = Claim {
+            work: format!("send, {connections} connections"),
             unit: "messages/s",
-            share: pairs.share,
             beside: "bare hyper",
             wanted: Wanted::AtLeast(wanted),
-        });
+        };
+        let pairs = bench
+            .compare(
+                claim,
+                async || load::sends(&run, "send", connections).await,
+                async || load::sends(&bare, "hyper", connections).await,
+            )
+            .await?;
         if connections == 64 {
             bench.line(Line {
                 work: "send, 64 connections, 99th percentile".into(),
@@ -74,43 +71,37 @@ async fn sends(bench: &mut Bench, hub: &Own) -> io::Result<()> {
         .syncing(folder.path().join("synced"))
         .start()?;
     let synced = bench.run(syncing.target());
-    let work = "send, 1 connection".to_owned();
-    let pairs = bench
-        .pairs(
-            &work,
-            async || load::sends(&run, "send", 1).await,
-            async || load::sends(&synced, "hyper", 1).await,
-            rate,
-        )
-        .await?;
-    bench.line(Line {
-        work,
+    let claim = Claim {
+        work: "send, 1 connection".to_owned(),
         unit: "messages/s",
-        share: pairs.share,
         beside: "bare hyper + fdatasync",
         wanted: Wanted::AtLeast(0.60),
-    });
+    };
+    bench
+        .compare(
+            claim,
+            async || load::sends(&run, "send", 1).await,
+            async || load::sends(&synced, "hyper", 1).await,
+        )
+        .await?;
     Ok(())
 }
 
 async fn calls(bench: &mut Bench, hub: &Own) -> io::Result<()> {
     let run = bench.on(hub)?;
-    let work = "send by call, 64 sockets, 8 in flight".to_owned();
-    let pairs = bench
-        .pairs(
-            &work,
-            async || calls::run(&run, "call", 64, 8).await,
-            async || load::sends(&run, "send", 64).await,
-            rate,
-        )
-        .await?;
-    bench.line(Line {
-        work,
+    let claim = Claim {
+        work: "send by call, 64 sockets, 8 in flight".to_owned(),
         unit: "messages/s",
-        share: pairs.share,
         beside: "send, 64 connections",
         wanted: Wanted::AtLeast(1.5),
-    });
+    };
+    bench
+        .compare(
+            claim,
+            async || calls::run(&run, "call", 64, 8).await,
+            async || load::sends(&run, "send", 64).await,
+        )
+        .await?;
     Ok(())
 }
 
@@ -120,26 +111,23 @@ async fn cycles(bench: &mut Bench, hub: &Own) -> io::Result<()> {
     let size = reply_bytes(&run, &create).await?;
     let hyper = CeilingArgs::new(Kind::Http, size, NO_FRAME).start()?;
     let bare = bench.run(hyper.target());
-    let work = "create, claim, complete, 16 workers".to_owned();
-    let pairs = bench
-        .pairs(
-            &work,
+    let claim = Claim {
+        work: "create, claim, complete, 16 workers".to_owned(),
+        unit: "requests/s",
+        beside: "bare hyper, 16 connections",
+        wanted: Wanted::AtLeast(0.30),
+    };
+    bench
+        .compare(
+            claim,
             async || {
                 let mut finding = cycles::own_tasks(&run.again(), "cycle", 16).await?;
                 finding.rate = Some((finding.per_second() * 3.0, "requests"));
                 Ok(finding)
             },
             async || load::sends(&bare, "hyper", 16).await,
-            rate,
         )
         .await?;
-    bench.line(Line {
-        work,
-        unit: "requests/s",
-        share: pairs.share,
-        beside: "bare hyper, 16 connections",
-        wanted: Wanted::AtLeast(0.30),
-    });
     Ok(())
 }
 
@@ -150,23 +138,20 @@ async fn heartbeats(bench: &mut Bench, hub: &Own) -> io::Result<()> {
     let size = reply_bytes(&run, &beat).await?;
     let hyper = CeilingArgs::new(Kind::Http, size, NO_FRAME).start()?;
     let bare = bench.run(hyper.target());
-    let work = "heartbeat, 64 connections".to_owned();
-    let pairs = bench
-        .pairs(
-            &work,
+    let claim = Claim {
+        work: "heartbeat, 64 connections".to_owned(),
+        unit: "requests/s",
+        beside: "bare hyper",
+        wanted: Wanted::AtLeast(0.75),
+    };
+    bench
+        .compare(
+            claim,
             async || load::heartbeats(&run, "heartbeat", 64).await,
             // The same requests, whose registrations are answered like all else.
             async || load::heartbeats(&bare, "hyper", 64).await,
-            rate,
         )
         .await?;
-    bench.line(Line {
-        work,
-        unit: "requests/s",
-        share: pairs.share,
-        beside: "bare hyper",
-        wanted: Wanted::AtLeast(0.75),
-    });
     Ok(())
 }
 
