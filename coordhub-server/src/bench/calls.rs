@@ -7,23 +7,14 @@ use serde_json::json;
 
 use super::{
     CHANNEL, Run,
-    finding::{Finding, Pace},
-    histogram::Histogram,
+    finding::Finding,
     http::{find, number_after},
+    load::Tally,
     progress::Progress,
     socket::{Scratch, Socket, text_frame},
 };
 
 const REPLY: &[u8] = b"{\"type\":\"reply\"";
-
-/// What the sockets saw.
-#[derive(Default)]
-struct Tally {
-    latencies: Histogram,
-    answered: u64,
-    refused: u64,
-    broken: u64,
-}
 
 /// Sockets that send durable messages by `call`, so many at a time each.
 pub async fn run(run: &Run, name: &str, sockets: usize, in_flight: usize) -> io::Result<Finding> {
@@ -56,12 +47,8 @@ pub async fn run(run: &Run, name: &str, sockets: usize, in_flight: usize) -> io:
     tasks.join_all().await;
     let elapsed = started.elapsed();
     let tally = std::mem::take(&mut *tally.lock());
-    let mut finding = Finding::new(name, Pace::Closed);
-    finding.count(tally.answered, elapsed, "messages");
-    finding.latencies = Some(tally.latencies);
+    let mut finding = tally.finding(name, elapsed, "messages", "broken_sockets");
     finding.figure("in_flight_each", in_flight);
-    finding.fault("refused", tally.refused);
-    finding.fault("broken_sockets", tally.broken);
     Ok(finding)
 }
 

@@ -1,6 +1,10 @@
 //! Many keep-alive connections, each asking one thing after another: sends, reads, heartbeats, and a mixture.
 
-use std::{io, sync::Arc, time::Instant};
+use std::{
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use parking_lot::Mutex;
 use serde_json::json;
@@ -16,13 +20,31 @@ use super::{
 /// What one connection asks for, in turn, again and again.
 pub type Lane = Vec<Vec<u8>>;
 
-/// What the connections saw.
+/// What those who asked saw, one thing after another each.
 #[derive(Default)]
-struct Tally {
-    latencies: Histogram,
-    answered: u64,
-    refused: u64,
-    broken: u64,
+pub(super) struct Tally {
+    pub(super) latencies: Histogram,
+    pub(super) answered: u64,
+    pub(super) refused: u64,
+    pub(super) broken: u64,
+}
+
+impl Tally {
+    /// What came of it. `what` was counted, and `broken` says what ended before its time.
+    pub(super) fn finding(
+        self,
+        name: &str,
+        elapsed: Duration,
+        what: &'static str,
+        broken: &'static str,
+    ) -> Finding {
+        let mut finding = Finding::new(name, Pace::Closed);
+        finding.count(self.answered, elapsed, what);
+        finding.latencies = Some(self.latencies);
+        finding.fault("refused", self.refused);
+        finding.fault(broken, self.broken);
+        finding
+    }
 }
 
 /// Asks on each lane, on a connection of its own, until the time is up. `what` is counted.
@@ -49,12 +71,7 @@ pub async fn closed(
     tasks.join_all().await;
     let elapsed = started.elapsed();
     let tally = std::mem::take(&mut *tally.lock());
-    let mut finding = Finding::new(name, Pace::Closed);
-    finding.count(tally.answered, elapsed, what);
-    finding.latencies = Some(tally.latencies);
-    finding.fault("refused", tally.refused);
-    finding.fault("broken_connections", tally.broken);
-    Ok(finding)
+    Ok(tally.finding(name, elapsed, what, "broken_connections"))
 }
 
 async fn ask(
