@@ -150,9 +150,12 @@ pub(super) fn read(conn: &Connection) -> rusqlite::Result<Vec<Stamped>> {
     select.query_map([], stamped)?.collect()
 }
 
-/// Takes what old rows say out of the file, where something was redacted.
+/// Takes what old rows say out of the file, where something was redacted or given up. The events of all
+/// rows are being written to their tables.
 pub(super) fn wipe(conn: &Connection, events: &[Stamped]) -> rusqlite::Result<()> {
-    if events.iter().any(|stamped| matches!(stamped.event, Event::MessageRedacted(_))) {
+    let wipes =
+        |event: &Event| matches!(event, Event::MessageRedacted(_) | Event::HistoryPruned(_));
+    if events.iter().any(|stamped| wipes(&stamped.event)) {
         conn.prepare_cached("DELETE FROM tail")?.execute([])?;
     }
     Ok(())

@@ -6,6 +6,8 @@ use super::{
 };
 use crate::{
     command::{ClaimTask, CompleteTask},
+    ids::TaskId,
+    model::HistoryKind,
     store::SqliteStore,
 };
 
@@ -77,5 +79,27 @@ fn a_store_that_does_not_fold_says_so_and_loses_nothing() {
     for message in [message, second] {
         hub.message(&nobody, &message).expect("is read");
     }
+    hub.close();
+}
+
+#[test]
+fn what_is_redacted_or_given_up_is_in_no_row_of_the_tail() {
+    let (folder, hub) = on_disk(&Levers::default());
+    let conn = || rusqlite::Connection::open(folder.path().join("hub.db")).expect("opens");
+    let rows = || -> i64 {
+        let sql = "SELECT count(*) FROM tail WHERE data LIKE '%delicate%'";
+        conn().query_row(sql, [], |row| row.get(0)).expect("counts")
+    };
+    let message = sent(&hub, "delicate");
+    assert_eq!(rows(), 1);
+    hub.call(Caller::named(id("ada")), Command::RedactMessage(message)).expect("redacted");
+    assert_eq!(rows(), 0);
+    sent(&hub, "delicate, too");
+    // Whoever reads history has it folded: its row is old, and still there.
+    hub.task_history(&TaskId::parse("none").expect("an id"), 1).expect("reads");
+    assert_eq!(rows(), 1);
+    let later = hub.now().plus_millis(1);
+    assert!(hub.prune(HistoryKind::Messages, later).expect("prunes"));
+    assert_eq!(rows(), 0);
     hub.close();
 }
