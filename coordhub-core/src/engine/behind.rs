@@ -109,6 +109,9 @@ impl Behind {
         }
         match &inner.trouble {
             Some(why) if inner.is_behind => Err(StoreError::Behind(why.clone())),
+            None if inner.is_behind && inner.is_closed => {
+                Err(StoreError::Behind("the hub has stopped".to_owned()))
+            }
             _ => Ok(()),
         }
     }
@@ -132,12 +135,12 @@ impl CaughtUp {
 }
 
 impl History for CaughtUp {
-    /// What the tables have is the beginning of the log. Whoever asks for a part that they have in full
-    /// need not wait.
+    /// What the tables have is the beginning of the log: whoever asks for a part that they have need not
+    /// wait.
     fn events(&self, after: Seq, limit: usize) -> Result<Vec<Stamped>, StoreError> {
         let is_behind = self.behind.is_behind();
         let page = self.history.events(after, limit)?;
-        if is_behind && page.len() < limit {
+        if is_behind && page.is_empty() {
             return self.now()?.events(after, limit);
         }
         Ok(page)
@@ -160,8 +163,8 @@ impl History for CaughtUp {
         self.now()?.events_of_kinds(kinds, page)
     }
 
-    /// What is old enough to be given up has been in its tables for long; the writer asks, and cannot
-    /// wait for itself.
+    /// The writer asks, and cannot wait for itself; what is old enough to be given up has been in its
+    /// tables for long.
     fn newest_before(
         &self,
         what: HistoryKind,

@@ -122,7 +122,11 @@ impl Builder {
         let thread = thread::Builder::new()
             .name("coordhub-writer".to_owned())
             .spawn(move || writer.run())
-            .map_err(|source| StoreError::Io { path: "the writer's thread".to_owned(), source })?;
+            .map_err(|source| {
+                // The indexer may be waiting for it.
+                shared.behind.close();
+                StoreError::Io { path: "the writer's thread".to_owned(), source }
+            })?;
         let closer = Closer { shared: shared.clone(), indexer, writer: Mutex::new(Some(thread)) };
         Ok(Hub { shared, _closer: Arc::new(closer) })
     }

@@ -1,14 +1,14 @@
 //! Bringing the tables up to the log.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use super::writer::Writer;
 use crate::store::CommitError;
 
 /// How long something may stand in the tail of the log alone while nobody asks for more.
 const RESTS_IN_TAIL: Duration = Duration::from_millis(50);
-/// How long a store that would not fold is left alone, unless somebody waits for it.
-const RESTS_AFTER_FAILURE: Duration = Duration::from_secs(1);
+/// How long a store that would not fold is left alone, whoever waits for it.
+const RESTS_AFTER_FAILURE: Duration = Duration::from_millis(250);
 
 impl Writer {
     /// Something stands in the tail alone since now.
@@ -20,7 +20,7 @@ impl Writer {
 
     /// The tables have all that is durable: what is finished need not be kept in memory.
     pub(super) fn caught_up(&mut self) {
-        self.folds_at = None;
+        (self.folds_at, self.failed_to_fold) = (None, false);
         let mut durable = self.shared.published.durable.write();
         durable.settle();
         // What this batch has decided on top of it is still to be written.
@@ -34,7 +34,8 @@ impl Writer {
     /// Brings the tables up to the log where somebody waits for it, or the tail has stood for a while.
     pub(super) fn keep_up(&mut self) {
         let Some(due) = self.folds_at else { return };
-        if self.shared.behind.is_wanted() || self.shared.clock.monotonic() >= due {
+        let is_wanted = self.shared.behind.is_wanted() && !self.failed_to_fold;
+        if is_wanted || self.shared.clock.monotonic() >= due {
             self.fold();
         }
     }
@@ -46,8 +47,11 @@ impl Writer {
         }
         let folded = self.store.fold(&self.shared.published.durable.read());
         let Err(why) = folded else { return self.caught_up() };
-        tracing::warn!(%why, "the tables are behind the log; it will be tried again");
+        tracing::debug!(%why, "the tables are behind the log; it will be tried again");
         self.folds_at = Some(self.shared.clock.monotonic() + RESTS_AFTER_FAILURE);
+        self.failed_to_fold = true;
+        self.shared.counts.failures.fetch_add(1, Ordering::Relaxed);
+        self.degrade(&why.to_string());
         self.shared.behind.fail(why.to_string());
         if matches!(why, CommitError::Unknown(_)) {
             self.recover();

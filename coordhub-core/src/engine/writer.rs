@@ -54,6 +54,8 @@ pub(super) struct Writer {
     pub(super) absence: Absence,
     /// When the tables are brought up to the log, where they are behind it.
     pub(super) folds_at: Option<Duration>,
+    /// Whether that failed when it was tried last.
+    pub(super) failed_to_fold: bool,
     /// How many commands the last batch had.
     last_batch: usize,
     pub(super) pruning: Pruning,
@@ -82,6 +84,7 @@ impl Writer {
             reconsiders: false,
             absence: Absence::new(now),
             folds_at: None,
+            failed_to_fold: false,
             last_batch: 0,
             pruning: Pruning::new(retention),
             forgot_at: now,
@@ -268,7 +271,10 @@ impl Writer {
             }
         }
         self.shared.commits.fetch_add(1, Ordering::Relaxed);
-        self.shared.degraded.store(false, Ordering::Release);
+        // A store that takes what is new, and does not fold, is not well.
+        if !self.failed_to_fold {
+            self.shared.degraded.store(false, Ordering::Release);
+        }
         let mut answers = decided.answers;
         answers.iter_mut().for_each(|pending| attach_json(pending, &entries));
         // From here on whoever looks sees it. The bell only wakes those who wait, and there may be
@@ -435,6 +441,7 @@ impl Writer {
         self.free_of_gone(now);
         if self.shared.degraded.load(Ordering::Acquire) {
             match self.store.probe() {
+                Ok(()) if self.failed_to_fold => {}
                 Ok(()) => {
                     tracing::info!("the store takes writes again");
                     self.shared.degraded.store(false, Ordering::Release);
@@ -468,8 +475,6 @@ impl Writer {
         if seen.is_empty() {
             return;
         }
-        // Who registered a moment ago has no row yet.
-        self.fold();
         let Err(why) = self.store.save_presence(&seen) else { return };
         tracing::warn!(%why, "presence was not saved; it will be tried again");
         self.shared.presence.mark_unsaved(&seen);

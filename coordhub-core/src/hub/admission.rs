@@ -99,10 +99,12 @@ impl Desk<'_> {
         Ok(Decision::of(events, Answer::Joined { entity_id: id.clone(), token_id }))
     }
 
-    /// The token that this invite gave the entity, as long as nobody has used it.
+    /// The token that this invite gave the entity, as long as nobody has used it. An invite for several
+    /// may be in several hands, of which one could take what another has just been given.
     fn unused_token_of(&self, invite: &Invite, known: &Entity) -> Result<&Arc<Token>, Rejection> {
         let is_unused = |token: &&Arc<Token>| {
-            token.invite_id.as_ref() == Some(&invite.invite_id)
+            invite.uses_max == 1
+                && token.invite_id.as_ref() == Some(&invite.invite_id)
                 && token.first_used_at.is_none()
                 && token.rotated_at.is_none()
         };

@@ -59,7 +59,7 @@ pub struct State {
     pub(super) credentials: Credentials,
     /// What time alone will decide, in the order in which it does.
     pub(super) deadlines: BTreeSet<(Timestamp, Due)>,
-    /// What was kept since the last commit; older ones are on disk.
+    /// What was kept since the tables were last written; older ones are on disk.
     pub(super) fresh: Fresh,
     pub(super) totals: Totals,
     pub(super) horizons: Horizons,
@@ -83,7 +83,7 @@ pub enum Due {
     Proposal(ProposalId),
 }
 
-/// What is on disk only, but for what was decided since the last commit.
+/// What is on disk only, but for what was decided since the tables were last written.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Fresh {
     pub(super) keys: BTreeMap<KeyId, Arc<KeptKey>>,
@@ -135,7 +135,7 @@ impl Cursors {
     }
 }
 
-/// What the events since the last commit have changed: the rows to write.
+/// What the events since the tables were last written have changed: the rows to write.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Touched {
     /// Entities that registered, changed or went.
@@ -240,7 +240,7 @@ impl State {
         &self.private
     }
 
-    /// A task that is hot: unfinished, or finished since the last commit.
+    /// A task that is hot: unfinished, or finished since the tables were last written.
     pub fn task(&self, id: &TaskId) -> Option<&Arc<Task>> {
         self.tasks.get(id)
     }
@@ -283,7 +283,7 @@ impl State {
         &self.credentials
     }
 
-    /// A proposal that is hot: open, or closed since the last commit.
+    /// A proposal that is hot: open, or closed since the tables were last written.
     pub fn proposal(&self, id: &ProposalId) -> Option<&Arc<Proposal>> {
         self.proposals.get(id)
     }
@@ -293,7 +293,7 @@ impl State {
         self.proposals.values()
     }
 
-    /// An open roll-call, or one that was closed since the last commit.
+    /// An open roll-call, or one that was closed since the tables were last written.
     pub fn roll_call(&self, id: &MessageId) -> Option<&Arc<RollCall>> {
         self.roll_calls.get(id)
     }
@@ -303,7 +303,7 @@ impl State {
         self.roll_calls.values()
     }
 
-    /// How many roll-calls are open, or were before the last commit.
+    /// How many roll-calls are open, or were before the tables were last written.
     pub fn open_roll_calls(&self) -> usize {
         self.roll_calls.len()
     }
@@ -317,7 +317,7 @@ impl State {
         self.fresh.keys.get(id).map(Arc::as_ref)
     }
 
-    /// Whether a key was kept since the last commit.
+    /// Whether a key was kept since the tables were last written.
     pub fn has_key(&self, id: &KeyId) -> bool {
         self.fresh.keys.contains_key(id)
     }
@@ -360,7 +360,7 @@ impl State {
 
     // What changes it: `evolve`, in a file of its own, and these.
 
-    /// Forgets what has changed since the last commit, and what that commit made history.
+    /// Forgets what has changed since the tables were last written, and what is history with that.
     pub fn settle(&mut self) {
         let touched = mem::take(&mut self.touched);
         self.fresh = Fresh::default();

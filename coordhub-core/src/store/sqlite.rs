@@ -135,9 +135,8 @@ impl SqliteStore {
         }
         let mut state = self.read(|conn| load(conn, &Limits::default()))?.state;
         found.iter().for_each(|stamped| state.evolve(stamped));
-        let batch = Batch { events: &found, state: &state };
-        let written = self.write(|conn| write_batch(conn, &batch));
-        written.map_err(|error| self.writer.behind(&error))
+        self.tail.extend(&found);
+        self.fold(&state).map_err(|error| self.writer.behind(&error))
     }
 
     /// Bounds the log by less than a test can fill.
@@ -180,12 +179,21 @@ impl Store for SqliteStore {
         let whole = [waiting, batch.events].concat();
         let events = if waiting.is_empty() { batch.events } else { &whole };
         let batch = Batch { events, state: batch.state };
-        self.write(|conn| {
+        let written = self.write(|conn| {
             write_batch(conn, &batch)?;
             tail::wipe(conn, batch.events)
-        })?;
-        self.tail.clear();
-        Ok(Written::Tables)
+        });
+        match written {
+            Ok(()) => {
+                self.tail.clear();
+                Ok(Written::Tables)
+            }
+            // What stands in the tail may be at fault, which is no command's of this batch.
+            Err(CommitError::Refused(why)) if !self.tail.events().is_empty() => {
+                Err(CommitError::Disk(format!("the tables may be behind the log: {why}")))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     fn fold(&mut self, state: &State) -> Result<(), CommitError> {

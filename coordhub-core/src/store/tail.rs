@@ -2,7 +2,7 @@
 //!
 //! A message touches seven B-trees, a task ten. Written with every commit they cost more than its sync;
 //! written for hundreds of events together they cost next to nothing. So a small batch goes to the tail
-//! alone, which is one page, and many batches go to their tables in one transaction.
+//! alone, which is a page or a few, and many batches go to their tables in one transaction.
 //!
 //! Its rows are numbered slots that are written over again and again: deleting them with every fold
 //! would free some fifty pages and fill each with zeros. A row whose event is in the log is old.
@@ -12,7 +12,10 @@ use std::sync::Arc;
 use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
 
-use super::rows::{self, int, json, to_json};
+use super::{
+    rows::{self, int, json, to_json},
+    schema,
+};
 use crate::{
     event::{Event, Stamped},
     hub::{KeptKey, KeyId, Told},
@@ -29,6 +32,9 @@ const EVENTS_MAX: usize = 256;
 const BATCH_MAX: usize = 16;
 /// How long one event may be: its row stands in a page with others.
 const EVENT_BYTES_MAX: usize = 1_000;
+
+/// The first schema that has it.
+const SINCE_SCHEMA: i64 = 3;
 
 const WRITE: &str = "INSERT OR REPLACE INTO tail (slot, seq, at, kind, actor, auth, data, kept)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
@@ -56,8 +62,8 @@ impl Tail {
         })
     }
 
-    /// Whether these may wait for their tables: they are few and short, and of kinds whose rows nothing
-    /// looks for before they are written.
+    /// Whether these may wait for their tables: they are few and short, and of kinds that are looked for
+    /// in memory, or here, before their rows.
     pub(super) fn takes(&self, events: &[Stamped]) -> bool {
         events.len() <= BATCH_MAX
             && self.events.len() + events.len() <= EVENTS_MAX
@@ -139,8 +145,11 @@ struct Kept {
     told: Told,
 }
 
-/// Everything in the tail, in order.
+/// Everything in the tail, in order; nothing where the file is older than the tail.
 pub(super) fn read(conn: &Connection) -> rusqlite::Result<Vec<Stamped>> {
+    if schema::version(conn)? < SINCE_SCHEMA {
+        return Ok(Vec::new());
+    }
     let mut select = conn.prepare(READ)?;
     let stamped = |row: &Row<'_>| {
         let mut stamped = rows::events::stamped(row)?;

@@ -101,7 +101,8 @@ impl Bound {
 
 /// After a start: syncs the log that was found and copies it into the file. Where the disk has no
 /// room for the copy the log was synced before, and goes on holding what the file lacks: nothing is
-/// lost, and a hub that starts on a full disk can be read. So it is where another program reads.
+/// lost, and a hub that starts on a full disk can be read, unless it left something in the tail that finds
+/// no room. So it is where another program reads.
 pub(super) fn copy_if_possible(conn: &Connection) -> rusqlite::Result<()> {
     let why = match copy(conn) {
         Ok(Copied::Whole) => return Ok(()),

@@ -89,6 +89,16 @@ impl Access {
         }
     }
 
+    /// Whether the caller may be told a secret: whoever has a page's cookie alone may not make more of it
+    /// than the cookie is good for.
+    pub fn check_told_secrets(&self) -> Result<(), Problem> {
+        if self.session().is_none() {
+            return Ok(());
+        }
+        let detail = "a token is told to whoever shows one, not to a page that is signed in; send yours as `Authorization: Bearer cht_…`";
+        Err(Problem::new(StatusCode::FORBIDDEN, "not_allowed", detail))
+    }
+
     /// What the caller may do beyond, or short of, its own affairs.
     pub fn role(&self) -> Role {
         self.holder().map_or(Role::Member, |identity| identity.role)

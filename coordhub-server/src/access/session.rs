@@ -52,11 +52,17 @@ impl Sessions {
         Self { by_id: DashMap::new(), cookie_name: format!("coordhub_{mark}") }
     }
 
-    /// Begins one for whoever showed this token.
-    pub fn begin(&self, token: SecretHash) -> Result<Secret, getrandom::Error> {
+    /// Begins one for whoever showed this token. `is_good` says whether a token still is.
+    pub fn begin(
+        &self,
+        token: SecretHash,
+        is_good: impl Fn(&SecretHash) -> bool,
+    ) -> Result<Secret, getrandom::Error> {
         let secret = Secret::new(Kind::Session)?;
         self.make_room(SESSIONS_PER_TOKEN_MAX, |session| session.token == token);
         if self.by_id.len() >= SESSIONS_MAX {
+            // Those of tokens that were rotated or revoked go first: nobody is signed out by another's.
+            self.by_id.retain(|_, session| is_good(&session.token));
             self.make_room(SESSIONS_MAX, |_| true);
         }
         let session = Session { token, ends: Instant::now() + SESSION_LENGTH };
@@ -140,7 +146,7 @@ mod tests {
     fn a_session_is_known_by_its_cookie_until_it_ends() {
         let sessions = Sessions::new("0123456789abcdef");
         let token = SecretHash::new([7; 32]);
-        let secret = sessions.begin(token).expect("there is randomness");
+        let secret = sessions.begin(token, |_| true).expect("there is randomness");
         let client = Client { address: None, is_secure: true };
         let cookie = sessions.cookie(&secret, &client).expect("a header");
         let cookie = cookie.to_str().expect("text");

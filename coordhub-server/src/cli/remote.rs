@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{self, Read as _, Write as _},
-    net::{TcpStream, ToSocketAddrs as _},
+    net::{IpAddr, TcpStream, ToSocketAddrs as _},
     path::PathBuf,
     time::Duration,
 };
@@ -83,7 +83,16 @@ fn authority(url: &str) -> Result<&str, String> {
     let Some(rest) = url.strip_prefix("http://") else {
         return Err(format!("{url}: write an address that begins with http://, with its port"));
     };
-    Ok(rest.split('/').next().unwrap_or(rest))
+    let authority = rest.split('/').next().unwrap_or(rest);
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    let is_here = host == "localhost"
+        || host.trim_matches(['[', ']']).parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+    if !is_here {
+        return Err(format!(
+            "{url} is another machine, and a token would go there for all to read: run this where the hub runs, or through a tunnel (ssh -L 8550:localhost:8550 {host})"
+        ));
+    }
+    Ok(authority)
 }
 
 fn exchange(authority: &str, request: &[u8]) -> io::Result<Vec<u8>> {

@@ -13,7 +13,8 @@ use crate::{
 };
 
 /// A new secret.
-pub fn secret(kind: SecretKind) -> Result<Secret, Problem> {
+pub fn secret(call: &Call<'_>, kind: SecretKind) -> Result<Secret, Problem> {
+    call.access.check_told_secrets()?;
     Secret::new(kind).map_err(|why| {
         tracing::error!(%why, "the system gives no random bytes");
         coordhub_core::HubError::Internal.into()
@@ -47,7 +48,7 @@ pub const MAKE_INVITE: &[Field] = &[
 
 /// `POST /admin/invites`
 pub fn make_invite(call: &Call<'_>) -> Result<Change, Problem> {
-    let secret = secret(SecretKind::Invite)?;
+    let secret = secret(call, SecretKind::Invite)?;
     let command = credentials::make_invite(&call.fields, secret.hash(), INVITE_SECONDS_DEFAULT)?;
     // What stands behind `#` stays in the browser: no server is sent it, and no log has it.
     let link = call.base_url().map(|base| format!("{base}/#invite={}", secret.expose()));
@@ -79,7 +80,7 @@ pub const ISSUE_TOKEN: &[Field] = &[
 
 /// `POST /admin/tokens`
 pub fn issue_token(call: &Call<'_>) -> Result<Change, Problem> {
-    let secret = secret(SecretKind::Token)?;
+    let secret = secret(call, SecretKind::Token)?;
     let command = credentials::issue_token(&call.fields, secret.hash())?;
     Ok(Change {
         form: Form::Issued { status: "issued", secret },
@@ -95,7 +96,7 @@ pub fn tokens(call: &Call<'_>) -> Result<Read, Problem> {
 
 /// `POST /admin/tokens/{token_id}/rotate`
 pub fn rotate_token(call: &Call<'_>) -> Result<Change, Problem> {
-    let secret = secret(SecretKind::Token)?;
+    let secret = secret(call, SecretKind::Token)?;
     let own = call.access.holder().map(|identity| &identity.token_id);
     let command = credentials::rotate_token(&call.fields, own, secret.hash())?;
     Ok(Change {

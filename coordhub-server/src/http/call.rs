@@ -8,6 +8,7 @@ use coordhub_core::{
     hub::policy::Reader,
     ids::{EntityId, Seq},
     limits::{LIST_ROWS_DEFAULT, MESSAGE_ROWS_DEFAULT, ROWS_MAX},
+    model::Role,
 };
 
 use crate::{
@@ -95,10 +96,11 @@ impl Call<'_> {
         caller::needed(self.caller()?)
     }
 
-    /// Who reads. Acting as an entity, even reading, is being there.
+    /// Who reads. Acting as an entity, even reading, is being there; a screen that watches in its name is
+    /// not.
     pub fn reader(&self) -> Result<Reader, Problem> {
         let caller = self.caller()?;
-        if let Some(id) = &caller.id {
+        if let Some(id) = caller.id.as_ref().filter(|_| caller.role != Role::Observer) {
             self.app.hub().touch(id);
         }
         Ok(self.app.hub().reader(caller.id).in_role(caller.role))

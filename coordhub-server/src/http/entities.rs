@@ -48,7 +48,7 @@ pub fn register(call: &Call<'_>) -> Result<Change, Problem> {
             Ok(Change { caller, command, form, key: None, wait: Duration::ZERO })
         }
         Access::Guest(invite) => {
-            let secret = admin::secret(SecretKind::Token)?;
+            let secret = admin::secret(call, SecretKind::Token)?;
             let caller = call.caller()?;
             let register = request::register(&call.fields, caller.id.clone())?;
             let caller = Caller { id: Some(register.entity_id.clone()), ..caller };

@@ -169,7 +169,13 @@ fn take(app: &App, route: Option<&Route>, access: &Access, sender: Sender) -> Re
     let Some(asked) = route.map_or(Some(Asked::Read), Route::asks) else { return Ok(()) };
     let entity = access.holder().map(|identity| &identity.entity_id);
     let asker = Asker { entity, address: sender.client.address };
-    app.buckets().take(asker, asked, 1)?;
+    let may_change = match route.map(|route| &route.action) {
+        Some(Action::Change(_)) => access.check_changes(),
+        _ => Ok(()),
+    };
+    // A change that is refused all the same takes nothing of what its entity may change by another token.
+    app.buckets().take(asker, if may_change.is_ok() { asked } else { Asked::Read }, 1)?;
+    may_change?;
     if route.is_some_and(Route::registers) && access.holder().is_none() {
         app.buckets().take(asker, Asked::Registration, 1)?;
     }

@@ -84,6 +84,11 @@ impl Asked {
     fn name(&self) -> &str {
         self.id.to_str().unwrap_or_default()
     }
+
+    /// Which route it asks for, without what is in its address; empty where there is none.
+    fn place(&self) -> &'static str {
+        self.route.map_or("", |position| ROUTES[position].path)
+    }
 }
 
 async fn respond(app: &App, mut request: Request<Body>) -> Response<Body> {
@@ -163,18 +168,14 @@ async fn guarded(app: &App, asked: &Asked, request: Request<Body>) -> Response<B
     match AssertUnwindSafe(handle(app, route, request)).catch_unwind().await {
         Ok(response) => response,
         Err(_) => {
-            tracing::error!(
-                request_id = asked.name(),
-                path = asked.uri.path(),
-                "a handler panicked"
-            );
+            tracing::error!(request_id = asked.name(), path = asked.place(), "a handler panicked");
             Problem::from(HubError::Internal).into_response()
         }
     }
 }
 
-/// Counts what was answered, and logs it where it failed or everything is logged. Paths go without their query, in
-/// which there may be what is nobody else's business.
+/// Counts what was answered, and logs it where it failed or everything is logged: by the route, for in a path and its
+/// query there may be what is nobody else's business.
 fn count(app: &App, asked: &Asked, response: &Response<Body>, address: Option<IpAddr>) {
     let (metrics, status) = (app.metrics(), response.status().as_u16());
     let took = metrics.answered(asked.route, status, asked.began);
@@ -187,7 +188,7 @@ fn count(app: &App, asked: &Asked, response: &Response<Body>, address: Option<Ip
             route: asked.route.map(|position| &ROUTES[position]),
         });
     }
-    let (method, path) = (&asked.method, asked.uri.path());
+    let (method, path) = (&asked.method, asked.place());
     let micros = took.as_micros() as u64;
     if status == 503 && metrics.is_first_this_second() {
         warn!(request_id = asked.name(), %method, path, status, code, micros, "refused; more may follow");

@@ -264,8 +264,9 @@ impl Route {
     /// is there all the same.
     pub fn asks(&self) -> Option<Asked> {
         match self.action {
-            _ if self.path.ends_with("/heartbeat") || self.path == "/health" => None,
-            C(_) | Soft(_) | Action::SignIn => Some(Asked::Change),
+            Soft(_) => None,
+            _ if self.path == "/health" => None,
+            C(_) | Action::SignIn => Some(Asked::Change),
             _ => Some(Asked::Read),
         }
     }

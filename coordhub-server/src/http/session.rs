@@ -58,6 +58,7 @@ pub enum SignIn {
 pub fn wanted(call: &Call<'_>) -> Result<SignIn, Problem> {
     match call.access {
         Access::Holder(identity, _) => {
+            call.access.check_told_secrets()?;
             let body = json!({
                 "status": "signed_in",
                 "entity_id": identity.entity_id,
@@ -92,7 +93,7 @@ pub async fn sign_in(app: &App, sender: Sender, wanted: SignIn) -> Result<Respon
         SignIn::Token(token, body) => (token, body),
         SignIn::Registration(change, token) => (token, perform(app, *change).await?.body),
     };
-    let begun = app.sessions().begin(token);
+    let begun = app.sessions().begin(token, |hash| app.hub().authenticate(hash).is_some());
     let secret = begun.map_err(|_| Problem::from(coordhub_core::HubError::Internal))?;
     let mut response = json(body.into());
     if let Some(cookie) = app.sessions().cookie(&secret, &sender.client) {

@@ -111,6 +111,8 @@ impl Following {
 
     /// What comes next; waits for it. `None` where the stream has ended.
     async fn chunk(&mut self) -> Option<Bytes> {
+        // A stream that always has something to say must see its end, too.
+        (&mut self.ending).now_or_never().map_or(Some(()), |()| None)?;
         let mut chunk = Vec::new();
         let is_first = !std::mem::replace(&mut self.is_begun, true);
         if is_first {
@@ -142,8 +144,6 @@ impl Following {
                 Next::Idle => return None,
             }
             if chunk.len() >= JOINED_BYTES {
-                // Whoever reads without end must still see the end.
-                (&mut self.ending).now_or_never().map_or(Some(()), |()| None)?;
                 return Some(self.sent(chunk));
             }
         }

@@ -99,7 +99,12 @@ pub(super) fn change(
     gate::check(route.open_to, access)?;
     let asker = Asker { entity: Some(entity), address };
     if let Some(asked) = route.asks() {
-        app.buckets().take(asker, asked, 1)?;
+        let may_change = access.check_changes();
+        // As over HTTP: what an observer is refused takes nothing of its entity's changes.
+        app.buckets().take(asker, if may_change.is_ok() { asked } else { Asked::Read }, 1)?;
+        if matches!(route.action, Action::Change(_)) {
+            may_change?;
+        }
     }
     if route.registers() && access.holder().is_none() {
         app.buckets().take(asker, Asked::Registration, 1)?;

@@ -103,3 +103,33 @@ fn what_is_redacted_or_given_up_is_in_no_row_of_the_tail() {
     assert_eq!(rows(), 0);
     hub.close();
 }
+
+#[test]
+fn a_tail_that_its_tables_refuse_is_no_commands_fault() {
+    let (folder, hub) = on_disk(&Levers::default());
+    let conn = rusqlite::Connection::open(folder.path().join("hub.db")).expect("opens");
+    // As a fault of the hub's own would be: the row of what was acknowledged cannot be written.
+    conn.execute_batch(
+        "CREATE TRIGGER fault BEFORE INSERT ON messages WHEN NEW.content = 'refused'
+         BEGIN SELECT RAISE(ABORT, 'a fault on purpose'); END",
+    )
+    .expect("makes it");
+    let message = sent(&hub, "refused");
+    let error = hub.message(&hub.reader(None), &message).expect_err("has no row");
+    assert!(matches!(error, HubError::Unavailable(_)), "{error:?}");
+    let ada = Register {
+        entity_id: id("ada"),
+        entity_type: EntityType::AiAgent,
+        name: None,
+        capabilities: Vec::new(),
+        metadata: JsonText::empty_object(),
+    };
+    let error = hub.call(Caller::named(id("ada")), Command::Register(ada)).expect_err("waits");
+    assert!(matches!(error, HubError::Unavailable(_)), "{error:?}");
+    assert!(hub.is_degraded());
+    conn.execute_batch("DROP TRIGGER fault").expect("mends it");
+    // Each look waits for the next try.
+    let mended = (0..40).any(|_| hub.message(&hub.reader(None), &message).is_ok());
+    assert!(mended, "it is tried again");
+    hub.close();
+}

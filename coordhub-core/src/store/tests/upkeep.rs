@@ -253,6 +253,21 @@ fn a_bad_line_is_named_and_leaves_nothing() {
 }
 
 #[test]
+fn what_stands_in_the_tail_is_part_of_what_is_copied() {
+    let place = Place::new();
+    let (db, copy) = (place.at("hub.db"), place.at("copy.db"));
+    let mut story = lived(&db, 60);
+    while story.store.tail().len() < 3 {
+        story.imagine(1);
+        story.commit();
+    }
+    let head = story.state.head();
+    let made = upkeep::backup(&db, &copy).expect("backs up");
+    assert_eq!(made.history.head, head);
+    assert_eq!(loaded(&copy).0, story.settled());
+}
+
+#[test]
 fn every_table_is_exported() {
     let known: BTreeSet<&str> = schema::tables(schema::SCHEMA_VERSION).collect();
     let told: BTreeSet<&str> = upkeep::tables_told_of().collect();

@@ -15,7 +15,7 @@ use crate::{
         connections::open_reader,
         damage,
         lock::{self, Origin, beside},
-        rows, schema, search, sqlite,
+        rows, schema, search, sqlite, tail,
     },
     time::Timestamp,
 };
@@ -254,9 +254,13 @@ struct Known {
 fn examine_state(conn: &Connection) -> Result<(Finding, Known), Finding> {
     let unreadable = |error: rusqlite::Error| bad("state", &error.to_string(), RESTORE);
     let transaction = conn.unchecked_transaction().map_err(unreadable)?;
-    let loaded = sqlite::load(&transaction, &Limits::default()).map_err(unreadable)?;
+    let mut loaded = sqlite::load(&transaction, &Limits::default()).map_err(unreadable)?;
     let epoch = rows::meta::epoch(&transaction).map_err(unreadable)?;
     let whole = sound(&transaction, &loaded.state).map_err(unreadable)?;
+    // As the next start does.
+    let tail = tail::read(&transaction).map_err(unreadable)?;
+    tail.iter().for_each(|stamped| loaded.state.evolve(stamped));
+    loaded.state.settle();
     let known = Known { epoch, head: loaded.state.head(), now: loaded.state.now() };
     if let Err(why) = invariants::check(&loaded.state).and(whole) {
         return Ok((bad("state", &why, RESTORE), known));

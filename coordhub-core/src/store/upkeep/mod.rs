@@ -24,7 +24,7 @@ use rusqlite::Connection;
 use super::{
     StoreError,
     check::{self, Found},
-    damage, io_error, rows,
+    damage, io_error, rows, tail,
 };
 use crate::{hub::State, ids::Seq};
 
@@ -134,7 +134,10 @@ fn no_file(path: &Path) -> UpkeepError {
 }
 
 fn history_name(conn: &Connection) -> rusqlite::Result<HistoryName> {
-    Ok(HistoryName { epoch: rows::meta::epoch(conn)?, head: rows::events::head(conn)? })
+    // What stands in the tail is part of the history: whoever opens the file takes it in.
+    let newest = tail::read(conn)?.last().map(|stamped| stamped.seq);
+    let head = newest.map_or_else(|| rows::events::head(conn), Ok)?;
+    Ok(HistoryName { epoch: rows::meta::epoch(conn)?, head })
 }
 
 /// SQLite's own full check.
