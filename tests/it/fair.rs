@@ -204,3 +204,23 @@ async fn in_open_mode_on_loopback_there_are_no_bounds_but_those_that_are_asked_f
     assert_eq!(refused, 1);
     hub.say("b", "general", "c").await;
 }
+
+#[tokio::test]
+async fn an_observer_takes_nothing_from_its_entity_and_does_not_stand_for_it() {
+    let options = HubOptions::default()
+        .arg("--changes-per-second")
+        .arg("60")
+        .arg("--reads-per-second")
+        .arg("0");
+    let hub = TokenHub::with_everyone_at(options).await;
+    let (_, observer) = hub.fresh_token("ai", "observer").await;
+    let before = hub.get_as(hub.token("admin"), "/entities/ai").await.ok()["last_seen"].clone();
+    for _ in 0..200 {
+        let refused = hub.post_as(&observer, "/messages/send", json!({ "content": "c" })).await;
+        refused.problem(403, "observer");
+        hub.get_as(&observer, "/tasks/list").await.ok();
+    }
+    let after = hub.get_as(hub.token("admin"), "/entities/ai").await.ok()["last_seen"].clone();
+    assert_eq!(after, before, "a screen is no sign of life");
+    hub.post_as(hub.token("ai"), "/messages/send", json!({ "content": "c" })).await.ok();
+}

@@ -133,3 +133,19 @@ async fn in_open_mode_nobody_signs_in() {
     hub.post("/session", json!({})).await.problem(403, "not_allowed");
     hub.delete("/session").await.ok();
 }
+
+#[tokio::test]
+async fn a_cookie_is_never_made_into_more_than_it_is() {
+    let hub = TokenHub::with_everyone().await;
+    let cookie = sign_in(&hub, hub.token("admin")).await;
+    let own = origin(&hub);
+    for (path, body) in [
+        ("/session", json!({})),
+        ("/admin/tokens/own/rotate", json!({})),
+        ("/admin/tokens", json!({ "name": "n", "entity_id": "backup" })),
+        ("/admin/invites", json!({ "name": "n", "entity_types": ["human"] })),
+    ] {
+        let request = Request::post(path).header("Cookie", &cookie).header("Origin", &own);
+        hub.send(request.json(&body)).await.problem(403, "not_allowed");
+    }
+}

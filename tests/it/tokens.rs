@@ -531,9 +531,10 @@ async fn a_frame_is_no_way_round() {
 async fn a_restart_forgets_nothing_and_revives_nothing() {
     let mut hub = TokenHub::with_everyone().await;
     let (_, revoked) = hub.revoked_token().await;
-    let body = json!({ "name": "n", "entity_types": ["ai_agent"], "uses": 2 });
+    let body = json!({ "name": "n", "entity_types": ["ai_agent"] });
+    let (_, used_up) = hub.invite(body.clone()).await;
+    hub.join(&used_up, "used").await;
     let (invite_id, invite) = hub.invite(body).await;
-    hub.join(&invite, "used").await;
     hub.join(&invite, "unused").await;
     hub.get_as(hub.token("used"), "/tasks/list").await.ok();
     hub.hub.kill9();
@@ -542,7 +543,7 @@ async fn a_restart_forgets_nothing_and_revives_nothing() {
     hub.get_as(hub.token("anna"), "/tasks/list").await.ok();
     let register = |who: &str| json!({ "entity_id": who, "entity_type": "ai_agent" });
     for who in ["used", "another"] {
-        let refused = hub.post_as(&invite, "/entities/register", register(who)).await;
+        let refused = hub.post_as(&used_up, "/entities/register", register(who)).await;
         refused.problem(403, "invite_refused");
     }
     let before = hub.token("unused").to_owned();
@@ -573,4 +574,15 @@ async fn of_many_who_come_with_one_invite_one_is_let_in() {
     }
     statuses.sort_unstable();
     assert_eq!((statuses[0], statuses[1], statuses[19]), (200, 403, 403), "{statuses:?}");
+}
+
+#[tokio::test]
+async fn an_invite_for_several_takes_nobody_what_another_was_given() {
+    let mut hub = TokenHub::with_everyone().await;
+    let (_, invite) =
+        hub.invite(json!({ "name": "n", "entity_types": ["ai_agent"], "uses": 5 })).await;
+    hub.join(&invite, "bob").await;
+    let body = json!({ "entity_id": "bob", "entity_type": "ai_agent" });
+    hub.post_as(&invite, "/entities/register", body).await.problem(403, "invite_refused");
+    hub.get_as(hub.token("bob"), "/tasks/list").await.ok();
 }

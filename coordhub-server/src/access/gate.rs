@@ -111,7 +111,12 @@ impl Access {
 
     /// Refuses changes to whoever only reads.
     pub fn check_changes(&self) -> Result<(), Problem> {
-        if self.role() == Role::Observer { Err(Rejection::Observer.into()) } else { Ok(()) }
+        if self.only_watches() { Err(Rejection::Observer.into()) } else { Ok(()) }
+    }
+
+    /// Whether the caller changes nothing, and gives no signs of life.
+    pub fn only_watches(&self) -> bool {
+        self.role() == Role::Observer
     }
 
     /// The id that a text names; `admin` is one to whoever shows its token, and to nobody else.

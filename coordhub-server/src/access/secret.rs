@@ -65,6 +65,11 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// Whether there is a secret in a text, or something that looks like one.
+pub fn is_in(text: &str) -> bool {
+    [Kind::Token, Kind::Invite, Kind::Session].iter().any(|kind| text.contains(kind.prefix()))
+}
+
 /// What somebody shows, as far as its text tells: what for, and the hash to look up. What has no prefix
 /// of ours is no secret of ours.
 pub fn shown(text: &[u8]) -> Option<(Kind, SecretHash)> {

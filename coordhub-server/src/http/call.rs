@@ -8,7 +8,6 @@ use coordhub_core::{
     hub::policy::Reader,
     ids::{EntityId, Seq},
     limits::{LIST_ROWS_DEFAULT, MESSAGE_ROWS_DEFAULT, ROWS_MAX},
-    model::Role,
 };
 
 use crate::{
@@ -100,7 +99,7 @@ impl Call<'_> {
     /// not.
     pub fn reader(&self) -> Result<Reader, Problem> {
         let caller = self.caller()?;
-        if let Some(id) = caller.id.as_ref().filter(|_| caller.role != Role::Observer) {
+        if let Some(id) = caller.id.as_ref().filter(|_| !self.access.only_watches()) {
             self.app.hub().touch(id);
         }
         Ok(self.app.hub().reader(caller.id).in_role(caller.role))

@@ -31,6 +31,7 @@ use crate::{
         gate::{Page, Sender},
         origin::{Head, Verdict},
         refusals::{self, Whom},
+        secret,
     },
     app::App,
     net::Peer,
@@ -85,8 +86,12 @@ impl Asked {
         self.id.to_str().unwrap_or_default()
     }
 
-    /// Which route it asks for, without what is in its address; empty where there is none.
-    fn place(&self) -> &'static str {
+    /// What it asks for, for the log: its path, or where a secret was written into that, its route.
+    fn place(&self) -> &str {
+        let path = self.uri.path();
+        if !secret::is_in(path) {
+            return path;
+        }
         self.route.map_or("", |position| ROUTES[position].path)
     }
 }
@@ -174,8 +179,8 @@ async fn guarded(app: &App, asked: &Asked, request: Request<Body>) -> Response<B
     }
 }
 
-/// Counts what was answered, and logs it where it failed or everything is logged: by the route, for in a path and its
-/// query there may be what is nobody else's business.
+/// Counts what was answered, and logs it where it failed or everything is logged. Paths go without their query, in
+/// which there may be what is nobody else's business.
 fn count(app: &App, asked: &Asked, response: &Response<Body>, address: Option<IpAddr>) {
     let (metrics, status) = (app.metrics(), response.status().as_u16());
     let took = metrics.answered(asked.route, status, asked.began);

@@ -15,7 +15,6 @@ use coordhub_core::{
     engine::{Connection, PresenceChange},
     hub::policy,
     ids::EntityId,
-    model::Role,
     subscribe::{Filter, Item, Next, Start, Subscription},
 };
 use futures_util::{FutureExt, SinkExt, StreamExt, future::BoxFuture};
@@ -105,7 +104,6 @@ struct Session {
     waits: UnderWay<Answer>,
     /// What is given back if the frames that tell of it cannot be written.
     unwritten: Vec<TakeBack>,
-    /// `None` for an observer: it gives no signs of life.
     connection: Option<Connection>,
     heard_at: Instant,
     /// Frames that came while a write waited, to be looked at when it is done.
@@ -124,7 +122,7 @@ pub(super) async fn serve(app: App, socket: WebSocket, opened: Opened) {
     let hub = app.hub().clone();
     // Before it connects, so that it is told of its own coming, too.
     let watch = watches_presence.then(|| Watch::new(&hub));
-    let connection = (access.role() != Role::Observer).then(|| hub.connect(&entity));
+    let connection = (!access.only_watches()).then(|| hub.connect(&entity));
     let sockets_app = app.clone();
     // The subscription is taken before `hello`, so that what is published in between follows it.
     let subscription = hub.subscribe(filter, start);
@@ -297,9 +295,7 @@ impl Session {
     /// What came from the client.
     async fn heard(&mut self, frame: Option<Result<Message, axum::Error>>) -> Result<(), End> {
         self.heard_at = Instant::now();
-        if let Some(connection) = &self.connection {
-            connection.touch(self.app.hub().now());
-        }
+        self.connection.iter().for_each(|there| there.touch(self.app.hub().now()));
         match frame {
             None => Err(End::Gone),
             Some(Err(error)) => Err(broken(error)),
