@@ -21,8 +21,9 @@ pub mod ws;
 pub mod monitor;
 pub mod process;
 pub mod bench;
+pub mod local;
 mod serve;
 
 pub use app::App;
 pub use config::Config;
-pub use serve::{Running, ServeError, router, start};
+pub use serve::{Running, ServeError, router, start, start_on};

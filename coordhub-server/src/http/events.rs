@@ -130,6 +130,10 @@ pub fn channels(call: &Call<'_>) -> Result<Option<BTreeSet<ChannelName>>, Proble
 
 /// The position that the parameter `since` names: `<seq>`, or `<epoch>:<seq>`.
 pub fn since(call: &Call<'_>) -> Result<Option<Start>, Problem> {
+    // A body may have a bare `seq` as the number that it is.
+    if let Ok(Some(seq)) = call.fields.integer("since") {
+        return Ok(Some(Start::After(seq)));
+    }
     let Some(text) = call.fields.text("since")? else { return Ok(None) };
     position("since", &text).map(Some)
 }

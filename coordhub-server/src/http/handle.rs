@@ -398,7 +398,7 @@ pub fn missing_first(
 }
 
 /// Looks for what the path names, where the call was refused for its fields.
-fn look_for_missing(route: &Route, call: &Call<'_>, problem: &Problem) -> Option<Blocking> {
+pub fn look_for_missing(route: &Route, call: &Call<'_>, problem: &Problem) -> Option<Blocking> {
     let comes_later = problem.status() == StatusCode::UNPROCESSABLE_ENTITY
         || matches!(problem.code(), "observer" | "caller_mismatch");
     if !comes_later {
@@ -426,7 +426,8 @@ fn no_route(parts: &Parts) -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail).allow(allow)
 }
 
-fn unknown_path() -> Problem {
+/// The refusal of a path that there is not.
+pub fn unknown_path() -> Problem {
     let detail = "there is no such path; GET /openapi.json lists what there is";
     Problem::new(StatusCode::NOT_FOUND, "unknown_path", detail)
 }
