@@ -29,9 +29,7 @@ class EntityHandle(FaceCalls):
     now and then that it is there.
     """
 
-    def __init__(
-        self, face: _coordhub.Face, known: Registered, heartbeat_seconds: float
-    ) -> None:
+    def __init__(self, face: _coordhub.Face, known: Registered, heartbeat_seconds: float) -> None:
         super().__init__(face, known.entity_id, named=True)
         self._known = known
         self._workers: weakref.WeakSet[Worker] = weakref.WeakSet()
@@ -201,9 +199,8 @@ class EntityHandle(FaceCalls):
                     if message.ack_required:
                         self._ack_where_asked(message)
                     self.mark_read(message.seq, direct=direct or None)
-                if not unread:
-                    if not wait or news.next() is None:
-                        return
+                if not unread and (not wait or news.next() is None):
+                    return
 
     def _ack_where_asked(self, message: Message) -> None:
         try:
@@ -234,9 +231,7 @@ class EntityHandle(FaceCalls):
         return f"<coordhub.EntityHandle {self.entity_id!r}>"
 
 
-def _pulse(
-    face: _coordhub.Face, entity_id: str, seconds: float, stopped: threading.Event
-) -> None:
+def _pulse(face: _coordhub.Face, entity_id: str, seconds: float, stopped: threading.Event) -> None:
     calls = FaceCalls(face, entity_id, named=True)
     while not stopped.wait(seconds):
         try:

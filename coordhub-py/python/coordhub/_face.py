@@ -53,5 +53,3 @@ def _plain(name: str, value: Any) -> Any:
     except (ValueError, RecursionError) as why:
         detail = f"{name} {why}" if isinstance(why, ValueError) else f"{name} is nested too deep"
         raise Invalid(detail, "invalid_field", {"field": name}) from None
-
-

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from . import _coordhub
 from ._entity import EntityHandle
 from ._face import failure
+from ._options import options_of, remote
 from ._protocol import HubProtocol
 from ._served import Served, serve
 from ._sync import FaceCalls
@@ -129,19 +130,17 @@ class Hub(_AnyHub[_coordhub.Local]):
         return f"<coordhub.Hub {self._path!r}{' closed' if self.closed else ''}>"
 
 
-class RemoteHub(_AnyHub[_coordhub.Remote]):
+class RemoteHub(_AnyHub["_coordhub.Remote"]):
     """A hub over the network: what ``connect`` gives."""
 
     def __init__(self, url: str, options: ConnectOptions) -> None:
         self._url = url
         self._options = options
-        try:
-            face = _coordhub.Remote(url, _given(options))
-        except _coordhub.Refused as refused:
-            raise failure(refused) from None
         caller = options.get("entity")
         has_token = options.get("token") or options.get("token_file")
-        super().__init__(face, caller, named=caller is not None or has_token is not None)
+        super().__init__(
+            remote(url, options), caller, named=caller is not None or has_token is not None
+        )
 
     @property
     def url(self) -> str:
@@ -149,8 +148,7 @@ class RemoteHub(_AnyHub[_coordhub.Remote]):
         return self._url
 
     def _by_token(self, token: str) -> _coordhub.Face:
-        options: ConnectOptions = {**self._options, "token": token, "token_file": None}
-        return _coordhub.Remote(self._url, _given(options))
+        return remote(self._url, {**self._options, "token": token, "token_file": None})
 
     def __repr__(self) -> str:
         return f"<coordhub.RemoteHub {self._url!r}{' closed' if self.closed else ''}>"
@@ -172,15 +170,4 @@ def connect(
     and used again; ``timeout`` is how many seconds a call may take, beyond what it asks to wait. A token is only ever
     sent to this machine or over TLS, where ``ca_file`` names the authorities that are trusted.
     """
-    options: ConnectOptions = {
-        "token": token,
-        "token_file": None if token_file is None else os.fspath(token_file),
-        "entity": entity,
-        "timeout": timeout,
-        "ca_file": None if ca_file is None else os.fspath(ca_file),
-    }
-    return RemoteHub(url, options)
-
-
-def _given(options: ConnectOptions) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if value is not None}
+    return RemoteHub(url, options_of(token, token_file, entity, timeout, ca_file))

@@ -17,17 +17,18 @@ _REASON_CHARACTERS_MAX = 10_000
 class Hold:
     """Whether a claim is still its holder's."""
 
-    __slots__ = ("_ends", "is_stale", "seconds")
+    __slots__ = ("_ends", "is_called_off", "is_stale", "seconds")
 
     def __init__(self, seconds: int) -> None:
         self.seconds = seconds
         self.is_stale = False
+        self.is_called_off = False
         self._ends = time.monotonic() + seconds
 
     @property
     def is_over(self) -> bool:
         """Whether the claim is another's, or could be."""
-        return self.is_stale or time.monotonic() >= self._ends
+        return self.is_stale or self.is_called_off or time.monotonic() >= self._ends
 
     def renewed(self, asked_at: float) -> None:
         """The hub has renewed the lease, some time after it was asked to."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from ._record import Record
 from ._words import (
@@ -310,7 +310,7 @@ class Handoff(Record):
 class Tally(Record):
     """How the votes stand."""
 
-    _renamed = {"for_": "for"}
+    _renamed: ClassVar = {"for_": "for"}
 
     for_: int
     """Votes for. ``for`` is a word of Python's own."""

@@ -146,9 +146,7 @@ HAND_OFF = Operation("POST", "/entities/{id}/handoff", Handoff.from_dict)
 ATTENTION = Operation("GET", "/entities/{entity_id}/attention", Attention.from_dict)
 
 # Messages.
-SEND = Operation(
-    "POST", "/messages/send", _beside(Sent, "message", "recipients", "task_id")
-)
+SEND = Operation("POST", "/messages/send", _beside(Sent, "message", "recipients", "task_id"))
 SEND_MESSAGES = Operation("POST", "/messages/send-batch", _sent)
 RECENT = Operation("GET", "/messages/recent", _page(Message, "messages"))
 SEARCH = Operation("GET", "/messages/search", _found)

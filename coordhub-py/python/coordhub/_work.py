@@ -142,8 +142,9 @@ class Worker:
             try:
                 result = self._handler(job)
             except Exception as error:
+                reason = reason_of(error)
                 log.warning("task %s failed", job.task_id, exc_info=True)
-                self._end(job, hold, lambda: self._fail(job, reason_of(error)))
+                self._end(job, hold, lambda: self._fail(job, reason))
             except BaseException:
                 self._give_back(job, hold)
                 raise

@@ -49,9 +49,7 @@ class Bridge:
                 future.set_exception(failure(_coordhub.Refused(value)))
 
 
-_BRIDGES: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Bridge] = (
-    weakref.WeakKeyDictionary()
-)
+_BRIDGES: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Bridge] = weakref.WeakKeyDictionary()
 
 
 def bridge() -> Bridge:

@@ -12,9 +12,7 @@ from ._service import ServiceCalls
 from ._tasks import TaskCalls
 
 
-class Calls(
-    EntityCalls, MessageCalls, TaskCalls, DecisionCalls, ServiceCalls, Protocol
-):
+class Calls(EntityCalls, MessageCalls, TaskCalls, DecisionCalls, ServiceCalls, Protocol):
     """Everything a hub can be asked.
 
     Arguments have the contract's names. Whoever acts is named with every call, as ``entity_id``, ``from_entity``,

@@ -63,7 +63,10 @@ class EntityCalls(Base, Protocol):
         return await self._call(op.GET_ENTITY, {"id": self._self(entity_id)})
 
     async def remove(
-        self, entity_id: str | None = None, *, idempotency_key: str | None = None
+        self,
+        entity_id: str | None = None,
+        *,
+        idempotency_key: str | None = None,
     ) -> Change:
         """Takes part no longer: claims are released, votes in open proposals stand."""
         own = self._self(entity_id)
@@ -71,7 +74,10 @@ class EntityCalls(Base, Protocol):
         return await self._call(op.REMOVE, args, idempotency_key)
 
     async def heartbeat(
-        self, entity_id: str | None = None, *, activity: str | None = None
+        self,
+        entity_id: str | None = None,
+        *,
+        activity: str | None = None,
     ) -> datetime:
         """Says that one is there and, in a few words, what one is doing. Renews the leases of all tasks one holds."""
         args = {"entity_id": self._self(entity_id), "activity": activity}
