@@ -22,6 +22,7 @@ pub mod monitor;
 pub mod process;
 pub mod bench;
 mod serve;
+pub mod cli;
 
 pub use app::App;
 pub use config::Config;
