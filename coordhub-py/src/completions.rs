@@ -13,12 +13,7 @@ use std::{
 use coordhub_server::local::Answer;
 use pyo3::prelude::*;
 
-use crate::{
-    events::Feed,
-    json::to_python,
-    pending::Pending,
-    process::Process,
-};
+use crate::{events::Feed, json::to_python, pending::Pending, process::Process};
 
 /// What is waited for under a token.
 #[derive(Clone)]
@@ -157,18 +152,14 @@ impl Completions {
     }
 
     /// All that is there: token, whether it is what was asked for, and that or the problem. Never blocks.
-    fn drain<'py>(
-        &self,
-        py: Python<'py>,
-    ) -> PyResult<Vec<(u64, bool, Bound<'py, PyAny>)>> {
+    fn drain<'py>(&self, py: Python<'py>) -> PyResult<Vec<(u64, bool, Bound<'py, PyAny>)>> {
         let inner = self.inner()?;
         let ready = py.detach(|| inner.take_ready());
         let show = |(token, waiting, answer): (u64, Waiting, Arc<Answer>)| {
-            let object = match &waiting {
-                Waiting::Events(feed) if answer.is_ok() => feed.show(py, &answer)?.into_any(),
-                _ => to_python(py, &answer.body)?,
-            };
-            Ok((token, answer.is_ok(), object))
+            if let Waiting::Events(feed) = &waiting {
+                feed.turn();
+            }
+            Ok((token, answer.is_ok(), to_python(py, &answer.body)?))
         };
         ready.into_iter().map(show).collect()
     }
@@ -180,4 +171,3 @@ impl Completions {
         Ok(())
     }
 }
-

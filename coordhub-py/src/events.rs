@@ -1,57 +1,50 @@
 //! Following the log, page by page; the next page is asked for as soon as somebody waits for it.
 
 use std::{
-    mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Poll, Waker},
 };
 
 use coordhub_server::local::Answer;
-use pyo3::{
-    prelude::*,
-    types::{PyDict, PyList},
-};
+use pyo3::{prelude::*, types::PyList};
 use tokio::runtime::Handle;
 
 use crate::{
     completions::{Completions, Waiting},
-    face::{Asked, Backend, Begun},
-    json::to_python,
-    pending::{Pending, deadline},
+    face::{Backend, Follow},
+    pending::{Pending, deadline, shown},
     process::Process,
     refused,
 };
 
-/// How long one request waits. There is another after it.
-const WAIT_SECONDS: u32 = 60;
-
 /// One who follows the log.
 pub(crate) struct Feed {
     backend: Arc<dyn Backend>,
-    /// A JSON object: what is asked for, but for where and how long.
-    args: Vec<u8>,
-    caller: Option<String>,
     runtime: Handle,
     at: Mutex<At>,
 }
 
 struct At {
-    /// `<epoch>:<seq>`, or a `seq` alone.
     position: String,
-    under_way: Option<Arc<Pending>>,
+    /// Here while nobody waits; else with the page that is under way.
+    follow: Option<Box<dyn Follow>>,
+    under_way: Option<Page>,
     is_closed: bool,
 }
 
+/// A page that is waited for.
+#[derive(Clone)]
+struct Page {
+    pending: Arc<Pending>,
+    /// Comes back with the answer.
+    follow: Arc<Mutex<Option<Box<dyn Follow>>>>,
+}
+
 impl Feed {
-    pub(crate) fn new(
-        backend: Arc<dyn Backend>,
-        args: Vec<u8>,
-        caller: Option<String>,
-        position: String,
-        runtime: Handle,
-    ) -> Self {
-        let at = At { position, under_way: None, is_closed: false };
-        Self { backend, args, caller, runtime, at: Mutex::new(at) }
+    pub(crate) fn new(backend: Arc<dyn Backend>, follow: Box<dyn Follow>, runtime: Handle) -> Self {
+        let position = follow.position();
+        let at = At { position, follow: Some(follow), under_way: None, is_closed: false };
+        Self { backend, runtime, at: Mutex::new(at) }
     }
 
     fn lock(&self) -> MutexGuard<'_, At> {
@@ -69,64 +62,46 @@ impl Feed {
         if at.is_closed {
             return Arc::new(Pending::there(refused::closed()));
         }
-        if let Some(under_way) = &at.under_way {
-            return under_way.clone();
+        if let Some(page) = &at.under_way {
+            return page.pending.clone();
         }
-        let args = self.args_at(&at.position);
-        let begun = self.backend.begin(&Asked {
-            method: "GET",
-            path: "/events",
-            args: &args,
-            caller: self.caller.as_deref(),
-            key: None,
-            role: None,
+        // It is away only after a fault that took it along.
+        let Some(follow) = at.follow.take() else {
+            return Arc::new(Pending::there(refused::internal()));
+        };
+        let (home, batch) = (Arc::new(Mutex::new(None)), follow.batch());
+        let back = home.clone();
+        let backend = self.backend.clone();
+        let later = Box::pin(async move {
+            let (follow, answer) = batch.await;
+            *back.lock().unwrap_or_else(PoisonError::into_inner) = Some(follow);
+            // Where the hub was closed here, nothing more will come.
+            if answer.body == b"[]" && backend.is_closed() { refused::closed() } else { answer }
         });
-        let pending = Arc::new(match begun {
-            Begun::There(answer) => Pending::there(answer),
-            Begun::Coming(later) => Pending::coming(later),
-            Begun::Waiting(later) => Pending::spawned(&self.runtime, later),
-            Begun::Blocking(work) => Pending::on_a_thread(&self.runtime, work),
-        });
-        at.under_way = Some(pending.clone());
+        let pending = Arc::new(Pending::in_context(self.runtime.clone(), later));
+        at.under_way = Some(Page { pending: pending.clone(), follow: home });
         pending
     }
 
-    fn args_at(&self, position: &str) -> Vec<u8> {
-        let rest = self.args.get(1..).unwrap_or(b"}");
-        let comma = if rest.starts_with(b"}") { "" } else { "," };
-        let since = serde_json::Value::from(position);
-        let mut args = format!("{{\"since\":{since},\"wait\":{WAIT_SECONDS}{comma}").into_bytes();
-        args.extend_from_slice(rest);
-        args
-    }
-
-    /// The events of a page. The next one follows them.
-    pub(crate) fn show<'py>(
-        &self,
-        py: Python<'py>,
-        answer: &Answer,
-    ) -> PyResult<Bound<'py, PyList>> {
-        let page = to_python(py, &answer.body)?;
-        let (next, epoch) = (page.get_item("next")?, page.get_item("epoch")?);
-        let position = format!("{epoch}:{next}");
-        let events = page.get_item("events")?.cast_into::<PyList>().map_err(PyErr::from)?;
-        if let Some(gap) = page.cast::<PyDict>().map_err(PyErr::from)?.get_item("gap")? {
-            gap.set_item("type", "gap")?;
-            events.insert(0, gap)?;
-        }
+    /// Has the next page follow the one that is there.
+    pub(crate) fn turn(&self) {
         let mut at = self.lock();
-        at.position = position;
-        at.under_way = None;
-        Ok(events)
+        let Some(page) = at.under_way.take() else { return };
+        let follow = page.follow.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(follow) = &follow {
+            at.position = follow.position();
+        }
+        at.follow = follow;
     }
 
     fn close(&self) {
-        let under_way = {
+        let left = {
             let mut at = self.lock();
             at.is_closed = true;
-            mem::take(&mut at.under_way)
+            (at.under_way.take(), at.follow.take())
         };
-        drop(under_way);
+        let _context = self.runtime.enter();
+        drop(left);
     }
 }
 
@@ -166,16 +141,10 @@ impl Events {
             let Some(answer) = feed.page().wait(py, deadline)? else {
                 return Ok(PyList::empty(py));
             };
-            if !answer.is_ok() {
-                feed.lock().under_way = None;
-                return Err(refused::refused(py, &answer.body));
-            }
-            let events = feed.show(py, &answer)?;
+            feed.turn();
+            let events = shown(py, &answer)?.cast_into::<PyList>().map_err(PyErr::from)?;
             if !events.is_empty() {
                 return Ok(events);
-            }
-            if feed.backend.is_closed() {
-                return Err(refused::refused(py, &refused::closed().body));
             }
         }
     }
@@ -185,7 +154,7 @@ impl Events {
         completions.add(token, Waiting::Events(self.feed()?.clone()))
     }
 
-    /// Where to go on: every event up to here was given.
+    /// Where to go on: every event up to here was given. Empty before a remote hub has said it.
     #[getter]
     fn position(&self) -> PyResult<String> {
         Ok(self.feed()?.lock().position.clone())

@@ -1,6 +1,6 @@
 //! What both kinds of hub can be asked: any route of the table, at once or as a ticket, and events.
 
-use std::sync::Arc;
+use std::{pin::Pin, sync::Arc};
 
 use coordhub_server::local::{Answer, Later};
 use pyo3::{prelude::*, types::PyDict};
@@ -21,6 +21,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) caller: Option<&'a str>,
     pub(crate) key: Option<&'a str>,
     pub(crate) role: Option<&'a str>,
+    /// How many seconds it may take, where the hub is told.
+    pub(crate) timeout: Option<f64>,
 }
 
 /// What it takes to answer a call.
@@ -29,7 +31,7 @@ pub(crate) enum Begun {
     There(Answer),
     /// Waiting; needs no runtime.
     Coming(Later),
-    /// Waiting; needs the runtime.
+    /// Waiting; needs the runtime's context.
     Waiting(Later),
     /// May block.
     Blocking(Box<dyn FnOnce() -> Answer + Send>),
@@ -40,8 +42,8 @@ pub(crate) trait Backend: Send + Sync {
     /// Begins to answer a call. Does not block.
     fn begin(&self, asked: &Asked<'_>) -> Begun;
 
-    /// Where the log ends now, as a position to follow it from.
-    fn position(&self) -> Result<String, Answer>;
+    /// Follows the log: args are the fields of `GET /events`. Does not block.
+    fn follow(&self, args: &[u8], caller: Option<&str>) -> Result<Box<dyn Follow>, Answer>;
 
     /// Whether it was closed here.
     fn is_closed(&self) -> bool;
@@ -49,6 +51,18 @@ pub(crate) trait Backend: Send + Sync {
     /// Ends every wait, and lets go of everything. May block.
     fn close(&self);
 }
+
+/// One who follows the log of a hub. Lives in the runtime's context.
+pub(crate) trait Follow: Send {
+    /// What comes next: a JSON array, empty only where the hub was closed here; or why there is nothing more.
+    fn batch(self: Box<Self>) -> Batch;
+
+    /// Everything up to here was given; empty where a remote hub has not said yet where it begins.
+    fn position(&self) -> String;
+}
+
+/// The follower comes back with its answer.
+pub(crate) type Batch = Pin<Box<dyn Future<Output = (Box<dyn Follow>, Answer)> + Send>>;
 
 /// A hub that can be asked anything of the table of routes. The two kinds are Local and Remote.
 #[pyclass(frozen, subclass, module = "coordhub._coordhub")]
@@ -87,7 +101,10 @@ impl Face {
     /// stands; args are all its fields, ids of the path among them. Raises Refused, and TimeoutError where timeout
     /// seconds went by. Any signal handler of Python's may run meanwhile, and end it by raising.
     #[pyo3(signature = (method, path, args=None, caller=None, key=None, timeout=None, role=None))]
-    #[expect(clippy::too_many_arguments, reason = "the arguments of a Python method, which have names")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the arguments of a Python method, which have names"
+    )]
     fn call<'py>(
         &self,
         py: Python<'py>,
@@ -101,15 +118,16 @@ impl Face {
     ) -> PyResult<Bound<'py, PyAny>> {
         let backend = self.backend()?;
         let args = to_json(args)?;
-        let pending = match backend.begin(&Asked { method, path, args: &args, caller, key, role }) {
-            Begun::There(answer) => return shown(py, &answer),
-            Begun::Blocking(work) => {
-                let answer = py.detach(work);
-                return shown(py, &answer);
-            }
-            Begun::Coming(later) => Pending::coming(later),
-            Begun::Waiting(later) => Pending::spawned(&runtime::handle()?, later),
-        };
+        let pending =
+            match backend.begin(&Asked { method, path, args: &args, caller, key, role, timeout }) {
+                Begun::There(answer) => return shown(py, &answer),
+                Begun::Blocking(work) => {
+                    let answer = py.detach(work);
+                    return shown(py, &answer);
+                }
+                Begun::Coming(later) => Pending::coming(later),
+                Begun::Waiting(later) => Pending::in_context(runtime::handle()?, later),
+            };
         match pending.wait(py, deadline(timeout))? {
             Some(answer) => shown(py, &answer),
             None => Err(timed_out()),
@@ -118,7 +136,10 @@ impl Face {
 
     /// Begins the same call, and gives the ticket for its answer. Calls are done in the order of these.
     #[pyo3(signature = (method, path, args=None, caller=None, key=None, role=None))]
-    #[expect(clippy::too_many_arguments, reason = "the arguments of a Python method, which have names")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the arguments of a Python method, which have names"
+    )]
     fn submit(
         &self,
         method: &str,
@@ -130,7 +151,8 @@ impl Face {
     ) -> PyResult<Ticket> {
         let backend = self.backend()?;
         let args = to_json(args)?;
-        let begun = backend.begin(&Asked { method, path, args: &args, caller, key, role });
+        let begun =
+            backend.begin(&Asked { method, path, args: &args, caller, key, role, timeout: None });
         Ok(Ticket::new(match begun {
             Begun::There(mut answer) => {
                 answer.taken();
@@ -142,36 +164,20 @@ impl Face {
         }))
     }
 
-    /// Follows the log: args are the fields of GET /events but for wait. Begins with what comes next where since is not
-    /// given.
+    /// Follows the log: args are the fields of GET /events/stream. Begins with what comes next where since is not given.
     #[pyo3(signature = (args=None, caller=None))]
     fn events(
         &self,
         py: Python<'_>,
         args: Option<&Bound<'_, PyDict>>,
-        caller: Option<String>,
+        caller: Option<&str>,
     ) -> PyResult<Events> {
-        let backend = self.backend()?.clone();
-        let args = match args {
-            Some(args) => args.copy()?,
-            None => PyDict::new(py),
+        let (backend, args, runtime) = (self.backend()?, to_json(args)?, runtime::handle()?);
+        let follow = {
+            let _context = runtime.enter();
+            backend.follow(&args, caller).map_err(|answer| refused::refused(py, &answer.body))?
         };
-        let _own = args.get_item("wait")?.map(|_| args.del_item("wait")).transpose()?;
-        let since = match args.get_item("since")? {
-            Some(since) => {
-                args.del_item("since")?;
-                Some(since).filter(|since| !since.is_none()).map(|since| since.str()).transpose()?
-            }
-            None => None,
-        };
-        let position = match since {
-            Some(since) => since.to_str()?.to_owned(),
-            None => py
-                .detach(|| backend.position())
-                .map_err(|answer| refused::refused(py, &answer.body))?,
-        };
-        let args = to_json(Some(&args))?;
-        Ok(Events::new(Feed::new(backend, args, caller, position, runtime::handle()?)))
+        Ok(Events::new(Feed::new(backend.clone(), follow, runtime)))
     }
 
     /// Whether close() was called.

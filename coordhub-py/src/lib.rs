@@ -6,6 +6,7 @@
 
 mod face;
 mod local;
+mod remote;
 mod served;
 mod json;
 mod pending;
@@ -23,7 +24,7 @@ mod _coordhub {
     #[pymodule_export]
     use crate::{
         completions::Completions, events::Events, face::Face, local::Local, pending::Ticket,
-        refused::Refused, served::Served,
+        refused::Refused, remote::Remote, served::Served,
     };
 
     #[pymodule_init]

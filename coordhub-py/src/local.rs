@@ -14,7 +14,7 @@ use pyo3::prelude::*;
 use serde_json::json;
 
 use crate::{
-    face::{Asked, Backend, Begun, Face},
+    face::{Asked, Backend, Batch, Begun, Face, Follow},
     refused, runtime,
     served::{self, Served},
 };
@@ -46,7 +46,7 @@ impl Backend for Here {
             Ok(hub) => hub,
             Err(closed) => return Begun::There(closed),
         };
-        let Asked { method, path, args, caller, key, role } = *asked;
+        let Asked { method, path, args, caller, key, role, timeout: _ } = *asked;
         let role = match role.map_or(Some(Role::Member), Role::parse) {
             Some(role) => role,
             None => return Begun::There(no_role()),
@@ -59,9 +59,10 @@ impl Backend for Here {
         }
     }
 
-    fn position(&self) -> Result<String, Answer> {
-        let hub = self.handle()?;
-        Ok(format!("{}:{}", hub.hub().epoch(), hub.hub().head_seq()))
+    fn follow(&self, args: &[u8], caller: Option<&str>) -> Result<Box<dyn Follow>, Answer> {
+        let followed = self.handle()?.follow(args, caller);
+        let followed = followed.map_err(|problem| Answer::refused(&problem))?;
+        Ok(Box::new(Following(followed)))
     }
 
     fn is_closed(&self) -> bool {
@@ -74,6 +75,21 @@ impl Backend for Here {
             hub.end_waits();
             hub.hub().close();
         }
+    }
+}
+
+struct Following(local::Follow);
+
+impl Follow for Following {
+    fn batch(mut self: Box<Self>) -> Batch {
+        Box::pin(async move {
+            let batch = self.0.batch().await;
+            (self as Box<dyn Follow>, Answer::new(200, batch))
+        })
+    }
+
+    fn position(&self) -> String {
+        self.0.position()
     }
 }
 

@@ -51,6 +51,11 @@ impl Pending {
         Self::coming(Box::pin(Spawned(runtime.spawn(later))))
     }
 
+    /// An answer that takes the context of a runtime, and goes on when it is looked at.
+    pub(crate) fn in_context(runtime: Handle, later: Later) -> Self {
+        Self::coming(Box::pin(InContext { runtime, later }))
+    }
+
     /// An answer that takes a thread which may block.
     pub(crate) fn on_a_thread(
         runtime: &Handle,
@@ -117,6 +122,22 @@ impl Wake for Unpark {
     }
 }
 
+/// What goes on on whatever thread looks at it.
+struct InContext {
+    runtime: Handle,
+    later: Later,
+}
+
+impl Future for InContext {
+    type Output = Answer;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answer> {
+        let this = &mut *self;
+        let _context = this.runtime.enter();
+        this.later.as_mut().poll(context)
+    }
+}
+
 /// What runs on the runtime for as long as somebody waits for it.
 struct Spawned(JoinHandle<Answer>);
 
@@ -143,7 +164,11 @@ pub(crate) fn deadline(timeout: Option<f64>) -> Option<Instant> {
 
 /// What an answer is in Python: the object that was asked for, or the exception that it stands for.
 pub(crate) fn shown<'py>(py: Python<'py>, answer: &Answer) -> PyResult<Bound<'py, PyAny>> {
-    if answer.is_ok() { to_python(py, &answer.body) } else { Err(refused::refused(py, &answer.body)) }
+    if answer.is_ok() {
+        to_python(py, &answer.body)
+    } else {
+        Err(refused::refused(py, &answer.body))
+    }
 }
 
 /// A call that is under way. Dropped before its answer was taken, nobody waits for it any more; what it

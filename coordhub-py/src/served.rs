@@ -31,7 +31,8 @@ pub(crate) fn serve(
 ) -> PyResult<Served> {
     let config = config(db, bind, options)?;
     let drain = Drain::new();
-    let started = py.detach(|| runtime.block_on(coordhub_server::start_on(hub, config, drain.clone())));
+    let started =
+        py.detach(|| runtime.block_on(coordhub_server::start_on(hub, config, drain.clone())));
     let running = started.map_err(|why| PyOSError::new_err(why.to_string()))?;
     let addresses = running.local_addresses().iter().map(SocketAddr::to_string).collect();
     let admin_token = running.admin_token().map(|path| path.display().to_string());
@@ -39,11 +40,19 @@ pub(crate) fn serve(
         let _drained = running.run().await;
     });
     let (process, runtime) = (Process::current(), runtime.clone());
-    Ok(Served { process, runtime, drain, running: Mutex::new(Some(running)), addresses, admin_token })
+    Ok(Served {
+        process,
+        runtime,
+        drain,
+        running: Mutex::new(Some(running)),
+        addresses,
+        admin_token,
+    })
 }
 
 fn config(db: &Path, bind: &str, options: Option<&Bound<'_, PyDict>>) -> PyResult<Config> {
-    let addresses: Result<Vec<SocketAddr>, _> = bind.split(',').map(|one| one.trim().parse()).collect();
+    let addresses: Result<Vec<SocketAddr>, _> =
+        bind.split(',').map(|one| one.trim().parse()).collect();
     let bind = addresses
         .map_err(|_| refused::invalid("bind", "an address and a port, such as 127.0.0.1:8550"))?;
     let mut auth = AuthMode::Open;
@@ -80,7 +89,8 @@ impl Served {
         self.drain.begin();
         let running = self.running.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         if let Some(running) = running {
-            py.detach(|| self.runtime.block_on(running)).map_err(|why| PyOSError::new_err(why.to_string()))?;
+            py.detach(|| self.runtime.block_on(running))
+                .map_err(|why| PyOSError::new_err(why.to_string()))?;
         }
         Ok(())
     }

@@ -4,12 +4,15 @@ import os
 from collections.abc import Mapping
 from typing import Any, final
 
+from typing_extensions import disjoint_base
+
 __all__ = [
     "Completions",
     "Events",
     "Face",
     "Local",
     "Refused",
+    "Remote",
     "Served",
     "Ticket",
     "__version__",
@@ -25,6 +28,7 @@ class Refused(Exception):
     the coordhub.HubError that it stands for.
     """
 
+@disjoint_base
 class Face:
     """A hub that can be asked anything of the table of routes. The two kinds are Local and Remote."""
 
@@ -57,7 +61,7 @@ class Face:
         """Begins the same call, and gives the ticket for its answer. Calls are done in the order of these."""
 
     def events(self, args: Mapping[str, Any] | None = None, caller: str | None = None) -> Events:
-        """Follows the log: args are the fields of GET /events but for wait.
+        """Follows the log: args are the fields of GET /events/stream.
 
         Begins with what comes next where since is not given.
         """
@@ -95,6 +99,20 @@ class Local(Face):
     @property
     def head_seq(self) -> int:
         """The seq of the newest event; 0 before the first. Raises Refused where the hub was closed."""
+
+@final
+class Remote(Face):
+    """A hub over the network. Use coordhub.connect, which has names and types for what it can do."""
+
+    def __new__(cls, url: str, options: Mapping[str, Any] | None = None) -> Remote:
+        """A hub at an address such as http://localhost:8550.
+
+        Options, a dict: token, token_file, ca_file, timeout in seconds, entity. Connects when there is something to ask.
+        """
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
 
 @final
 class Served:
@@ -146,7 +164,7 @@ class Events:
 
     @property
     def position(self) -> str:
-        """Where to go on: every event up to here was given."""
+        """Where to go on: every event up to here was given. Empty before a remote hub has said it."""
 
     def close(self) -> None:
         """Follows no more."""

@@ -51,9 +51,7 @@ impl Wrong {
                 let inner: Vec<&str> = way.iter().rev().map(String::as_str).collect();
                 match inner.is_empty() {
                     true => refused::invalid(&field, &detail),
-                    false => {
-                        refused::invalid(&field, &format!("at {}: {detail}", inner.join(".")))
-                    }
+                    false => refused::invalid(&field, &format!("at {}: {detail}", inner.join("."))),
                 }
             }
         }
@@ -95,11 +93,7 @@ fn write(text: &mut Vec<u8>, value: &Bound<'_, PyAny>, depth: usize) -> Result<(
     Ok(())
 }
 
-fn write_object(
-    text: &mut Vec<u8>,
-    object: &Bound<'_, PyDict>,
-    depth: usize,
-) -> Result<(), Wrong> {
+fn write_object(text: &mut Vec<u8>, object: &Bound<'_, PyDict>, depth: usize) -> Result<(), Wrong> {
     check_depth(depth)?;
     text.push(b'{');
     for (nth, (key, value)) in object.iter().enumerate() {
@@ -157,7 +151,9 @@ fn write_int(text: &mut Vec<u8>, whole: &Bound<'_, PyInt>) -> Result<(), Wrong> 
         Err(_) => {
             let int = whole.py().get_type::<PyInt>();
             let written = int.call_method1("__repr__", (whole,))?;
-            text.extend_from_slice(written.cast::<PyString>().map_err(PyErr::from)?.to_str()?.as_bytes());
+            text.extend_from_slice(
+                written.cast::<PyString>().map_err(PyErr::from)?.to_str()?.as_bytes(),
+            );
         }
     }
     Ok(())

@@ -100,10 +100,14 @@ pub fn wanted_log(call: &Call<'_>) -> Result<WantedLog, Problem> {
 /// What a caller wants of a page.
 #[derive(Debug)]
 pub struct Wanted {
-    filter: Filter,
-    start: Start,
-    wait: Duration,
-    limit: usize,
+    /// What is shown.
+    pub filter: Filter,
+    /// From where on.
+    pub start: Start,
+    /// For how long to wait where there is nothing.
+    pub wait: Duration,
+    /// At most so many events.
+    pub limit: usize,
 }
 
 /// Reads what a caller wants.

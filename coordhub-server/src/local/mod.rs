@@ -6,8 +6,10 @@
 //! that a thread, or an event loop of any kind, can do so in its own way.
 
 mod answer;
+mod follow;
 
 pub use answer::Answer;
+pub use follow::Follow;
 
 use std::{fmt, pin::Pin};
 
@@ -23,7 +25,7 @@ use crate::{
     http::{
         call::{Call, Change, Read, SoftChange},
         events, handle, openapi,
-        router::{self, Action},
+        router::{self, Action, Route},
     },
     net::Drain,
     wire::{Fields, Problem},
@@ -105,16 +107,39 @@ impl Local {
         self.start(call).unwrap_or_else(|problem| Started::Done(Answer::refused(&problem)))
     }
 
+    /// Follows the log: `args` are fields of `GET /events`, of which `wait` does not count. It begins with what comes
+    /// next where no position is given.
+    pub fn follow(&self, args: &[u8], caller: Option<&str>) -> Result<Follow, Problem> {
+        let asked = LocalCall {
+            method: "GET",
+            path: "/events",
+            args,
+            caller,
+            role: Role::Member,
+            key: None,
+        };
+        self.with_call(asked, |_, call| Follow::new(call))
+    }
+
     fn start(&self, asked: LocalCall<'_>) -> Result<Started, Problem> {
-        let app = &self.app;
-        let route = router::by_template(asked.method, asked.path).ok_or_else(handle::unknown_path)?;
+        self.with_call(asked, |route, call| self.act(route, call, asked.key))
+    }
+
+    /// Reads a call as the network's are read.
+    fn with_call<T>(
+        &self,
+        asked: LocalCall<'_>,
+        then: impl FnOnce(&'static Route, &Call<'_>) -> Result<T, Problem>,
+    ) -> Result<T, Problem> {
+        let route =
+            router::by_template(asked.method, asked.path).ok_or_else(handle::unknown_path)?;
         let access = Access::Program(asked.role);
         gate::check(route.open_to, &access)?;
         let caller = asked.caller.map(|name| named(name, &access)).transpose()?;
         let fields = Fields::of_body(asked.args)?;
         fields.refuse_items()?;
         let call = Call {
-            app,
+            app: &self.app,
             fields,
             named: Named { header: None, socket: caller.as_ref() },
             caller_in: match route.caller_in {
@@ -126,19 +151,29 @@ impl Local {
             sender: Sender::default(),
             host: None,
         };
-        let key = asked.key.filter(|_| route.takes_keys());
+        then(route, &call)
+    }
+
+    fn act(
+        &self,
+        route: &'static Route,
+        call: &Call<'_>,
+        key: Option<&str>,
+    ) -> Result<Started, Problem> {
+        let (app, access) = (call.app, call.access);
+        let key = key.filter(|_| route.takes_keys());
         match route.action {
             Action::Change(make) => {
                 let keyed = |change: Change| match key {
                     Some(text) => {
-                        Ok(Change { key: Some(handle::key(route, &call, text)?), ..change })
+                        Ok(Change { key: Some(handle::key(route, call, text)?), ..change })
                     }
                     None => Ok(change),
                 };
-                let made = make(&call).and_then(keyed);
+                let made = make(call).and_then(keyed);
                 match made.and_then(|change| access.check_changes().map(|()| change)) {
                     Ok(change) => Ok(self.submit(change)),
-                    Err(problem) => Ok(match handle::look_for_missing(route, &call, &problem) {
+                    Err(problem) => Ok(match handle::look_for_missing(route, call, &problem) {
                         None => return Err(problem),
                         Some(look) => self.blocking(move |app| match look(app) {
                             Err(missing) if missing.status().as_u16() == 404 => Err(missing),
@@ -147,11 +182,11 @@ impl Local {
                     }),
                 }
             }
-            Action::Soft(act) => Ok(match access.check_changes().and_then(|()| act(&call))? {
+            Action::Soft(act) => Ok(match access.check_changes().and_then(|()| act(call))? {
                 SoftChange::Done(body) => Started::Done(Answer::of(body)),
                 SoftChange::Change(change) => self.submit(*change),
             }),
-            Action::Read(look) => Ok(match look(&call)? {
+            Action::Read(look) => Ok(match look(call)? {
                 Read::Ready(body) => Started::Done(Answer::of(body)),
                 Read::Later(read) => self.blocking(read),
                 Read::When(answered) => {
@@ -159,7 +194,7 @@ impl Local {
                 }
             }),
             Action::Events => {
-                let (app, wanted) = (app.clone(), events::wanted(&call)?);
+                let (app, wanted) = (app.clone(), events::wanted(call)?);
                 Ok(Started::Waiting(Box::pin(async move {
                     Answer::from(events::answer(&app, wanted).await.map(Vec::from))
                 })))
@@ -173,11 +208,9 @@ impl Local {
         let performed = handle::perform(&self.app, change);
         Started::Submitted(Box::pin(async move {
             match performed.await {
-                Ok(handle::Answered { body, made, take_back }) => Answer {
-                    is_replayed: made == Made::Before,
-                    take_back,
-                    ..Answer::of(body)
-                },
+                Ok(handle::Answered { body, made, take_back }) => {
+                    Answer { is_replayed: made == Made::Before, take_back, ..Answer::of(body) }
+                }
                 Err(problem) => Answer::refused(&problem),
             }
         }))
@@ -205,4 +238,3 @@ pub fn open(path: &std::path::Path) -> Result<Hub, Problem> {
     };
     opened.map_err(|why| answer::unopened(&why))
 }
-
