@@ -12,7 +12,7 @@ import coordhub
 
 SOURCE = Path(__file__).resolve().parents[1]
 # In a file, in memory, and over the network.
-KINDS = ("file", "memory")
+KINDS = ("file", "memory", "remote")
 
 
 def pytest_report_header() -> str:

@@ -71,7 +71,9 @@ def test_no_thread_waits(run: Callable[[Body], None]) -> None:
     async def body(hub: aio.HubProtocol) -> None:
         await hub.health()
         before = threading.active_count()
-        waits = [asyncio.create_task(hub.read_events(since=10_000, wait=60)) for _ in range(50)]
+        waits = [
+            asyncio.create_task(hub.read_events(kinds=["task_created"], wait=60)) for _ in range(50)
+        ]
         stream = hub.events()
         following = asyncio.create_task(stream.next())
         await hub.send("x", from_entity="ada")
@@ -298,7 +300,7 @@ def test_loops_come_and_go(tmp_path: Path) -> None:
 
     async def use() -> int:
         await hub
-        waiting = asyncio.create_task(hub.read_events(since=10_000, wait=60))
+        waiting = asyncio.create_task(hub.read_events(kinds=["task_created"], wait=60))
         sent = await hub.send("x", from_entity="ada")
         waiting.cancel()
         return sent.seq

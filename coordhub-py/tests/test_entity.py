@@ -30,7 +30,10 @@ def next_of(stream: coordhub.EventStream) -> coordhub.Event:
 
 
 def test_an_entity_acts_as_itself(hub: HubProtocol) -> None:
-    with hub.entity("gpt", capabilities=["python"]) as gpt, hub.entity("maria", type="human") as maria:
+    with (
+        hub.entity("gpt", capabilities=["python"]) as gpt,
+        hub.entity("maria", type="human") as maria,
+    ):
         assert (gpt.known.entity_type, gpt.known.capabilities) == ("ai_agent", ("python",))
         assert gpt.send("Hello").from_entity == "gpt"
         task = gpt.create_task("Look")

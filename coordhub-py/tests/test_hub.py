@@ -182,7 +182,9 @@ def test_a_vote(people: HubProtocol) -> None:
 
 def test_deadlines_and_deciding_early(people: HubProtocol) -> None:
     soon = datetime.now(timezone(timedelta(hours=2))) + timedelta(hours=1)
-    timed = people.create_proposal("Soon?", deadline=soon, electorate=["human", "ada"], early_close=False)
+    timed = people.create_proposal(
+        "Soon?", deadline=soon, electorate=["human", "ada"], early_close=False
+    )
     assert abs(timed.deadline - soon) < timedelta(milliseconds=1)
     assert set(timed.electorate) == {"maria", "ada"} and not timed.early_close
     with pytest.raises(coordhub.Conflict) as early:

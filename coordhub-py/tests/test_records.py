@@ -24,7 +24,9 @@ JSON: st.SearchStrategy[Any] = st.recursive(
     lambda inner: st.lists(inner, max_size=5) | st.dictionaries(TEXTS, inner, max_size=5),
     max_leaves=30,
 )
-METADATA = st.dictionaries(TEXTS.filter(lambda key: key not in ("hub", "timestamp")), JSON, max_size=5)
+METADATA = st.dictionaries(
+    TEXTS.filter(lambda key: key not in ("hub", "timestamp")), JSON, max_size=5
+)
 CHECKED = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

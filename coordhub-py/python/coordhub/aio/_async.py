@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
@@ -10,7 +11,7 @@ from .._face import arguments, event_arguments, failure
 from .._operations import Operation
 from ._calls import Calls
 from ._events import EventStream
-from ._loop import bridge
+from ._loop import Pending, bridge
 
 T = TypeVar("T")
 
@@ -48,19 +49,33 @@ class FaceCalls(Calls):
         except _coordhub.Refused as refused:
             raise failure(refused) from None
 
-    async def _call(
+    def _start(
         self, operation: Operation[T], args: dict[str, Any], idempotency_key: str | None = None
-    ) -> T:
+    ) -> Pending:
+        """Begins an operation."""
         given = arguments(args)
         try:
-            ticket = self._face.submit(
-                operation.method,
-                operation.path,
-                given,
-                self._caller,
-                idempotency_key,
-                operation.role,
+            # Nothing else holds the ticket: when nobody waits for it any more, it is gone.
+            return bridge().start(
+                self._face.submit(
+                    operation.method,
+                    operation.path,
+                    given,
+                    self._caller,
+                    idempotency_key,
+                    operation.role,
+                )
             )
         except _coordhub.Refused as refused:
             raise failure(refused) from None
-        return operation.read(await bridge().wait(ticket))
+
+    async def _call(
+        self, operation: Operation[T], args: dict[str, Any], idempotency_key: str | None = None
+    ) -> T:
+        pending = self._start(operation, args, idempotency_key)
+        try:
+            reply = await pending.future
+        except asyncio.CancelledError:
+            pending.forget()
+            raise
+        return operation.read(reply)

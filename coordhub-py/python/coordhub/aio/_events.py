@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from .._errors import HubError
 from .._events import Follower
 from .._objects import Event
-from ._loop import bridge
+from ._loop import Pending, bridge
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -21,24 +21,32 @@ class EventStream(Follower):
     closed here. Where events were missed for good it raises ``HistoryGap``, and can be gone on with.
     """
 
+    _pending: Pending | None = None
+
     async def next(self) -> Event | None:
-        """The next event; ``None`` where the stream has ended."""
+        """The next event; ``None`` where the stream has ended. Cancelled, it loses none."""
+        if self._pending is not None:
+            raise RuntimeError("another coroutine waits for the next event of this stream")
         while not self._ready:
             if self._closed:
                 return None
+            self._pending = bridge().start(self._native, self._add)
             try:
-                found = await bridge().wait(self._native)
+                await self._pending.future
             except HubError as error:
-                if self._closed or error.code == "closed":
-                    self._closed = True
-                    return None
-                raise
-            self._add(found)
+                if not self._closed and error.code != "closed":
+                    raise
+                self._closed = True
+            finally:
+                self._pending.forget()
+                self._pending = None
         return self._take()
 
     def close(self) -> None:
-        """Follows no more."""
+        """Follows no more. Whoever waits for the next event is told that there is none."""
         self._end()
+        if self._pending is not None and not self._pending.future.done():
+            self._pending.future.set_result(None)
 
     def __aiter__(self) -> Self:
         return self

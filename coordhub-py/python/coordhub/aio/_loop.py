@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import weakref
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from .. import _coordhub
-from .._face import failure
+from .._errors import error_of
 
 
 class _Source(Protocol):
@@ -15,38 +16,59 @@ class _Source(Protocol):
         """Has what comes handed out by ``completions``."""
 
 
+class Pending:
+    """Something that is to come."""
+
+    __slots__ = ("_bridge", "_token", "future", "keep")
+
+    def __init__(self, of: Bridge, token: int, keep: Callable[[Any], None] | None) -> None:
+        self._bridge = of
+        self._token = token
+        self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.keep = keep
+
+    def forget(self) -> None:
+        """Waits for it no more. What comes too late is nobody's, and a claim is given back."""
+        self._bridge.forget(self._token)
+
+
 class Bridge:
     """Hands answers to the coroutines of one event loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._completions = _coordhub.Completions()
-        self._waiting: dict[int, asyncio.Future[Any]] = {}
+        self._waiting: dict[int, Pending] = {}
         self._next_token = 0
         loop.add_reader(self._completions.fileno(), self._drain)
 
-    async def wait(self, source: _Source) -> Any:
-        """What comes of ``source``. Raises what a refusal stands for."""
+    def start(self, source: _Source, keep: Callable[[Any], None] | None = None) -> Pending:
+        """Has what comes of ``source`` be the result of a future, or the error that a refusal stands for.
+
+        ``keep`` gets it at once: whoever awaits the future may be cancelled at the very moment when it is done.
+        """
         token = self._next_token = self._next_token + 1
-        future = asyncio.get_running_loop().create_future()
-        self._waiting[token] = future
+        pending = self._waiting[token] = Pending(self, token, keep)
         source.add_to(self._completions, token)
-        try:
-            return await future
-        except asyncio.CancelledError:
-            # What comes too late is nobody's.
-            if self._waiting.pop(token, None) is not None:
-                self._completions.forget(token)
-            raise
+        return pending
+
+    def forget(self, token: int) -> None:
+        """Waits no more for what came under a token."""
+        if self._waiting.pop(token, None) is not None:
+            self._completions.forget(token)
 
     def _drain(self) -> None:
         for token, succeeded, value in self._completions.drain():
-            future = self._waiting.pop(token, None)
-            if future is None or future.done():
+            pending = self._waiting.pop(token, None)
+            if pending is None:
+                continue
+            if succeeded and pending.keep is not None:
+                pending.keep(value)
+            if pending.future.done():
                 continue
             if succeeded:
-                future.set_result(value)
+                pending.future.set_result(value)
             else:
-                future.set_exception(failure(_coordhub.Refused(value)))
+                pending.future.set_exception(error_of(value))
 
 
 _BRIDGES: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Bridge] = weakref.WeakKeyDictionary()

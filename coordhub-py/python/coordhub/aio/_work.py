@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .._errors import HubError, Invalid
 from .._job import BaseJob, Hold, is_loss, is_passing, job_of, log, reason_of
 from .._objects import Claim
+from .._operations import CLAIM_NEXT
 
 if TYPE_CHECKING:
     from ._entity import EntityHandle
@@ -102,24 +103,27 @@ class Worker:
         return None
 
     async def _claim(self, wait: int) -> Claim | None:
-        """What comes next. A call that is cancelled gives back what it was for."""
-        claiming = asyncio.ensure_future(
-            self._entity.claim_next(
-                tags=self._tags,
-                capabilities=self._capabilities,
-                wait_seconds=wait,
-                lease_seconds=self._lease,
-            )
-        )
+        """What comes next; nothing where the worker is stopped or cancelled meanwhile."""
+        args = {
+            "tags": self._tags,
+            "capabilities": self._capabilities,
+            "wait_seconds": wait,
+            "lease_seconds": self._lease,
+        }
+        claiming = self._entity._start(CLAIM_NEXT, args)
         stopping = asyncio.ensure_future(self._stopped.wait())
         try:
-            await asyncio.wait((claiming, stopping), return_when=asyncio.FIRST_COMPLETED)
-            if claiming.done():
-                return await claiming
-            return None
+            await asyncio.wait((claiming.future, stopping), return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            if claiming.future.done() and claiming.future.exception() is None:
+                claim = CLAIM_NEXT.read(claiming.future.result())
+                if claim is not None:
+                    await _finish(self._give_back(claim))
+            raise
         finally:
-            for waiting in (claiming, stopping):
-                waiting.cancel()
+            stopping.cancel()
+            claiming.forget()
+        return CLAIM_NEXT.read(claiming.future.result()) if claiming.future.done() else None
 
     async def _do(self, claim: Claim) -> None:
         hold = Hold(self._lease)
@@ -137,15 +141,18 @@ class Worker:
             if not on_thread:
                 working.cancel()
             await _finish(asyncio.wait((working,)))
-            await _finish(self._give_back(job, hold))
+            if not hold.is_stale:
+                await _finish(self._give_back(job))
             raise
         finally:
             renewing.cancel()
         await _finish(self._ended(job, hold, working))
 
     async def _ended(self, job: Job, hold: Hold, working: asyncio.Future[Any]) -> None:
+        if hold.is_stale:
+            return
         if working.cancelled():
-            await self._give_back(job, hold)
+            await self._give_back(job)
             return
         error = working.exception()
         if error is None:
@@ -154,7 +161,7 @@ class Worker:
             log.warning("task %s failed", job.task_id, exc_info=error)
             await self._end(job, hold, lambda: self._fail(job, reason_of(error)))
         else:
-            await self._give_back(job, hold)
+            await self._give_back(job)
             raise error
 
     async def _renew(self, job: Job, hold: Hold, working: asyncio.Future[Any] | None) -> None:
@@ -196,13 +203,11 @@ class Worker:
         hold.is_stale = True
         log.warning("task %s was lost; what came of it is not kept", job.task_id)
 
-    async def _give_back(self, job: Job, hold: Hold) -> None:
-        if hold.is_stale:
-            return
+    async def _give_back(self, claim: Claim) -> None:
         try:
-            await self._entity.release(job.task_id, claim_token=job.claim_token)
+            await self._entity.release(claim.task_id, claim_token=claim.claim_token)
         except HubError as error:
-            log.warning("task %s was not given back: %s", job.task_id, error)
+            log.warning("task %s was not given back: %s", claim.task_id, error)
 
     def __repr__(self) -> str:
         name = getattr(self._handler, "__name__", repr(self._handler))
