@@ -1,6 +1,7 @@
 //! What the command line says, and what that means: the program `coordhub`, for whoever starts it.
 
 mod serve;
+mod embedded;
 mod backup;
 mod transfer;
 mod prune;
@@ -17,6 +18,8 @@ mod audit;
 use std::{ffi::OsString, io::Write as _, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
+
+pub use embedded::serving;
 
 /// A coordination hub for AI agents, people and services.
 #[derive(Debug, Parser)]
