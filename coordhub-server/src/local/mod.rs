@@ -7,6 +7,8 @@
 
 mod answer;
 mod follow;
+#[cfg(test)]
+mod tests;
 
 pub use answer::Answer;
 pub use follow::Follow;
