@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -10,7 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from . import _coordhub
-from ._errors import Invalid, error_of
+from ._errors import error_of
 from ._types import (
     Channel,
     Choice,
@@ -45,9 +44,9 @@ class Hub:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = os.fspath(path)
         try:
-            self._native = _coordhub.Hub(self._path)
+            self._native = _coordhub.Local(self._path)
         except _coordhub.Refused as refused:
-            raise error_of(json.loads(refused.args[0])) from None
+            raise error_of(refused.args[0]) from None
 
     # Entities.
 
@@ -461,7 +460,7 @@ class Hub:
         try:
             return self._native.head_seq
         except _coordhub.Refused as refused:
-            raise error_of(json.loads(refused.args[0])) from None
+            raise error_of(refused.args[0]) from None
 
     @property
     def closed(self) -> bool:
@@ -489,27 +488,44 @@ class Hub:
     def _call(self, op: str, **args: Any) -> Any:
         """One operation of the contract: arguments and answer are its JSON."""
         given = {name: value for name, value in args.items() if value is not None}
+        method, path = _ROUTES[op]
         try:
-            text = json.dumps(given, allow_nan=False)
-        except (ValueError, RecursionError):
-            raise _not_json(given) from None
-        try:
-            answer = self._native.call(op, text)
+            return self._native.call(method, path, given)
         except _coordhub.Refused as refused:
-            raise error_of(json.loads(refused.args[0])) from None
-        return json.loads(answer)
+            raise error_of(refused.args[0]) from None
+
+
+_ROUTES = {
+    "entities.register": ("POST", "/entities/register"),
+    "entities.remove": ("DELETE", "/entities/{entity_id}"),
+    "entities.heartbeat": ("POST", "/entities/{entity_id}/heartbeat"),
+    "entities.list": ("GET", "/entities/list"),
+    "entities.get": ("GET", "/entities/{entity_id}"),
+    "messages.send": ("POST", "/messages/send"),
+    "messages.for.ack": ("POST", "/messages/for/{entity_id}/ack"),
+    "messages.recent": ("GET", "/messages/recent"),
+    "messages.for": ("GET", "/messages/for/{entity_id}"),
+    "messages.get": ("GET", "/messages/{message_id}"),
+    "channels": ("GET", "/channels"),
+    "tasks.create": ("POST", "/tasks/create"),
+    "tasks.update": ("POST", "/tasks/{task_id}/update"),
+    "tasks.claim": ("POST", "/tasks/{task_id}/claim"),
+    "tasks.complete": ("POST", "/tasks/{task_id}/complete"),
+    "tasks.fail": ("POST", "/tasks/{task_id}/fail"),
+    "tasks.release": ("POST", "/tasks/{task_id}/release"),
+    "tasks.cancel": ("POST", "/tasks/{task_id}/cancel"),
+    "tasks.reopen": ("POST", "/tasks/{task_id}/reopen"),
+    "tasks.list": ("GET", "/tasks/list"),
+    "tasks.get": ("GET", "/tasks/{task_id}"),
+    "proposals.create": ("POST", "/proposals/create"),
+    "proposals.vote": ("POST", "/proposals/{proposal_id}/vote"),
+    "proposals.close": ("POST", "/proposals/{proposal_id}/close"),
+    "proposals.withdraw": ("POST", "/proposals/{proposal_id}/withdraw"),
+    "proposals.list": ("GET", "/proposals/list"),
+    "proposals.get": ("GET", "/proposals/{proposal_id}"),
+}
 
 
 def _texts(texts: Iterable[str] | None) -> list[str] | str | None:
     """Any iterable of texts as a list. One text alone is left as it is, for the hub to refuse: it is a mistake."""
     return texts if texts is None or isinstance(texts, str) else list(texts)
-
-
-def _not_json(args: Mapping[str, Any]) -> Invalid:
-    """Says which argument has no JSON: not a number, infinite, or a loop."""
-    for name, value in args.items():
-        try:
-            json.dumps(value, allow_nan=False)
-        except (ValueError, RecursionError) as why:
-            return Invalid(f"{name}: {why}", "invalid_field", {"field": name})
-    return Invalid("an argument has no JSON", "invalid_field")

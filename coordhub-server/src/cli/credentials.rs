@@ -7,6 +7,7 @@ use std::{
     process::ExitCode,
 };
 
+use crate::access::secret::{Kind, Secret};
 use clap::{Args, Subcommand};
 use coordhub_core::{
     Hub,
@@ -14,7 +15,6 @@ use coordhub_core::{
     ids::EntityId,
     limits::AUDIT_LOOKS_MAX,
 };
-use coordhub_server::access::secret::{Kind, Secret};
 use serde_json::{Map, Value, json};
 
 use super::{

@@ -8,8 +8,8 @@ use std::{
     time::Duration,
 };
 
+use crate::wire::reply;
 use clap::Args;
-use coordhub_server::wire::reply;
 use serde_json::Value;
 
 /// How long a hub may take to answer.
