@@ -8,6 +8,8 @@ mod reservations;
 mod proposals;
 mod credentials;
 
+use std::{net::IpAddr, sync::Arc};
+
 use ulid::Ulid;
 
 pub use channels::{CreateChannel, InviteToChannel};
@@ -37,6 +39,17 @@ pub struct Envelope {
     pub command: Command,
     /// Under which key it is to be done at most once.
     pub key: Option<Key>,
+    /// Where it came from. Nothing is decided by it.
+    pub origin: Option<Arc<Origin>>,
+}
+
+/// Where a command came from, as far as the edge could tell: for the audit, and for nothing else.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Origin {
+    /// From which address.
+    pub address: Option<IpAddr>,
+    /// In which request.
+    pub request_id: Box<str>,
 }
 
 /// An idempotency key: the same key from the same caller on the same route means the same change.

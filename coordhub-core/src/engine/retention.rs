@@ -171,7 +171,7 @@ impl Hub {
             return Ok(false);
         };
         let (caller, command) = (Caller::named(EntityId::system()), Command::Prune(order));
-        let envelope = Envelope { caller, fresh: Ulid::nil(), command, key: None };
+        let envelope = Envelope { caller, fresh: Ulid::nil(), command, key: None, origin: None };
         let (job, ticket) = Job::new(envelope, Duration::ZERO);
         self.shared.queue.push(job)?;
         ticket.wait().map(|_| true)

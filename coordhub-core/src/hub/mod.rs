@@ -28,8 +28,10 @@ mod proposals;
 mod deadlines;
 mod credentials;
 mod admission;
+mod causes;
 pub mod invariants;
 
+pub use causes::causes;
 pub use claims::check_able;
 pub use credentials::{Credentials, Sealed};
 pub use handoff::{HandedOver, HandedTask};

@@ -41,7 +41,18 @@ pub(crate) fn run(args: &AuditArgs) -> ExitCode {
             ["last_at", "first_at", "count", "status", "kind", "entity_id", "address", "route"];
         show_list(&args.remote, &list("/audit/refusals"), "refusals", &columns)
     } else {
-        let columns = ["seq", "timestamp", "kind", "actor", "auth", "bytes", "about"];
+        let columns = [
+            "seq",
+            "timestamp",
+            "kind",
+            "actor",
+            "auth",
+            "address",
+            "request_id",
+            "cause",
+            "bytes",
+            "about",
+        ];
         show_list(&args.remote, &list("/audit"), "events", &columns)
     }
 }

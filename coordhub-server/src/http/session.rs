@@ -1,10 +1,12 @@
 //! Signing in to the hub's page and out again: a cookie instead of a token that a script would keep.
 
+use std::sync::Arc;
+
 use axum::{
     body::Body,
     http::{Response, StatusCode, header},
 };
-use coordhub_core::secret::SecretHash;
+use coordhub_core::{command::Origin, secret::SecretHash};
 use serde_json::json;
 
 use super::{
@@ -88,10 +90,15 @@ pub fn wanted(call: &Call<'_>) -> Result<SignIn, Problem> {
 }
 
 /// Signs somebody in.
-pub async fn sign_in(app: &App, sender: Sender, wanted: SignIn) -> Result<Response<Body>, Problem> {
+pub async fn sign_in(
+    app: &App,
+    sender: Sender,
+    wanted: SignIn,
+    origin: Option<Arc<Origin>>,
+) -> Result<Response<Body>, Problem> {
     let (token, body) = match wanted {
         SignIn::Token(token, body) => (token, body),
-        SignIn::Registration(change, token) => (token, perform(app, *change).await?.body),
+        SignIn::Registration(change, token) => (token, perform(app, *change, origin).await?.body),
     };
     let begun = app.sessions().begin(token, |hash| app.hub().authenticate(hash).is_some());
     let secret = begun.map_err(|_| Problem::from(coordhub_core::HubError::Internal))?;

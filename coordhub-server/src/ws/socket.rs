@@ -4,6 +4,7 @@ use std::{
     borrow::Cow,
     collections::VecDeque,
     future::poll_fn,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -12,6 +13,7 @@ use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use bytes::Bytes;
 use coordhub_core::{
     Hub,
+    command::Origin,
     engine::{Connection, PresenceChange},
     hub::policy,
     ids::EntityId,
@@ -68,6 +70,8 @@ pub(super) struct Opened {
     pub(super) access: Access,
     /// From where it came.
     pub(super) client: Client,
+    /// The request that opened it.
+    pub(super) request_id: Box<str>,
     /// Its place among those that its entity may have.
     pub(super) held: Held,
     /// What it wants to see.
@@ -94,6 +98,7 @@ struct Session {
     entity: EntityId,
     access: Access,
     client: Client,
+    origin: Arc<Origin>,
     socket: WebSocket,
     /// `None` while it is away reading the store.
     subscription: Option<Subscription>,
@@ -116,7 +121,9 @@ struct Session {
 
 /// Serves a socket until it ends.
 pub(super) async fn serve(app: App, socket: WebSocket, opened: Opened) {
-    let Opened { entity, access, client, held, filter, start, opening, watches_presence } = opened;
+    let Opened { entity, access, client, request_id, .. } = opened;
+    let Opened { held, filter, start, opening, watches_presence, .. } = opened;
+    let origin = Arc::new(Origin { address: client.address, request_id });
     let whose = Whose::Entity(entity.clone());
     let mut closing = app.sockets().listen(&whose);
     let hub = app.hub().clone();
@@ -142,6 +149,7 @@ pub(super) async fn serve(app: App, socket: WebSocket, opened: Opened) {
         entity,
         access: access.clone(),
         client,
+        origin,
         place,
         watch,
     };
@@ -319,11 +327,12 @@ impl Session {
             }
         };
         self.opening = self.opening.after(Some(&ask));
-        let at = self.at(match &ask {
+        let op = match &ask {
             Ask::Message(_) => "messages.send".into(),
             Ask::Call { op, .. } => op.to_string().into(),
             _ => Cow::default(),
-        });
+        };
+        let at = self.at(op, mark);
         let answer = match ask {
             Ask::Ping => Some("{\"type\":\"pong\"}".to_owned()),
             Ask::Ready => None,
@@ -411,8 +420,9 @@ impl Session {
     }
 
     /// Who asks, should it be refused.
-    fn at(&self, op: Cow<'static, str>) -> At {
-        At { entity: self.entity.clone(), address: self.client.address, op }
+    fn at(&self, op: Cow<'static, str>, mark: Option<&str>) -> At {
+        let origin = calls::origin_of(&self.origin, mark);
+        At { entity: self.entity.clone(), address: self.client.address, op, origin }
     }
 
     fn change(&self, op: &str, args: &str, key: Option<&str>) -> Result<Do, Problem> {

@@ -25,6 +25,7 @@ use crate::{
         call::Call,
         events,
         handle::{call_of, keeps},
+        request_id::RequestId,
         router::Route,
     },
     wire::Problem,
@@ -48,7 +49,8 @@ pub async fn upgrade(
     let opened = {
         let call = call_of(app, route, parts, &[], access)?;
         let entity = call.needed_caller()?;
-        opened(&call, entity)?
+        let request_id = parts.extensions.get().and_then(|RequestId(id)| id.to_str().ok());
+        opened(&call, entity, request_id.unwrap_or_default().into())?
     };
     let upgrade = WebSocketUpgrade::from_request_parts(parts, &()).await.map_err(|_| {
         let detail = "this path is a WebSocket; connect with a WebSocket client";
@@ -76,7 +78,7 @@ pub async fn upgrade(
 }
 
 /// What the request asks the stream to be.
-fn opened(call: &Call<'_>, entity: EntityId) -> Result<Opened, Problem> {
+fn opened(call: &Call<'_>, entity: EntityId, request_id: Box<str>) -> Result<Opened, Problem> {
     let hub = call.app.hub();
     let channels = events::channels(call)?;
     let reader = hub.reader(Some(entity.clone())).in_role(call.access.role());
@@ -103,7 +105,17 @@ fn opened(call: &Call<'_>, entity: EntityId) -> Result<Opened, Problem> {
     // Last, so that what is refused for another reason takes no place.
     let held = keeps(call, Kept::Socket)?;
     let client = call.sender.client;
-    Ok(Opened { entity, access, client, held, filter, start, opening, watches_presence })
+    Ok(Opened {
+        entity,
+        access,
+        client,
+        request_id,
+        held,
+        filter,
+        start,
+        opening,
+        watches_presence,
+    })
 }
 
 fn notices(call: &Call<'_>) -> Result<Notices, Problem> {

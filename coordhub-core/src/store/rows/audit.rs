@@ -39,7 +39,7 @@ pub(in crate::store) fn read(
     // What was pruned of a message leaves the event, which still says who sent it.
     let sql = format!(
         "SELECT e.seq, e.at, e.kind, e.actor, e.auth, e.data, m.message_id, m.from_entity,
-            m.to_entity, m.channel, octet_length(m.content)
+            m.to_entity, m.channel, octet_length(m.content), e.address, e.request_id, e.cause
          FROM {EVENT_TABLES}
          WHERE e.seq > ?1 AND e.seq <= ?2 AND (?3 IS NULL OR e.actor = ?3)
             AND (?4 IS NULL OR e.kind = ?4)
@@ -79,6 +79,9 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<AuditEntry> {
         kind: text(row, 2)?.to_owned(),
         actor: optional_text(row, 3)?.map(EntityId::trusted),
         auth: text(row, 4)?.to_owned(),
+        address: row.get(11)?,
+        request_id: row.get(12)?,
+        cause: row.get::<_, Option<i64>>(13)?.map(i64::cast_unsigned),
         about,
         bytes,
     })
