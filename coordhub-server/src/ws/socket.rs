@@ -17,7 +17,7 @@ use coordhub_core::{
     engine::{Connection, PresenceChange},
     hub::policy,
     ids::EntityId,
-    subscribe::{Filter, Item, Next, Start, Subscription},
+    subscribe::{Filter, Next, Start, Subscription},
 };
 use futures_util::{FutureExt, SinkExt, StreamExt, future::BoxFuture};
 use tokio::time::{Instant, interval_at, timeout, timeout_at};
@@ -25,6 +25,7 @@ use tokio_tungstenite::tungstenite;
 
 use super::{
     calls::{self, Answer, At, Do},
+    outgoing::{cursor_frame, frame_of, text},
     presence::{self, Watch},
     session::{self, Ask, Frame, Misframe, Opening},
     under_way::UnderWay,
@@ -572,31 +573,6 @@ async fn rung(subscription: &mut Option<Subscription>) {
         Some(subscription) => subscription.ready().await,
         None => std::future::pending().await,
     }
-}
-
-fn frame_of(item: &Item) -> Option<Message> {
-    match item {
-        Item::Shown(entry, view) => {
-            let frame = entry.frame(*view)?;
-            // Frames are made of text; checking that again costs less than a copy.
-            Some(Message::Text(Utf8Bytes::try_from(frame).ok()?))
-        }
-        Item::Cursor(seq) => Some(text(cursor_frame(*seq))),
-        Item::Gap(gap) => Some(text(format!(
-            "{{\"type\":\"gap\",\"reason\":\"{}\",\"oldest_seq\":{},\"head_seq\":{}}}",
-            gap.reason.as_str(),
-            gap.oldest_seq,
-            gap.head_seq
-        ))),
-    }
-}
-
-fn cursor_frame(seq: u64) -> String {
-    format!("{{\"type\":\"cursor\",\"seq\":{seq}}}")
-}
-
-fn text(frame: String) -> Message {
-    Message::Text(frame.into())
 }
 
 /// The close code for what the client did wrong.
