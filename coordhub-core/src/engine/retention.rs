@@ -167,6 +167,8 @@ impl Hub {
     /// Gives up what is older than `before`. What is left of it is removed little by little:
     /// [`is_pruning`](Self::is_pruning) says how long. Whether there was anything.
     pub fn prune(&self, what: HistoryKind, before: Timestamp) -> Result<bool, HubError> {
+        // What was written last is looked for in the tables, too.
+        self.shared.behind.wait()?;
         let Some(order) = prunable(&self.shared, what, before, Least::One)? else {
             return Ok(false);
         };

@@ -266,6 +266,7 @@ impl<'a> Desk<'a> {
             Command::MoveLeases(why) => Ok(desk.move_leases(*why)),
             Command::FreeReservations(gone) => Ok(desk.free_reservations(gone)),
             Command::Prune(command) => Ok(desk.prune(command)),
+            Command::GiveUp(command) => desk.give_up(command),
         }
     }
 
