@@ -182,8 +182,14 @@ fn take(app: &App, route: Option<&Route>, access: &Access, sender: Sender) -> Re
         Some(Action::Change(_)) => access.check_changes(),
         _ => Ok(()),
     };
-    // A change that is refused all the same takes nothing of what its entity may change by another token.
-    app.buckets().take(asker, if may_change.is_ok() { asked } else { Asked::Read }, 1)?;
+    // A change that is refused all the same takes nothing of what its entity may change by another token; and
+    // whoever shows nothing, nothing of what those from the same address may do who show a token.
+    let asked = match access {
+        Access::Nobody => Asked::StrangersRead,
+        _ if may_change.is_err() => Asked::Read,
+        _ => asked,
+    };
+    app.buckets().take(asker, asked, 1)?;
     may_change?;
     if route.is_some_and(Route::registers) && access.holder().is_none() {
         app.buckets().take(asker, Asked::Registration, 1)?;

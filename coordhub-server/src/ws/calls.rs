@@ -212,6 +212,12 @@ pub(super) fn too_many_waits(most: usize) -> Problem {
     Problem::field("wait_seconds", detail)
 }
 
+/// A socket that is subscribed to too much at once.
+pub(super) fn too_many_channels(most: usize) -> Problem {
+    let detail = format!("one socket subscribes to at most {most} channels; open another");
+    Problem::field("channel", detail)
+}
+
 /// The frame for one that could not be read, which is counted.
 pub(super) fn misframed(app: &App, problem: &Problem, mark: Option<&str>) -> String {
     app.metrics().refused(problem.status().as_u16(), problem.code());

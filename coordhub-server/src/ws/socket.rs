@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     future::poll_fn,
     sync::Arc,
     task::{Context, Poll},
@@ -16,7 +16,7 @@ use coordhub_core::{
     command::Origin,
     engine::{Connection, PresenceChange},
     hub::policy,
-    ids::EntityId,
+    ids::{ChannelName, EntityId},
     subscribe::{Filter, Next, Start, Subscription},
 };
 use futures_util::{FutureExt, SinkExt, StreamExt, future::BoxFuture};
@@ -75,6 +75,8 @@ pub(super) struct Opened {
     pub(super) request_id: Box<str>,
     /// Its place among those that its entity may have.
     pub(super) held: Held,
+    /// The channels that it is subscribed to, with their places.
+    pub(super) subscribed: BTreeMap<ChannelName, Held>,
     /// What it wants to see.
     pub(super) filter: Filter,
     /// From where on.
@@ -104,6 +106,8 @@ struct Session {
     /// `None` while it is away reading the store.
     subscription: Option<Subscription>,
     catching_up: Option<BoxFuture<'static, Option<Subscription>>>,
+    /// The channels that it is subscribed to, each with its place among those that its entity may have.
+    subscribed: BTreeMap<ChannelName, Held>,
     opening: Opening,
     calls: UnderWay<Answer>,
     /// Changes that wait for something to claim. They hold up nothing else.
@@ -122,8 +126,8 @@ struct Session {
 
 /// Serves a socket until it ends.
 pub(super) async fn serve(app: App, socket: WebSocket, opened: Opened) {
-    let Opened { entity, access, client, request_id, .. } = opened;
-    let Opened { held, filter, start, opening, watches_presence, .. } = opened;
+    let Opened { entity, access, client, request_id, held, .. } = opened;
+    let Opened { filter, start, opening, subscribed, watches_presence, .. } = opened;
     let origin = Arc::new(Origin { address: client.address, request_id });
     let whose = Whose::Entity(entity.clone());
     let mut closing = app.sockets().listen(&whose);
@@ -140,6 +144,7 @@ pub(super) async fn serve(app: App, socket: WebSocket, opened: Opened) {
         socket,
         subscription: Some(subscription),
         catching_up: None,
+        subscribed,
         opening,
         calls: UnderWay::default(),
         waits: UnderWay::default(),
@@ -342,21 +347,18 @@ impl Session {
             }
             Ask::Subscribe(channel) => {
                 let reader = self.app.hub().reader(Some(self.entity.clone()));
-                Some(match policy::check_subscribe(&reader, &channel) {
+                let allowed = policy::check_subscribe(&reader, &channel).map_err(Problem::from);
+                Some(match allowed.and_then(|()| self.take_channel(&channel)) {
                     Ok(()) => {
-                        let subscription = self.wait_for_subscription().await?;
-                        if subscription.channels() >= CHANNELS_MAX {
-                            calls::error(&self.app, &at, &too_many_channels(), mark)
-                        } else {
-                            subscription.add_channel(channel.clone());
-                            session::subscribed(&channel)
-                        }
+                        self.wait_for_subscription().await?.add_channel(channel.clone());
+                        session::subscribed(&channel)
                     }
-                    Err(rejection) => calls::error(&self.app, &at, &rejection.into(), mark),
+                    Err(problem) => calls::error(&self.app, &at, &problem, mark),
                 })
             }
             Ask::Unsubscribe(channel) => {
                 self.wait_for_subscription().await?.remove_channel(&channel);
+                self.subscribed.remove(&channel);
                 Some(session::unsubscribed(&channel))
             }
             Ask::Message(message) => match self.change("messages.send", message, None) {
@@ -403,6 +405,20 @@ impl Session {
     fn look(&self) -> Result<(), Problem> {
         let asker = Asker { entity: Some(&self.entity), address: self.client.address };
         self.app.buckets().take(asker, Asked::Read, 1)
+    }
+
+    /// What a subscription takes of what its entity may have; one that is there takes nothing more.
+    fn take_channel(&mut self, channel: &ChannelName) -> Result<(), Problem> {
+        if self.subscribed.contains_key(channel) {
+            return Ok(());
+        }
+        if self.subscribed.len() >= CHANNELS_MAX {
+            return Err(calls::too_many_channels(CHANNELS_MAX));
+        }
+        let asker = Asker { entity: Some(&self.entity), address: self.client.address };
+        let held = self.app.seats().take(asker, Kept::Subscription)?;
+        self.subscribed.insert(channel.clone(), held);
+        Ok(())
     }
 
     /// What a change that waits takes of what its entity may keep open.
@@ -544,11 +560,6 @@ async fn catch_up(subscription: Subscription) -> Option<Subscription> {
         .await
         .inspect_err(|why| tracing::warn!(%why, "a catch-up failed"))
         .ok()
-}
-
-fn too_many_channels() -> Problem {
-    let detail = format!("one socket subscribes to at most {CHANNELS_MAX} channels; open another");
-    Problem::field("channel", detail)
 }
 
 /// Waits for what is under way; for ever where nothing is.

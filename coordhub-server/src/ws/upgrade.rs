@@ -19,7 +19,10 @@ use super::{
     socket::{self, Opened},
 };
 use crate::{
-    access::{fair::Kept, gate::Access},
+    access::{
+        fair::{Asker, Kept},
+        gate::Access,
+    },
     app::App,
     http::{
         call::Call,
@@ -93,10 +96,17 @@ fn opened(call: &Call<'_>, entity: EntityId, request_id: Box<str>) -> Result<Ope
     };
     let rest =
         if call.fields.flag("events")?.unwrap_or(false) { Rest::Shown } else { Rest::Hidden };
+    let asker = Asker { entity: Some(&entity), address: call.sender.client.address };
+    let seats = call.app.seats();
+    let channels = channels.unwrap_or_default();
+    let subscribed = channels
+        .iter()
+        .map(|channel| seats.take(asker, Kept::Subscription).map(|held| (channel.clone(), held)));
+    let subscribed = subscribed.collect::<Result<_, _>>()?;
     let filter = Filter {
         reader: Some(entity.clone()),
         role: call.access.role(),
-        channels: Channels::Named(channels.unwrap_or_default()),
+        channels: Channels::Named(channels),
         show: Show::Frames { notices: notices(call)?, rest },
     };
     let start = start.unwrap_or(Start::Live);
@@ -110,6 +120,7 @@ fn opened(call: &Call<'_>, entity: EntityId, request_id: Box<str>) -> Result<Ope
         access,
         client,
         request_id,
+        subscribed,
         held,
         filter,
         start,
