@@ -49,7 +49,7 @@ enum Command {
     Export(transfer::ExportArgs),
     /// Makes a hub's file of an export, as another history.
     Import(transfer::ImportArgs),
-    /// Removes what is old, while no hub runs on the file.
+    /// Removes what is old.
     Prune(prune::PruneArgs),
     /// Says whether a hub is well, and what to do where it is not.
     Doctor(doctor::DoctorArgs),
@@ -57,11 +57,14 @@ enum Command {
     Bench(bench::BenchArgs),
 }
 
+/// The file that a hub is kept in where nobody says otherwise.
+const DB_DEFAULT: &str = "coordination_hub.db";
+
 /// Which hub's file a command is about.
 #[derive(Args, Debug)]
 struct DbArgs {
     /// The file that the hub is kept in.
-    #[arg(long, env = "COORDHUB_DB", default_value = "coordination_hub.db", value_name = "FILE")]
+    #[arg(long, env = "COORDHUB_DB", default_value = DB_DEFAULT, value_name = "FILE")]
     db: PathBuf,
 }
 

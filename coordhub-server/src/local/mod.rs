@@ -207,7 +207,7 @@ impl Local {
     }
 
     fn submit(&self, change: Change) -> Started {
-        let performed = handle::perform(&self.app, change);
+        let performed = handle::perform(&self.app, change, None);
         Started::Submitted(Box::pin(async move {
             match performed.await {
                 Ok(handle::Answered { body, made, take_back }) => {
