@@ -12,6 +12,7 @@ mod json;
 mod pending;
 mod events;
 mod completions;
+mod program;
 mod runtime;
 mod process;
 mod refused;
@@ -24,7 +25,7 @@ mod _coordhub {
     #[pymodule_export]
     use crate::{
         completions::Completions, events::Events, face::Face, local::Local, pending::Ticket,
-        refused::Refused, remote::Remote, served::Served,
+        program::run_cli, refused::Refused, remote::Remote, served::Served,
     };
 
     #[pymodule_init]

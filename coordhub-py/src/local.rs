@@ -16,7 +16,7 @@ use serde_json::json;
 use crate::{
     face::{Asked, Backend, Batch, Begun, Face, Follow},
     refused, runtime,
-    served::{self, Served},
+    served::{self, Served, Services},
 };
 
 /// A hub in this process. Use coordhub.Hub, which has names and types for what it can do.
@@ -30,6 +30,7 @@ pub(crate) struct Local {
 struct Here {
     /// Taken out by `close`, so that nothing of the file stays open after it.
     hub: Mutex<Option<local::Local>>,
+    services: Services,
 }
 
 impl Here {
@@ -72,6 +73,7 @@ impl Backend for Here {
     fn close(&self) {
         let taken = self.hub.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(hub) = taken {
+            self.services.stop();
             hub.end_waits();
             hub.hub().close();
         }
@@ -109,13 +111,13 @@ impl Local {
         let hub = opened.map_err(|why| refused::refused(py, &Answer::refused(&why).body))?;
         let epoch = hub.epoch().to_owned();
         let hub = Mutex::new(Some(local::Local::new(hub, Config::default())));
-        let here = Arc::new(Here { hub });
+        let here = Arc::new(Here { hub, services: Services::default() });
         let face = PyClassInitializer::from(Face::new(here.clone()));
         Ok(face.add_subclass(Self { here, epoch, path }))
     }
 
     /// Puts the hub on the network, page and all, in the background. Bind names addresses, parted by commas; options are
-    /// those of `coordhub serve`, by name. Ends with stop(), or when the hub is closed.
+    /// those of `coordhub serve`, by name, a list where one may be given several times. Ends with stop(), or when the hub is closed.
     #[pyo3(signature = (bind="127.0.0.1:8550", options=None))]
     fn serve(
         &self,
@@ -124,7 +126,15 @@ impl Local {
         options: Option<&Bound<'_, pyo3::types::PyDict>>,
     ) -> PyResult<Served> {
         let hub = self.here.handle().map_err(|closed| refused::refused(py, &closed.body))?;
-        served::serve(py, &runtime::handle()?, hub.hub().clone(), &self.path, bind, options)
+        served::serve(
+            py,
+            &runtime::handle()?,
+            hub.hub().clone(),
+            &self.here.services,
+            &self.path,
+            bind,
+            options,
+        )
     }
 
     /// Names this history of the hub.

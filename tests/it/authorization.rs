@@ -142,6 +142,7 @@ fn table() -> Vec<Row> {
         row("POST", "/admin/invites", Nobody, ADMINS, json!({ "name": "n", "entity_types": ["human"] })),
         row("GET", "/admin/invites", Nobody, ADMINS, none()),
         row("DELETE", "/admin/invites/{invite_id}", Nobody, ADMINS, none()),
+        row("POST", "/admin/prune", Nobody, ADMINS, json!({ "kind": "messages", "older_than_days": 1 })),
         row("POST", "/admin/tokens", Nobody, ADMINS, json!({ "name": "n", "entity_id": "backup" })),
         row("GET", "/admin/tokens", Nobody, ADMINS, none()),
         row("POST", "/admin/tokens/{token_id}/rotate", Nobody, ADMINS, none()),

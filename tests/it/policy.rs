@@ -124,6 +124,7 @@ const CHANGES_ELSEWHERE: &[&str] = &[
     "/questions/ask",
     "/session",
     "/admin/invites",
+    "/admin/prune",
     "/admin/tokens",
     "/admin/tokens/{}/rotate",
     "/reservations/acquire",

@@ -1,7 +1,7 @@
 """The native half of the package: hubs as plain calls of their routes. Use coordhub.Hub and coordhub.connect instead."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, final
 
 from typing_extensions import disjoint_base
@@ -16,6 +16,7 @@ __all__ = [
     "Served",
     "Ticket",
     "__version__",
+    "run_cli",
 ]
 
 __version__: str
@@ -88,8 +89,8 @@ class Local(Face):
     ) -> Served:
         """Puts the hub on the network, page and all, in the background.
 
-        Bind names addresses, parted by commas; options, a dict, are those of `coordhub serve`, by name. Ends with
-        stop(), or when the hub is closed.
+        Bind names addresses, parted by commas; options, a dict, are those of `coordhub serve`, by name, a list
+        where one may be given several times. Ends with stop(), or when the hub is closed.
         """
 
     @property
@@ -184,3 +185,10 @@ class Completions:
 
     def forget(self, token: int) -> None:
         """Waits no more for what was added under token."""
+
+def run_cli(argv: Sequence[str]) -> int:
+    """Does what a command line says, whose first word is the program's name, and gives the exit status.
+
+    It is the same program as the Rust binary. It handles signals itself, so that it is for the main thread, and for a
+    process that does nothing else.
+    """

@@ -1,5 +1,6 @@
 //! Between JSON texts and plain Python objects, straight.
 
+mod keys;
 mod read;
 mod write;
 

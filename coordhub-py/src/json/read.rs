@@ -10,13 +10,15 @@ use pyo3::{
     types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString},
 };
 
+use super::keys::Keys;
+
 /// How deep a text may be nested: the hub takes 64, and wraps what it took.
 const DEPTH_MAX: usize = 128;
 
 /// The objects that a JSON text stands for, as Python's own `json` would make them.
 pub(crate) fn to_python<'py>(py: Python<'py>, text: &[u8]) -> PyResult<Bound<'py, PyAny>> {
     let text = str::from_utf8(text).map_err(|_| malformed())?;
-    let mut reader = Reader { py, text, bytes: text.as_bytes(), at: 0 };
+    let mut reader = Reader { py, text, bytes: text.as_bytes(), at: 0, keys: Keys::new() };
     let value = reader.value(DEPTH_MAX)?;
     reader.skip_space();
     if reader.at == text.len() { Ok(value) } else { Err(malformed()) }
@@ -31,6 +33,7 @@ struct Reader<'py, 'a> {
     text: &'a str,
     bytes: &'a [u8],
     at: usize,
+    keys: Keys,
 }
 
 impl<'py, 'a> Reader<'py, 'a> {
@@ -90,7 +93,7 @@ impl<'py, 'a> Reader<'py, 'a> {
     fn key(&mut self) -> PyResult<Bound<'py, PyString>> {
         let raw = self.raw_string()?;
         match raw.contains('\\') {
-            false => Ok(PyString::intern(self.py, &raw[1..raw.len() - 1])),
+            false => Ok(self.keys.get(self.py, &raw[1..raw.len() - 1])),
             true => self.decoded(raw),
         }
     }

@@ -4,9 +4,15 @@
 //! In token mode everything is refused that is not said to be open: a route says to whom it is
 //! ([`OpenTo`]), and says nothing else by default than "whoever shows a token".
 
+use std::sync::Arc;
+
 use axum::http::{HeaderMap, StatusCode, header};
 use coordhub_core::{
-    command::Role, engine::Identity, hub::Rejection, ids::EntityId, secret::SecretHash,
+    command::{Origin, Role},
+    engine::Identity,
+    hub::Rejection,
+    ids::EntityId,
+    secret::SecretHash,
 };
 
 use futures_util::FutureExt;
@@ -81,6 +87,11 @@ impl Access {
             Self::Holder(identity, _) => Some(identity),
             _ => None,
         }
+    }
+
+    /// Whether a token was shown that never was before.
+    pub fn is_first_use(&self) -> bool {
+        self.holder().is_some_and(|identity| !identity.is_used)
     }
 
     /// The session of the page whose cookie was shown.
@@ -167,13 +178,16 @@ pub fn know(app: &App, headers: &HeaderMap, sender: &Sender) -> Result<Access, P
 }
 
 /// Lets in whoever may come in.
-pub async fn admit(app: &App, route: Option<&Route>, access: &Access) -> Result<(), Problem> {
+pub async fn admit(
+    app: &App,
+    route: Option<&Route>,
+    access: &Access,
+    origin: Option<Arc<Origin>>,
+) -> Result<(), Problem> {
     // What there is no route for is nobody's business who shows nothing.
     check(route.map_or(OpenTo::Holders, |route| route.open_to), access)?;
-    if let Access::Holder(identity, _) = access
-        && !identity.is_used
-    {
-        app.hub().note_use(&identity.token_id)?.await?;
+    if let Some(identity) = access.holder().filter(|_| access.is_first_use()) {
+        app.hub().note_use(&identity.token_id, origin)?.await?;
     }
     Ok(())
 }

@@ -30,7 +30,7 @@ pub(super) struct Prepared {
 }
 
 /// Makes a request of a route's method and path, with `{id}` where an id stands, and of all arguments as one object. A
-/// path takes its ids out of them. What is left stands in the body of a POST, and otherwise in the query.
+/// path takes its ids out of them, and may have a query already. What is left stands in the body of a POST, and otherwise in the query.
 pub(super) fn prepare(
     method: &str,
     path: &str,
@@ -50,7 +50,7 @@ pub(super) fn prepare(
     };
     if !path.starts_with('/')
         || !path.bytes().all(|byte| byte.is_ascii_graphic())
-        || path.contains(['?', '#'])
+        || path.contains('#')
     {
         return Err(misused(format!("{path:?} is no path of the hub")));
     }
@@ -72,7 +72,7 @@ pub(super) fn prepare(
         body =
             if path.contains('{') { members.write().into() } else { Bytes::copy_from_slice(args) };
     } else {
-        target.push_str(&query(&members));
+        target.push_str(&query(&members, if path.contains('?') { '&' } else { '?' }));
     }
     Ok(Prepared { method, target, body, wait, names_caller, repeats })
 }
@@ -101,11 +101,11 @@ fn filled(
     Ok(filled)
 }
 
-/// The members as a query string, with its question mark where there are any.
-pub(super) fn query(members: &Members<'_>) -> String {
+/// The members as a query string, where there are any: after `first`, and parted by `&`.
+pub(super) fn query(members: &Members<'_>, first: char) -> String {
     let mut query = String::new();
     for (name, text) in members.texts() {
-        query.push(if query.is_empty() { '?' } else { '&' });
+        query.push(if query.is_empty() { first } else { '&' });
         encode(name, &mut query);
         query.push('=');
         encode(&text, &mut query);
@@ -186,6 +186,7 @@ mod tests {
         );
         check("POST", "/entities/{entity_id}/heartbeat", "", "/entities/me/heartbeat", "{}");
         check("GET", "/", "", "/", "");
+        check("GET", "/audit?kind=x", r#"{"limit":5}"#, "/audit?kind=x&limit=5", "");
     }
 
     #[test]
@@ -204,7 +205,7 @@ mod tests {
             ("PUT", "/tasks/list", "{}"),
             ("GET", "tasks", "{}"),
             ("GET", "/a b", "{}"),
-            ("GET", "/tasks?x", "{}"),
+            ("GET", "/tasks#x", "{}"),
             ("GET", "/tasks/{task_id}", "{}"),
             ("GET", "/tasks/{task_id}", r#"{"task_id":""}"#),
             ("GET", "/tasks/{task_id}", r#"{"task_id":null}"#),

@@ -7,6 +7,8 @@
 
 mod answer;
 mod follow;
+#[cfg(test)]
+mod tests;
 
 pub use answer::Answer;
 pub use follow::Follow;
@@ -205,7 +207,7 @@ impl Local {
     }
 
     fn submit(&self, change: Change) -> Started {
-        let performed = handle::perform(&self.app, change);
+        let performed = handle::perform(&self.app, change, None);
         Started::Submitted(Box::pin(async move {
             match performed.await {
                 Ok(handle::Answered { body, made, take_back }) => {

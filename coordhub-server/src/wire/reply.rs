@@ -372,11 +372,6 @@ pub fn heartbeat(entity: &EntityView) -> Vec<u8> {
     }))
 }
 
-/// A reply as a client reads it: the program asks hubs, too.
-pub fn read(body: &[u8]) -> Option<Value> {
-    serde_json::from_slice(body).ok()
-}
-
 /// Any value as JSON.
 pub fn to_bytes(value: &impl Serialize) -> Vec<u8> {
     let mut body = Vec::with_capacity(256);

@@ -57,7 +57,7 @@ impl Wanted {
     pub fn from_args(args: &[u8]) -> Result<Self, ClientError> {
         let mut members = json::Members::read(args).map_err(misused)?;
         let since = members.take("since").map(json::text);
-        let query = request::query(&members).replacen('?', "&", 1);
+        let query = request::query(&members, '&');
         Ok(Self { since, query, entity: None })
     }
 
