@@ -7,6 +7,8 @@ use std::{
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::access::secret;
+
 /// The header, in requests and in replies.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest name that is taken from a caller.
@@ -47,8 +49,11 @@ impl RequestIds {
     }
 }
 
+/// What looks like a secret is no name: names stand in the log.
 fn is_sane(name: &[u8]) -> bool {
-    (1..=BYTES_MAX).contains(&name.len()) && name.iter().all(u8::is_ascii_graphic)
+    (1..=BYTES_MAX).contains(&name.len())
+        && name.iter().all(u8::is_ascii_graphic)
+        && !str::from_utf8(name).is_ok_and(secret::is_in)
 }
 
 #[cfg(test)]
@@ -67,6 +72,7 @@ mod tests {
             (Some("\u{e9}"), "00000000000000ae"),
             (Some(long.as_str()), "00000000000000af"),
             (Some(&long[1..]), &long[1..]),
+            (Some("cht_AAAA"), "00000000000000b0"),
         ] {
             let mut headers = HeaderMap::new();
             if let Some(given) = given {
