@@ -52,6 +52,8 @@ from ._objects import (
     TaskDetails,
     Vote,
 )
+from ._pending import Pending
+from ._pipeline import Pipeline
 from ._protocol import HubProtocol
 from ._record import Page
 from ._served import Served
@@ -132,6 +134,8 @@ __all__ = [
     "OnBlockerFailed",
     "Order",
     "Page",
+    "Pending",
+    "Pipeline",
     "Priority",
     "Proposal",
     "ProposalStatus",

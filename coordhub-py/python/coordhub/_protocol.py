@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ._calls import Calls
 from ._events import EventStream
+from ._pipeline import Pipeline
 from ._words import EntityType
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ class HubProtocol(Calls, Protocol):
         entity_id: str | None = None,
     ) -> EventStream:
         """Everything that happens, as it happens."""
+        ...
+
+    def pipeline(self, under_way: int = 1_024) -> Pipeline:
+        """The same methods with many calls under way at a time."""
         ...
 
     def entity(

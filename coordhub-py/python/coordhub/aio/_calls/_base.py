@@ -1,4 +1,4 @@
-# Written by generate.py from ../../_calls: change those.
+# Written by generate.py from _calls: change those.
 """What the calls of all areas share."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-# Written by generate.py from ../../_calls: change those.
+# Written by generate.py from _calls: change those.
 """The log, the hub itself, and who may come."""
 
 from __future__ import annotations
