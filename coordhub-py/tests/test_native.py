@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -194,6 +195,27 @@ def test_a_forked_child_is_refused_and_ends(hub: _coordhub.Local) -> None:
     assert ticket.result()["status"] == "sent"
     served.stop()
     assert hub.call("GET", "/health")["status"] == "active"
+
+
+def test_a_service_that_stops_tells_whoever_waits_and_leaves_the_hub_open(
+    hub: _coordhub.Local,
+) -> None:
+    served = hub.serve("127.0.0.1:0")
+    remote = _coordhub.Remote(f"http://{served.addresses[0]}", {"entity": "ada"})
+    waits = remote.submit("POST", "/tasks/claim-next", {"wait_seconds": 60})
+    here = hub.submit("POST", "/tasks/claim-next", {"entity_id": "ada", "wait_seconds": 60})
+    assert remote.call("GET", "/health")["status"] == "active"
+    served.stop()
+    assert not here.done()
+    assert hub.call("GET", "/health")["status"] == "active"
+    remote.close()
+    with pytest.raises(_coordhub.Refused):
+        remote.call("GET", "/health")
+    # It was told that there is nothing, or did not come through before the end.
+    with contextlib.suppress(_coordhub.Refused):
+        assert waits.result()["status"] == "none"
+    hub.close()
+    assert here.result()["status"] == "none"
 
 
 def test_options_of_serving_are_those_of_the_program(hub: _coordhub.Local) -> None:
