@@ -209,6 +209,15 @@ impl Ticket {
         }
     }
 
+    /// Waits for the answer like result(), and says only whether it is a refusal: it is not made an object.
+    #[pyo3(signature = (timeout=None))]
+    fn is_refused(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
+        match self.pending()?.wait(py, deadline(timeout))? {
+            Some(answer) => Ok(!answer.is_ok()),
+            None => Err(timed_out()),
+        }
+    }
+
     /// Whether the answer is there.
     fn done(&self) -> PyResult<bool> {
         Ok(self.pending()?.poll(Waker::noop()).is_ready())

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from hub import get, post
+from coordhub import EntityType
+from hub import opened
 
-VOTERS = {
+VOTERS: dict[str, EntityType] = {
     "claude": "claude_session",
     "gpt": "ai_agent",
     "gemini": "ai_agent",
@@ -20,32 +21,30 @@ VOTERS = {
 
 def main() -> None:
     """Runs it."""
-    for voter, kind in VOTERS.items():
-        post("/entities/register", entity_id=voter, entity_type=kind)
+    with opened() as hub, ThreadPoolExecutor() as pool:
+        voters = {name: hub.entity(name, type=kind) for name, kind in VOTERS.items()}
+        with hub.events(kinds=["proposal_created"]) as news:
+            # Without an electorate everybody who was seen within a day has a vote.
+            decision = pool.submit(
+                voters["claude"].propose,
+                "Deploy to production",
+                electorate=list(VOTERS),
+                threshold=0.75,
+                requires_human=True,
+            )
+            proposal = next(news).data["proposal"]["proposal_id"]
 
-    # Without an electorate everybody who was seen within a day has a vote.
-    proposal = post(
-        "/proposals/create",
-        title="Deploy to production",
-        proposed_by="claude",
-        electorate=list(VOTERS),
-        threshold=0.75,
-        requires_human=True,
-    )["proposal_id"]
+        voters["gemini"].vote(proposal, "against", comment="The tests are red on my machine")
+        for name in ("claude", "gpt", "ada", "maria"):
+            state = voters[name].vote(proposal, "for")
+            print(f"{name} is for it: {state.tally}, {state.status}")
 
-    with ThreadPoolExecutor() as pool:
-        decision = pool.submit(get, f"/proposals/{proposal}", wait_seconds=30)
-        vote = f"/proposals/{proposal}/vote"
-        post(vote, entity_id="gemini", vote="against", comment="The tests are red on my machine")
-        for voter in ("claude", "gpt", "ada", "maria"):
-            state = post(vote, entity_id=voter, vote="for")
-            print(f"{voter} is for it: {state['tally']}, {state['proposal_status']}")
+        # Three of four is not more than 75 %; four of five is.
         decided = decision.result()
-
-    # Three of four is not more than 75 %; four of five is.
-    assert decided["status"] == "approved", decided
-    assert decided["tally"] == {"for": 4, "against": 1, "abstain": 0, "eligible": 5}, decided
-    print("approved: claude deploys")
+        assert decided.status == "approved", decided
+        tally = decided.tally
+        assert (tally.for_, tally.against, tally.eligible) == (4, 1, 5), decided
+        print("approved: claude deploys")
 
 
 if __name__ == "__main__":

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from hub import Refused, get, post
+import coordhub
+from coordhub import EntityHandle, EntityType, EventStream
+from hub import opened
 
-RESPONDERS = {
+RESPONDERS: dict[str, EntityType] = {
     "claude": "claude_session",
     "gpt": "ai_agent",
     "deployer": "service",
@@ -17,50 +19,47 @@ RESPONDERS = {
 }
 
 
-def respond(me: str, since: int) -> bool:
-    """Waits for an emergency, confirms that it was seen, and goes for its task; whether it was won."""
-    urgent = {"kinds": "message_sent", "channels": "urgent", "entity_id": me}
-    alarm = get("/events", since=since, wait=30, **urgent)
-    message = alarm["events"][0]["data"]
-    post(f"/messages/{message['message_id']}/ack", entity_id=me)
+def respond(me: EntityHandle, alarms: EventStream) -> coordhub.Claim | None:
+    """Waits for an emergency, confirms that it was seen, and goes for its task."""
+    message = next(alarms).data
+    me.ack(message["message_id"])
     try:
-        post(f"/tasks/{message['metadata']['hub']['task_id']}/claim", entity_id=me)
-        print(f"{me} takes it: {message['content']}")
-        return True
-    except Refused as why:
-        assert why.code == "task_already_claimed", why.problem
-        print(f"{me} stands by: {why.problem['claimed_by']} has it")
-        return False
+        claim = me.claim(message["metadata"]["hub"]["task_id"])
+    except coordhub.AlreadyClaimed as lost:
+        print(f"{me.entity_id} stands by: {lost.claimed_by} has it")
+        return None
+    print(f"{me.entity_id} takes it: {message['content']}")
+    return claim
 
 
 def main() -> None:
     """Runs it."""
-    for responder, kind in RESPONDERS.items():
-        post("/entities/register", entity_id=responder, entity_type=kind)
-    since = post("/entities/register", entity_id="monitor", entity_type="service")["seq"]
-
-    with ThreadPoolExecutor() as pool:
-        answers = {me: pool.submit(respond, me, since) for me in RESPONDERS}
-        alarm = post(
-            "/messages/send",
-            from_entity="monitor",
+    with opened() as hub, ThreadPoolExecutor() as pool:
+        everybody = [hub.entity(name, type=kind) for name, kind in RESPONDERS.items()]
+        monitor = hub.entity("monitor", type="service")
+        # Everybody listens before anything happens.
+        listening = [
+            (me, me.events(kinds=["message_sent"], channels=["urgent"])) for me in everybody
+        ]
+        answers = [pool.submit(respond, me, alarms) for me, alarms in listening]
+        alarm = monitor.send(
+            "🚨 Server CPU critical - need immediate action",
             channel="urgent",
             message_type="alert",
-            content="🚨 Server CPU critical - need immediate action",
             ack_required=True,
             task={"title": "Bring the CPU load down", "priority": "urgent"},
         )
-        winners = [me for me, answer in answers.items() if answer.result()]
-    [winner] = winners
-    post(f"/tasks/{alarm['task_id']}/complete", entity_id=winner, result="restarted the indexer")
-    message = f"/messages/{alarm['message_id']}"
-    receipts = get(f"{message}/receipts", entity_id="monitor")
-    acked = {receipt["entity_id"] for receipt in receipts["recipients"] if receipt["acked_at"]}
-    assert acked == set(RESPONDERS), receipts
-    # Until now it was shown to everybody who came.
-    post(f"{message}/resolve", entity_id="monitor")
-    assert get(f"{message}/receipts", entity_id="monitor")["resolved_at"]
-    print(f"{winner} has done it; all {len(acked)} had seen it; the alarm is over")
+        [claim] = [claim for answer in answers if (claim := answer.result())]
+        hub.complete(
+            claim.task_id, result="restarted the indexer", claim_token=claim.claim_token
+        )
+        receipts = monitor.receipts(alarm.message_id).recipients
+        acked = {receipt.entity_id for receipt in receipts if receipt.acked_at}
+        assert acked == set(RESPONDERS), receipts
+        # Until now it was shown to everybody who came.
+        monitor.resolve(alarm.message_id)
+        assert monitor.receipts(alarm.message_id).resolved_at
+        print(f"{claim.claimed_by} has done it; all {len(acked)} had seen it; the alarm is over")
 
 
 if __name__ == "__main__":

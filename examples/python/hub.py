@@ -1,47 +1,13 @@
-"""What the examples share: calls of a hub over HTTP, with nothing but the standard library.
-
-The hub is the one that COORDHUB_URL names, or the one on this machine.
-"""
+"""What the examples share: the hub that COORDHUB_URL names, or one in the process that is gone in the end."""
 
 from __future__ import annotations
 
-import json
 import os
-from typing import Any
-from urllib.error import HTTPError
-from urllib.parse import urlencode
-from urllib.request import ProxyHandler, Request, build_opener
 
-URL = os.environ.get("COORDHUB_URL", "http://localhost:8550").rstrip("/")
-
-# A proxy for the outside world must not catch calls to this machine.
-_opener = build_opener(ProxyHandler({}))
+import coordhub
 
 
-class Refused(Exception):
-    """The hub said no: `code` is for programs, the text for people."""
-
-    def __init__(self, problem: dict[str, Any]) -> None:
-        super().__init__(problem["detail"])
-        self.code: str = problem["code"]
-        self.problem = problem
-
-
-def post(path: str, **fields: Any) -> dict[str, Any]:
-    """Changes something. It is on disk when this returns."""
-    return _call(Request(URL + path, data=json.dumps(fields).encode()))
-
-
-def get(path: str, **query: Any) -> dict[str, Any]:
-    """Reads something."""
-    return _call(Request(f"{URL}{path}?{urlencode(query)}"))
-
-
-def _call(request: Request) -> dict[str, Any]:
-    try:
-        # Longer than the 60 seconds that a call may be asked to wait.
-        with _opener.open(request, timeout=90) as answer:
-            reply: dict[str, Any] = json.load(answer)
-            return reply
-    except HTTPError as refusal:
-        raise Refused(json.load(refusal)) from None
+def opened() -> coordhub.HubProtocol:
+    """The hub. What is written for one of them runs with the other."""
+    url = os.environ.get("COORDHUB_URL")
+    return coordhub.connect(url) if url else coordhub.Hub(":memory:")

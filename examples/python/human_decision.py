@@ -7,46 +7,42 @@ from __future__ import annotations
 
 from threading import Thread
 
-from hub import Refused, get, post
+import coordhub
+from coordhub import EntityHandle, EventStream
+from hub import opened
 
 
-def person(since: int) -> None:
+def person(maria: EntityHandle, news: EventStream) -> None:
     """Looks at what waits for her, and decides."""
-    get("/events", since=since, wait=30, kinds="task_created")
-    for question in get("/entities/maria/attention")["questions"]:
-        options = question["question"]["options"]
-        print(f"maria is asked: {question['title']} {options}")
-        post(f"/tasks/{question['task_id']}/answer", entity_id="maria", answer=options[0])
+    next(news)
+    for task in maria.attention().questions:
+        assert task.question is not None
+        print(f"maria is asked: {task.title} {task.question.options}")
+        maria.answer(task.task_id, task.question.options[0])
 
 
 def main() -> None:
     """Runs it."""
-    post("/entities/register", entity_id="marketing-ai", entity_type="ai_agent")
-    since = post("/entities/register", entity_id="maria", entity_type="human", name="Maria")["seq"]
-    human = Thread(target=person, args=[since])
-    human.start()
+    with opened() as hub:
+        marketing = hub.entity("marketing-ai")
+        maria = hub.entity("maria", type="human", name="Maria")
+        human = Thread(target=person, args=[maria, maria.events(kinds=["task_created"])])
+        human.start()
+        decision = marketing.ask(
+            "Approve $10K marketing spend", options=["approved", "declined"], priority="high"
+        )
+        human.join()
+        assert decision == "approved"
+        print(f"marketing-ai reads: {decision}")
 
-    asked = post(
-        "/questions/ask",
-        asked_by="marketing-ai",
-        question="Approve $10K marketing spend",
-        options=["approved", "declined"],
-        priority="high",
-    )
-    question = f"/tasks/{asked['task_id']}"
-
-    # An AI cannot approve its own spending.
-    try:
-        post(f"{question}/answer", entity_id="marketing-ai", answer="approved")
-        raise AssertionError("an AI has answered for a human")
-    except Refused as why:
-        assert why.code == "requires_human", why.problem
-
-    decision = get(question, wait_seconds=30)
-    human.join()
-    assert (decision["status"], decision["claimed_by"]) == ("completed", "maria"), decision
-    assert decision["result"] == "approved", decision
-    print(f"marketing-ai reads: {decision['result']} by {decision['claimed_by']}")
+        # An AI cannot approve its own spending.
+        question = marketing.ask_question("And $20K more?", options=["approved", "declined"])
+        try:
+            marketing.answer(question.task_id, "approved")
+            raise AssertionError("an AI has answered for a human")
+        except coordhub.Forbidden as why:
+            assert why.code == "requires_human", why.facts
+            print(f"marketing-ai may not: {why}")
 
 
 if __name__ == "__main__":

@@ -1,62 +1,60 @@
 """Two agents and a human on one hub, in one process.
 
-The agents are threads that go for the same tasks; each task is won exactly once. The human approves what they found.
+The agents are workers that go for the same tasks; each task is done exactly once. The human approves what they found.
 """
 
 from __future__ import annotations
 
-import threading
+from collections import Counter
+from threading import Thread
 
 import coordhub
+from hub import opened
 
 CHUNKS = 10
 
 
-def work(hub: coordhub.Hub, me: str) -> int:
-    """Claims and completes every task that is left; how many it won."""
-    won = 0
-    while ready := hub.tasks(ready_for=me, tag="chunk"):
-        for task in ready:
-            try:
-                claim = hub.claim(task.task_id, entity_id=me)
-            except (coordhub.AlreadyClaimed, coordhub.Conflict):
-                continue  # Another was first.
-            result = {"words": len(claim.description.split())}
-            hub.complete(claim.task_id, result=result, entity_id=me, claim_token=claim.claim_token)
-            won += 1
-    return won
+def count(job: coordhub.Job) -> dict[str, int]:
+    """What an agent does with a task: whatever it returns is the task's result."""
+    return {"words": len(job.description.split())}
+
+
+def approves(maria: coordhub.EntityHandle) -> None:
+    """The human reads what is for her alone, and answers what is asked."""
+    for message in maria.inbox(direct=True):
+        print(f"maria reads from {message.from_entity}: {message.content}")
+        for question in maria.attention().questions:
+            maria.answer(question.task_id, "yes")
+        return
 
 
 def main() -> None:
     """Runs it."""
-    # A file name instead of ":memory:" keeps everything, and nothing else would change.
-    with coordhub.Hub(":memory:") as hub:
-        hub.register("claude", "claude_session")
-        hub.register("gpt", "ai_agent")
-        hub.register("maria", "human", name="Maria")
-        for number in range(CHUNKS):
-            text = " ".join(["word"] * number)
-            hub.create_task(f"Count chunk {number}", description=text, tags=["chunk"])
-
-        won: dict[str, int] = {}
-        agents = [
-            threading.Thread(target=lambda me=me: won.update({me: work(hub, me)}))
-            for me in ("claude", "gpt")
-        ]
-        for agent in agents:
-            agent.start()
-        for agent in agents:
-            agent.join()
+    with opened() as hub:
+        claude = hub.entity("claude", type="claude_session")
+        gpt = hub.entity("gpt", type="ai_agent")
+        maria = hub.entity("maria", type="human", name="Maria")
+        chunks = claude.create_tasks(
+            [
+                {"title": f"Chunk {n}", "description": " ".join(["word"] * n), "tags": ["chunk"]}
+                for n in range(CHUNKS)
+            ]
+        )
+        for agent in (claude, gpt):
+            agent.worker(tags=["chunk"])(count).start()
+        done = [claude.wait_for_task(chunk.task_id) for chunk in chunks]
+        won = Counter(task.claimed_by for task in done)
         assert sum(won.values()) == CHUNKS, won
 
-        total = sum(task.result["words"] for task in hub.tasks(status="completed"))
-        approval = hub.create_task(f"Publish: {total} words?", requires_human=True)
-        hub.send("Please look", from_entity="claude", to_entity="maria")
-        for message in hub.inbox("maria", unread=True):
-            print(f"maria reads from {message.from_entity}: {message.content}")
-        hub.claim(approval.task_id, entity_id="maria")
-        hub.complete(approval.task_id, result="yes", entity_id="maria")
-        print(f"{total} words in {CHUNKS} chunks, each counted once; approved by maria")
+        total = sum(task.result["words"] for task in done)
+        question = gpt.ask_question(f"Publish: {total} words?", options=["yes", "no"])
+        reader = Thread(target=approves, args=[maria])
+        reader.start()
+        gpt.send("Please look", to_entity="maria")
+        answer = gpt.wait_for_task(question.task_id).result
+        reader.join()
+        assert answer == "yes"
+        print(f"{total} words in {CHUNKS} chunks, each counted once; maria says {answer}")
 
 
 if __name__ == "__main__":

@@ -147,6 +147,9 @@ class Ticket:
         the same then.
         """
 
+    def is_refused(self, timeout: float | None = None) -> bool:
+        """Waits for the answer like result(), and says only whether it is a refusal: it is not made an object."""
+
     def done(self) -> bool:
         """Whether the answer is there."""
 

@@ -15,41 +15,40 @@ T = TypeVar("T")
 class Pending(Generic[T]):
     """The answer to a call that is under way."""
 
-    __slots__ = ("_error", "_read", "_reply", "_seen", "_ticket")
+    __slots__ = ("_is_seen", "_read", "_ticket")
 
     def __init__(self, ticket: _coordhub.Ticket, read: Callable[[dict[str, Any]], T]) -> None:
-        self._ticket: _coordhub.Ticket | None = ticket
+        self._ticket = ticket
         self._read = read
-        self._reply: Any = None
-        self._error: HubError | None = None
-        self._seen = False
+        self._is_seen = False
 
     def done(self) -> bool:
         """Whether it is there."""
-        return self._ticket is None or self._ticket.done()
+        return self._ticket.done()
 
     def result(self, timeout: float | None = None) -> T:
         """Waits for it, and gives it, or raises what a refusal stands for.
 
         Raises ``TimedOut`` where ``timeout`` seconds went by; the call is under way all the same.
         """
-        self._settle(timeout)
-        self._seen = True
-        if self._error is not None:
-            raise self._error
-        return self._read(self._reply)
+        try:
+            reply = self._ticket.result(timeout)
+        except _coordhub.Refused as refused:
+            self._is_seen = True
+            raise failure(refused) from None
+        except TimeoutError as late:
+            raise TimedOut(str(late), "timed_out") from None
+        return self._read(reply)
 
-    def _settle(self, timeout: float | None = None) -> HubError | None:
-        """Waits for it; the failure that nobody has seen, where it is one."""
-        if self._ticket is not None:
-            try:
-                self._reply = self._ticket.result(timeout)
-            except _coordhub.Refused as refused:
-                self._error = failure(refused)
-            except TimeoutError as late:
-                raise TimedOut(str(late), "timed_out") from None
-            self._ticket = None
-        return None if self._seen else self._error
+    def _settle(self) -> HubError | None:
+        """Waits for it. The failure that nobody has seen, where it is one."""
+        if not self._ticket.is_refused() or self._is_seen:
+            return None
+        try:
+            self.result()
+        except HubError as error:
+            return error
+        return None
 
     def __repr__(self) -> str:
         return f"<coordhub.Pending {'done' if self.done() else 'under way'}>"
