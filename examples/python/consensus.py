@@ -34,7 +34,9 @@ def main() -> None:
             )
             proposal = next(news).data["proposal"]["proposal_id"]
 
-        voters["gemini"].vote(proposal, "against", comment="The tests are red on my machine")
+        voters["gemini"].vote(
+            proposal, "against", comment="The tests are red on my machine"
+        )
         for name in ("claude", "gpt", "ada", "maria"):
             state = voters[name].vote(proposal, "for")
             print(f"{name} is for it: {state.tally}, {state.status}")

@@ -39,7 +39,8 @@ def main() -> None:
         monitor = hub.entity("monitor", type="service")
         # Everybody listens before anything happens.
         listening = [
-            (me, me.events(kinds=["message_sent"], channels=["urgent"])) for me in everybody
+            (me, me.events(kinds=["message_sent"], channels=["urgent"]))
+            for me in everybody
         ]
         answers = [pool.submit(respond, me, alarms) for me, alarms in listening]
         alarm = monitor.send(
@@ -59,7 +60,9 @@ def main() -> None:
         # Until now it was shown to everybody who came.
         monitor.resolve(alarm.message_id)
         assert monitor.receipts(alarm.message_id).resolved_at
-        print(f"{claim.claimed_by} has done it; all {len(acked)} had seen it; the alarm is over")
+        print(
+            f"{claim.claimed_by} has done it; all {len(acked)} had seen it; the alarm is over"
+        )
 
 
 if __name__ == "__main__":

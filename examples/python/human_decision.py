@@ -26,17 +26,23 @@ def main() -> None:
     with opened() as hub:
         marketing = hub.entity("marketing-ai")
         maria = hub.entity("maria", type="human", name="Maria")
-        human = Thread(target=person, args=[maria, maria.events(kinds=["task_created"])])
+        human = Thread(
+            target=person, args=[maria, maria.events(kinds=["task_created"])]
+        )
         human.start()
         decision = marketing.ask(
-            "Approve $10K marketing spend", options=["approved", "declined"], priority="high"
+            "Approve $10K marketing spend",
+            options=["approved", "declined"],
+            priority="high",
         )
         human.join()
         assert decision == "approved"
         print(f"marketing-ai reads: {decision}")
 
         # An AI cannot approve its own spending.
-        question = marketing.ask_question("And $20K more?", options=["approved", "declined"])
+        question = marketing.ask_question(
+            "And $20K more?", options=["approved", "declined"]
+        )
         try:
             marketing.answer(question.task_id, "approved")
             raise AssertionError("an AI has answered for a human")

@@ -24,7 +24,9 @@ async def hear(me: aio.EntityHandle, events: aio.EventStream) -> dict[str, Any]:
     async for event in events:
         message = event.data
         if message["from_entity"] != me.entity_id:
-            print(f"{me.entity_id} hears {message['from_entity']}: {message['content']}")
+            print(
+                f"{me.entity_id} hears {message['from_entity']}: {message['content']}"
+            )
             return message
     raise AssertionError("the hub has gone")
 
@@ -61,7 +63,9 @@ async def session_5(me: aio.EntityHandle, heard: aio.EventStream) -> None:
     task = await me.get_task(ui, until="open", wait_seconds=30)
     await me.claim(ui)
     ready = await hear(me, heard)
-    await me.send("Thanks! Integrating UI now", channel="technical", reply_to=ready["message_id"])
+    await me.send(
+        "Thanks! Integrating UI now", channel="technical", reply_to=ready["message_id"]
+    )
     api = await me.get_task(task.depends_on[0])
     await me.complete(ui, result=f"a UI on {api.result['url']}")
 
@@ -72,7 +76,10 @@ async def main() -> None:
         two = await hub.entity("session-2", type="claude_session")
         five = await hub.entity("session-5", type="claude_session")
         # Both listen from here on, so that nothing is missed, whoever is quicker.
-        heard = [me.events(kinds=["message_sent"], channels=["technical"]) for me in (two, five)]
+        heard = [
+            me.events(kinds=["message_sent"], channels=["technical"])
+            for me in (two, five)
+        ]
         await asyncio.gather(session_2(two, heard[0]), session_5(five, heard[1]))
 
 

@@ -51,7 +51,9 @@ def main() -> None:
     """Runs it."""
     for me in ("claude", "gpt"):
         post("/entities/register", entity_id=me, entity_type="ai_agent")
-    task = post("/tasks/create", title="Write the report", created_by="claude")["task_id"]
+    task = post("/tasks/create", title="Write the report", created_by="claude")[
+        "task_id"
+    ]
     claim = post(f"/tasks/{task}/claim", entity_id="gpt")
     try:
         post(f"/tasks/{task}/claim", entity_id="claude")
@@ -59,8 +61,14 @@ def main() -> None:
     except Refused as why:
         assert why.code == "task_already_claimed", why.problem
         print(f"claude: {why}")
-    post(f"/tasks/{task}/complete", claim_token=claim["claim_token"], result={"pages": 12})
-    post("/messages/send", from_entity="gpt", to_entity="claude", content="It is written")
+    post(
+        f"/tasks/{task}/complete",
+        claim_token=claim["claim_token"],
+        result={"pages": 12},
+    )
+    post(
+        "/messages/send", from_entity="gpt", to_entity="claude", content="It is written"
+    )
     for message in get("/messages/for/claude", unread="true")["messages"]:
         print(f"claude reads from {message['from_entity']}: {message['content']}")
     done = get(f"/tasks/{task}", wait_seconds=30)

@@ -36,7 +36,11 @@ def main() -> None:
         maria = hub.entity("maria", type="human", name="Maria")
         chunks = claude.create_tasks(
             [
-                {"title": f"Chunk {n}", "description": " ".join(["word"] * n), "tags": ["chunk"]}
+                {
+                    "title": f"Chunk {n}",
+                    "description": " ".join(["word"] * n),
+                    "tags": ["chunk"],
+                }
                 for n in range(CHUNKS)
             ]
         )
@@ -54,7 +58,9 @@ def main() -> None:
         answer = gpt.wait_for_task(question.task_id).result
         reader.join()
         assert answer == "yes"
-        print(f"{total} words in {CHUNKS} chunks, each counted once; maria says {answer}")
+        print(
+            f"{total} words in {CHUNKS} chunks, each counted once; maria says {answer}"
+        )
 
 
 if __name__ == "__main__":

@@ -70,7 +70,9 @@ def main() -> None:
             worker.start()
         victim.kill()  # SIGKILL: it cannot say goodbye.
         victim.join()
-        print(f"worker-1 was killed while it held {boss.get_task(held).title}", flush=True)
+        print(
+            f"worker-1 was killed while it held {boss.get_task(held).title}", flush=True
+        )
 
         times: Counter[str] = Counter()
         for _ in tasks:
@@ -84,7 +86,9 @@ def main() -> None:
         orphan = boss.get_task(held)
         assert orphan.attempts == 1 and orphan.claimed_by != "worker-1", orphan
         assert "lapsed" in [event.data.get("reason") for event in orphan.history]
-        print(f"each was done once; {orphan.title} lapsed, and {orphan.claimed_by} did it")
+        print(
+            f"each was done once; {orphan.title} lapsed, and {orphan.claimed_by} did it"
+        )
 
 
 if __name__ == "__main__":

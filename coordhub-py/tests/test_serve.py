@@ -1,0 +1,102 @@
+"""Serving, and who may come."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+import coordhub
+
+from support import program
+
+
+def test_a_hub_is_served_with_its_page(tmp_path: Path) -> None:
+    with coordhub.Hub(tmp_path / "hub.db") as hub:
+        with hub.serve("127.0.0.1:0") as served:
+            assert served.url == f"http://{served.addresses[0]}" and served.url in repr(served)
+            with urlopen(served.url) as page:
+                assert b"<title>" in page.read()
+            with coordhub.connect(served.url) as remote:
+                remote.send("from elsewhere", from_entity="ada")
+                assert remote.url == served.url and remote.url in repr(remote)
+                hub.send("from here", from_entity="ada")
+                both = ["from elsewhere", "from here"]
+                assert [message.content for message in hub.recent()] == both
+                assert [message.content for message in remote.recent()] == both
+        served.stop()
+        with coordhub.connect(served.url, timeout=1) as remote, pytest.raises(coordhub.Unavailable):
+            remote.health()
+        assert len(hub.recent()) == 2, "the hub itself is open"
+        with pytest.raises(coordhub.Invalid):
+            hub.serve("nowhere")
+
+
+def test_tokens_and_invites(tmp_path: Path) -> None:
+    with coordhub.Hub(tmp_path / "hub.db") as hub:
+        # Whoever opened the hub is its admin.
+        invite = hub.create_invite("agents", ["ai_agent"], uses=1)
+        assert invite.secret is not None
+        assert [one.invite_id for one in hub.invites()] == [invite.invite_id]
+        with hub.serve("127.0.0.1:0", auth="token") as served:
+            with coordhub.connect(served.url) as nobody, pytest.raises(coordhub.Unauthorized):
+                nobody.recent()
+            with coordhub.connect(served.url, token=invite.secret) as guest:
+                with guest.entity("gpt") as gpt:
+                    token = gpt.token
+                    assert gpt.send("I am in").from_entity == "gpt"
+            assert token is not None
+            with coordhub.connect(served.url, token=token, entity="gpt") as known:
+                assert known.session().entity_id == "gpt"
+                assert known.send("I am back").from_entity == "gpt"
+                with pytest.raises(coordhub.Forbidden):
+                    known.send("I am another", from_entity="ada")
+                with pytest.raises(coordhub.Forbidden):
+                    known.tokens()
+                (mine,) = hub.tokens(limit=1)
+                hub.revoke_token(mine.token_id)
+                with pytest.raises(coordhub.Unauthorized):
+                    known.recent()
+        assert "token_revoked" in [entry.kind for entry in hub.audit()]
+        assert hub.refusals()
+        assert hub.prune("messages", older_than_days=30).kind == "messages"
+
+
+def test_too_fast(tmp_path: Path) -> None:
+    with coordhub.Hub(tmp_path / "hub.db") as hub:
+        with hub.serve("127.0.0.1:0", address_changes_per_second=1) as served:
+            with coordhub.connect(served.url, timeout=0.2) as remote:
+                with pytest.raises((coordhub.RateLimited, coordhub.TimedOut)) as slowed:
+                    for _ in range(1_000):
+                        remote.send("x", from_entity="ada")
+                if isinstance(slowed.value, coordhub.RateLimited):
+                    assert slowed.value.retry_after > 0
+
+
+def test_the_command_is_installed() -> None:
+    command = Path(sys.executable).with_name("coordhub")
+    for words in ([str(command)], [sys.executable, "-m", "coordhub"]):
+        told = subprocess.run([*words, "--version"], capture_output=True, text=True, timeout=60)
+        assert told.stdout.strip() == f"coordhub {coordhub.__version__}", told
+        wrong = subprocess.run([*words, "no-such"], capture_output=True, text=True, timeout=60)
+        assert wrong.returncode == 2 and "no-such" in wrong.stderr
+
+
+SERVES = "import sys; from coordhub._cli import main; sys.argv[0] = 'coordhub'; main()"
+
+
+def test_the_command_serves_until_it_is_interrupted(tmp_path: Path) -> None:
+    import signal
+
+    words = ["serve", "--bind", "127.0.0.1:0", "--db", str(tmp_path / "hub.db")]
+    with program(SERVES, *words) as server:
+        assert server.stdout is not None
+        url = server.stdout.readline().split()[-1]
+        with coordhub.connect(url) as hub:
+            assert hub.health().status == "active"
+        server.send_signal(signal.SIGINT)
+        output, errors = server.communicate(timeout=30)
+    assert server.returncode == 0, output + errors
