@@ -267,7 +267,6 @@ pub struct Answer {
 impl Answer {
     /// The body as a type of yours, or as a [`serde_json::Value`].
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, ClientError> {
-        json::read(&self.body)
-            .map_err(|why| misused(format!("the answer is something else: {why}")))
+        json::read(&self.body).map_err(ClientError::Unfit)
     }
 }
