@@ -36,6 +36,8 @@ pub mod process;
 #[cfg(feature = "server")]
 pub mod bench;
 #[cfg(feature = "server")]
+pub mod local;
+#[cfg(feature = "server")]
 mod serve;
 #[cfg(feature = "client")]
 pub mod client;
@@ -47,4 +49,4 @@ pub use app::App;
 #[cfg(feature = "server")]
 pub use config::Config;
 #[cfg(feature = "server")]
-pub use serve::{Running, ServeError, router, start};
+pub use serve::{Running, ServeError, router, start, start_on};

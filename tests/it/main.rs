@@ -68,6 +68,8 @@ mod audit;
 mod policy;
 // Licences and sources of what the hub is built of.
 mod dependencies;
+// Clients that mean harm, or are merely broken: sockets by the thousand, smuggled heads, replays, planted secrets.
+mod hostile;
 // Damaged requests, frames, heads and tokens, at random: refused in form, and no harm done.
 mod fuzz;
 // The monitor: what is counted, in Prometheus' format.

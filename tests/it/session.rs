@@ -11,13 +11,13 @@ fn cookie(response: &Response) -> String {
     set.split(';').next().expect("a first part").to_owned()
 }
 
-async fn sign_in(hub: &TokenHub, secret: &str) -> String {
+pub(crate) async fn sign_in(hub: &TokenHub, secret: &str) -> String {
     let response = hub.send(Request::post("/session").bearer(secret)).await;
     response.ok();
     cookie(&response)
 }
 
-fn origin(hub: &Hub) -> String {
+pub(crate) fn origin(hub: &Hub) -> String {
     format!("http://127.0.0.1:{}", hub.port())
 }
 
@@ -108,6 +108,21 @@ async fn a_session_ends_with_its_token_and_at_a_word() {
     assert_eq!(socket.close_code().await, Some(4401));
     hub.send(with(Request::get("/tasks/list"))).await.problem(401, "unauthorized");
     hub.get_as(hub.token("ai"), "/tasks/list").await.ok();
+}
+
+#[tokio::test]
+async fn a_session_that_ends_for_another_closes_its_sockets() {
+    let hub = TokenHub::with_everyone().await;
+    let own = origin(&hub);
+    let cookie = sign_in(&hub, hub.token("ai")).await;
+    let headers = [("Cookie", &*cookie), ("Origin", &*own)];
+    let mut socket = Socket::try_open(hub.addr(), "/ws/ai", &headers).await.unwrap();
+    for _ in 0..32 {
+        sign_in(&hub, hub.token("ai")).await;
+    }
+    assert_eq!(socket.close_code().await, Some(4401));
+    let request = Request::get("/tasks/list").header("Cookie", &cookie).header("Origin", &own);
+    hub.send(request).await.problem(401, "unauthorized");
 }
 
 #[tokio::test]

@@ -237,6 +237,16 @@ pub(super) fn show_list(remote: &Remote, list: &str, plural: &str, columns: &[&s
         }
         after = next;
     }
+    show_rows(remote, &rows, plural, columns)
+}
+
+/// Rows as a table, or as JSON.
+pub(super) fn show_rows(
+    remote: &Remote,
+    rows: &[Value],
+    plural: &str,
+    columns: &[&str],
+) -> ExitCode {
     if remote.json {
         return print(&format!("{}\n", json!({ plural: rows, "count": rows.len() })));
     }
@@ -277,7 +287,7 @@ fn print(text: &str) -> ExitCode {
     }
 }
 
-fn refuse(why: &str) -> ExitCode {
+pub(super) fn refuse(why: &str) -> ExitCode {
     say(&format!("coordhub: {why}\n"));
     ExitCode::FAILURE
 }

@@ -1,6 +1,7 @@
 //! What the command line says, and what that means: the program `coordhub`, for whoever starts it.
 
 mod serve;
+mod embedded;
 mod backup;
 mod transfer;
 mod prune;
@@ -17,6 +18,8 @@ mod audit;
 use std::{ffi::OsString, io::Write as _, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
+
+pub use embedded::serving;
 
 /// A coordination hub for AI agents, people and services.
 #[derive(Debug, Parser)]
@@ -46,7 +49,7 @@ enum Command {
     Export(transfer::ExportArgs),
     /// Makes a hub's file of an export, as another history.
     Import(transfer::ImportArgs),
-    /// Removes what is old, while no hub runs on the file.
+    /// Removes what is old.
     Prune(prune::PruneArgs),
     /// Says whether a hub is well, and what to do where it is not.
     Doctor(doctor::DoctorArgs),
@@ -54,11 +57,14 @@ enum Command {
     Bench(bench::BenchArgs),
 }
 
+/// The file that a hub is kept in where nobody says otherwise.
+const DB_DEFAULT: &str = "coordination_hub.db";
+
 /// Which hub's file a command is about.
 #[derive(Args, Debug)]
 struct DbArgs {
     /// The file that the hub is kept in.
-    #[arg(long, env = "COORDHUB_DB", default_value = "coordination_hub.db", value_name = "FILE")]
+    #[arg(long, env = "COORDHUB_DB", default_value = DB_DEFAULT, value_name = "FILE")]
     db: PathBuf,
 }
 

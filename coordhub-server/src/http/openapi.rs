@@ -267,10 +267,7 @@ fn schema_of(field: &Field) -> RefOr<Schema> {
         Kind::Integer => typed(Type::Integer).minimum(Some(0.0)).into(),
         Kind::Number => typed(Type::Number).into(),
         Kind::Flag => typed(Type::Boolean).into(),
-        Kind::Time => {
-            let time = SchemaFormat::KnownFormat(KnownFormat::DateTime);
-            typed(Type::String).format(Some(time)).into()
-        }
+        Kind::Time => typed(Type::String).format(Some(date_time())).into(),
         Kind::Texts => {
             let texts =
                 ArrayBuilder::new().items(of_type(Type::String)).description(Some(field.doc));
@@ -336,6 +333,10 @@ fn nullable(kind: Type) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(SchemaType::from_iter([kind, Type::Null]))
 }
 
+fn date_time() -> SchemaFormat {
+    SchemaFormat::KnownFormat(KnownFormat::DateTime)
+}
+
 fn of_type(kind: Type) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(kind)
 }
@@ -398,6 +399,15 @@ fn success(reply: ReplyKind) -> ResponseBuilder {
             .required("task_id")
             .property("lease_expires_at", nullable(Type::String))
             .required("lease_expires_at")
+            .into(),
+        ReplyKind::Pruned => done()
+            .property("kind", of_type(Type::String))
+            .required("kind")
+            .property(
+                "before",
+                ObjectBuilder::new().schema_type(Type::String).format(Some(date_time())),
+            )
+            .required("before")
             .into(),
         ReplyKind::Message => done()
             .property("message_id", of_type(Type::String))

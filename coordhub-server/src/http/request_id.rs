@@ -7,10 +7,16 @@ use std::{
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::access::secret;
+
 /// The header, in requests and in replies.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest name that is taken from a caller.
 const BYTES_MAX: usize = 64;
+
+/// The name of a request, for whoever answers it.
+#[derive(Clone, Debug)]
+pub struct RequestId(pub HeaderValue);
 
 /// Counts requests; begins elsewhere in each process, so that two runs do not give the same names.
 #[derive(Debug)]
@@ -47,8 +53,11 @@ impl RequestIds {
     }
 }
 
-fn is_sane(name: &[u8]) -> bool {
-    (1..=BYTES_MAX).contains(&name.len()) && name.iter().all(u8::is_ascii_graphic)
+/// Whether a caller's own name for a request, or a frame, is kept: it is written down, so a secret is none.
+pub fn is_sane(name: &[u8]) -> bool {
+    (1..=BYTES_MAX).contains(&name.len())
+        && name.iter().all(u8::is_ascii_graphic)
+        && str::from_utf8(name).is_ok_and(|text| !secret::is_in(text))
 }
 
 #[cfg(test)]
@@ -67,6 +76,7 @@ mod tests {
             (Some("\u{e9}"), "00000000000000ae"),
             (Some(long.as_str()), "00000000000000af"),
             (Some(&long[1..]), &long[1..]),
+            (Some("cht_AAAA"), "00000000000000b0"),
         ] {
             let mut headers = HeaderMap::new();
             if let Some(given) = given {

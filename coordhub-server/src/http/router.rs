@@ -108,6 +108,8 @@ pub enum ReplyKind {
     Sent,
     /// `{"status", "seq", "count", "<plural>": […]}`.
     Batch(&'static str, &'static str),
+    /// `{"status", "seq", "kind", "before"}`.
+    Pruned,
     /// `{"status", "seq", "message_id"}`.
     Message,
     /// `{"status", "seq", "channel"}`.
@@ -227,6 +229,8 @@ pub const ROUTES: &[Route] = &[
     route(Post, "/admin/tokens/{token_id}/rotate", "Change the secret of a token, your own as well", ReplyKind::Issued, Nowhere, &[], C(admin::rotate_token)).open_to(HoldersOnly),
     route(Delete, "/admin/tokens/{token_id}", "Let nobody act by a token any more", ReplyKind::Done, Nowhere, &[], C(admin::revoke_token)).open_to(Admins),
 
+    route(Post, "/admin/prune", "Give up what is old; who did what stays known", ReplyKind::Pruned, Nowhere, admin::PRUNE, C(admin::prune)).open_to(Admins),
+
     route(Get, "/audit", "Who did what, without what was said", ReplyKind::List("events", "AuditEntry"), Nowhere, audit::LIST, R(audit::events)).open_to(Admins),
     route(Get, "/audit/refusals", "What was refused, counted", ReplyKind::List("refusals", "Refusal"), Nowhere, audit::REFUSALS, R(audit::refusals)).open_to(Admins),
 
@@ -321,6 +325,11 @@ impl Route {
 pub fn by_op(op: &str) -> Option<&'static Route> {
     let changes = |action| matches!(action, C(_) | Soft(_));
     ROUTES.iter().find(|route| changes(route.action) && route.op() == op)
+}
+
+/// The route with this method and this path as it stands in the table.
+pub fn by_template(method: &str, path: &str) -> Option<&'static Route> {
+    ROUTES.iter().find(|route| route.path == path && route.method.as_str() == method)
 }
 
 /// The methods that `path` takes, for `Allow`; none where there is no such path.

@@ -61,6 +61,12 @@ impl Wanted {
         Ok(Self { since, query, entity: None })
     }
 
+    /// The same from another position on.
+    #[must_use]
+    pub fn after(self, position: impl fmt::Display) -> Self {
+        Self { since: Some(position.to_string()), ..self }
+    }
+
     /// Only these kinds.
     #[must_use]
     pub fn kinds<S: AsRef<str>>(self, kinds: impl IntoIterator<Item = S>) -> Self {
