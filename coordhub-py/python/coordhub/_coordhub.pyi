@@ -59,7 +59,10 @@ class Face:
         key: str | None = None,
         role: str | None = None,
     ) -> Ticket:
-        """Begins the same call, and gives the ticket for its answer. Calls are done in the order of these."""
+        """Begins the same call, and gives the ticket for its answer.
+
+        In this process they are done in the order of these calls.
+        """
 
     def events(self, args: Mapping[str, Any] | None = None, caller: str | None = None) -> Events:
         """Follows the log: args are the fields of GET /events/stream.

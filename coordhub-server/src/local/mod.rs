@@ -4,6 +4,32 @@
 //! A call names a route as it stands in [`router::ROUTES`] and brings its fields, those of the path too,
 //! in one JSON object. It is not waited for here: what it takes to answer is given back ([`Started`]), so
 //! that a thread, or an event loop of any kind, can do so in its own way.
+//!
+//! ```
+//! use coordhub_core::{Hub, command::Role};
+//! use coordhub_server::{Config, local::{Local, LocalCall, Started}};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let local = Local::new(Hub::in_memory()?, Config::default());
+//! let started = local.call(LocalCall {
+//!     method: "POST",
+//!     path: "/tasks/create",
+//!     args: br#"{"title": "Build the API"}"#,
+//!     caller: Some("session-5"),
+//!     role: Role::Member,
+//!     key: None,
+//! });
+//! let mut answer = match started {
+//!     Started::Done(answer) => answer,
+//!     Started::Blocking(work) => work(),
+//!     Started::Submitted(later) | Started::Waiting(later) => later.await,
+//! };
+//! answer.taken();
+//! assert_eq!(answer.status, 200);
+//! # Ok(())
+//! # }
+//! ```
 
 mod answer;
 mod follow;
