@@ -117,7 +117,7 @@ pub(crate) struct ServeArgs {
 }
 
 impl ServeArgs {
-    fn into_config(self) -> Config {
+    pub(super) fn into_config(self) -> Config {
         let mut connections = ConnectionLimits::default();
         if let Some(most) = self.max_connections {
             connections.connections_max = most;
