@@ -164,7 +164,7 @@ mod tests {
         sessions.end(&id);
         assert!(sessions.of(&headers).is_none());
         // The oldest ends where a token would have too many.
-        let mut begin = || sessions.begin(token, |_| true).expect("there is randomness");
+        let begin = || sessions.begin(token, |_| true).expect("there is randomness");
         let first = begin().0;
         for _ in 1..SESSIONS_PER_TOKEN_MAX {
             assert!(begin().1.is_empty());
