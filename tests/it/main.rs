@@ -44,12 +44,16 @@ mod proposals;
 mod socket;
 // The log as server-sent events: resuming, gaps, the end of a stream, and readers that are slow.
 mod stream;
+// The client of the library, by which the program asks hubs as well: what it does when hubs fail it.
+mod client;
 // The endpoints that the UDC convention asks for.
 mod udc;
 // Which web pages and which `Host` names may drive the hub.
 mod origin;
 // Who may reach the hub and over what: binds, trusted networks, proxies, TLS, smuggled heads.
 mod network;
+// nginx and Caddy before the hub, as documented.
+mod proxies;
 // Signing in to the page: cookies, and where they count.
 mod session;
 // Buckets and seats: who asks for too much is told so, and others go on.
@@ -66,6 +70,8 @@ mod audit;
 mod policy;
 // Licences and sources of what the hub is built of.
 mod dependencies;
+// Clients that mean harm, or are merely broken: sockets by the thousand, smuggled heads, replays, planted secrets.
+mod hostile;
 // Damaged requests, frames, heads and tokens, at random: refused in form, and no harm done.
 mod fuzz;
 // The monitor: what is counted, in Prometheus' format.

@@ -7,6 +7,7 @@ use coordhub_harness::{Hub, Request, Stream};
 use serde_json::{Value, json};
 
 use crate::support::{hub_with_everyone, indexed, rows};
+use crate::tokens::TokenHub;
 
 /// Stands in every message that the readers here may not see.
 const WORD: &str = "xyzzyplugh";
@@ -192,26 +193,47 @@ struct Secret {
 }
 
 impl Secret {
-    /// Asks for it on every path, as each of these.
-    async fn shows_nowhere(&self, hub: &Hub, readers: &[Option<&str>]) {
+    /// Every path of every route that could show it.
+    async fn paths(&self, hub: &Hub) -> Vec<(&'static str, String)> {
         let reads = cases_of(&routes(hub, "get").await, READS, &[]);
         let changes = cases_of(&routes(hub, "post").await, CHANGES, CHANGES_ELSEWHERE);
-        let requests =
-            reads.iter().map(|path| ("GET", path)).chain(changes.iter().map(|path| ("POST", path)));
-        for (method, path) in requests {
+        let gets = reads.into_iter().map(|path| ("GET", path));
+        let all = gets.chain(changes.into_iter().map(|path| ("POST", path)));
+        all.map(|(method, path)| {
             let path = path.replace("HIDDEN", &self.hidden).replace("DIRECT", &self.direct);
-            let path = path.replace("ai-only", self.channel).replace(WORD, self.word);
-            for reader in readers {
-                let path = match reader {
-                    Some(reader) => path.replace("anna", reader),
-                    // What is anna's alone is not asked for without a name.
-                    None if path.contains("/anna") => continue,
-                    None => path.clone(),
-                };
-                let mut request = Request::new(method, &path);
-                if let Some(reader) = reader {
-                    request = request.header("X-Entity-Id", reader);
+            (method, path.replace("ai-only", self.channel).replace(WORD, self.word))
+        })
+        .collect()
+    }
+
+    /// Asks for it on every path, as each of these who name themselves, or do not.
+    async fn shows_nowhere(&self, hub: &Hub, readers: &[Option<&str>]) {
+        let named = |reader: &Option<&str>| (reader.unwrap_or_default().to_owned(), None);
+        let readers: Vec<_> = readers.iter().map(named).collect();
+        self.shows_to_none_of(hub, &readers, |_| false).await;
+    }
+
+    /// The same, as each of these with a name and perhaps a token, but for some paths.
+    async fn shows_to_none_of(
+        &self,
+        hub: &Hub,
+        readers: &[(String, Option<String>)],
+        but_for: impl Fn(&str) -> bool,
+    ) {
+        for (method, path) in self.paths(hub).await.into_iter().filter(|(_, path)| !but_for(path)) {
+            for (reader, token) in readers {
+                // What is anna's alone is not asked for without a name.
+                if reader.is_empty() && path.contains("/anna") {
+                    continue;
                 }
+                let path =
+                    if reader.is_empty() { path.clone() } else { path.replace("anna", reader) };
+                let mut request = Request::new(method, &path);
+                request = match token {
+                    Some(token) => request.bearer(token),
+                    None if reader.is_empty() => request,
+                    None => request.header("X-Entity-Id", reader),
+                };
                 let response = hub.send(request).await;
                 let text = response.text();
                 let told = format!("{method} {path} shows it to {reader:?}: {text}");
@@ -278,6 +300,84 @@ async fn a_private_channel_shows_on_no_path() {
             assert_eq!(rows(&found, "messages").len(), 2, "{reader}: {found}");
         }
     }
+}
+
+/// Paths on which a member of a private channel finds what is said there; on the others nobody does.
+const SHOWN_TO_MEMBERS: [&str; 11] = [
+    "/messages/recent?limit=1000",
+    "/messages/recent?limit=1000&notices=true",
+    "/messages/recent?channel=CHANNEL",
+    "/messages/recent?after=0&limit=1000",
+    "/messages/recent?before=1000000",
+    "/messages/recent?thread_id=HIDDEN",
+    "/messages/HIDDEN",
+    "/messages/for/ME?limit=1000",
+    "/messages/search?q=xyzzyplugh",
+    "/events?since=0",
+    "/events?since=0&channels=CHANNEL",
+];
+
+#[tokio::test]
+async fn with_tokens_a_private_channel_shows_to_its_members_on_every_path_and_to_no_other() {
+    const CHANNEL: &str = "crew-of-four";
+    let hub = TokenHub::with_everyone().await;
+    // One of each type is a member, an observer among them; and one of each type is none.
+    let mut outsiders = Vec::new();
+    for (who, kind) in
+        [("eve", "human"), ("bo", "ai_agent"), ("cy", "claude_session"), ("sam", "service")]
+    {
+        let body = json!({ "entity_id": who, "entity_type": kind });
+        let admin = hub.token("admin").to_owned();
+        hub.post_as(&admin, "/entities/register", body).await.ok();
+        for role in ["member", "observer", "admin"] {
+            outsiders.push((who.to_owned(), Some(hub.fresh_token(who, role).await.1)));
+        }
+    }
+    outsiders.push(("admin".to_owned(), Some(hub.token("admin").to_owned())));
+    let members = ["session", "anna", "backup", "watcher"];
+    let ai = hub.token("ai").to_owned();
+    let make = json!({ "channel": CHANNEL, "members": members });
+    hub.post_as(&ai, "/channels/create", make).await.ok();
+    let say = async |fields: Value| {
+        let mut message = json!({ "channel": CHANNEL, "content": format!("{WORD} hidden"), "metadata": { "k": WORD } });
+        message.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        let sent = hub.post_as(&ai, "/messages/send", message).await.ok();
+        sent["message_id"].as_str().unwrap().to_owned()
+    };
+    let hidden = say(json!({ "ack_required": true })).await;
+    let reply = say(json!({ "reply_to": hidden })).await;
+    let found = async |who: &str| {
+        let path = format!("/messages/search?q={WORD}");
+        hub.get_as(hub.token(who), &path).await.ok()["messages"].as_array().unwrap().len()
+    };
+    while found("anna").await < 2 {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    let secret = Secret { word: WORD, channel: CHANNEL, hidden: hidden.clone(), direct: reply };
+    // An admin may end what it may not read, and is shown in the audit which channels there are.
+    let is_admins = |path: &str| {
+        path.ends_with("/redact") || path.ends_with("/resolve") || path.starts_with("/audit")
+    };
+    secret.shows_to_none_of(&hub, &outsiders, is_admins).await;
+    for who in ["ai"].into_iter().chain(members) {
+        for path in SHOWN_TO_MEMBERS {
+            let path = path.replace("HIDDEN", &hidden).replace("CHANNEL", CHANNEL);
+            // Nobody finds in its inbox what it said itself.
+            if who == "ai" && path.starts_with("/messages/for") {
+                continue;
+            }
+            let path = path.replace("ME", who);
+            let response = hub.get_as(hub.token(who), &path).await;
+            assert!(response.text().contains(WORD), "{path} by {who}: {}", response.text());
+        }
+        let channels = hub.get_as(hub.token(who), "/channels").await.text();
+        assert!(channels.contains(CHANNEL), "{who}: {channels}");
+    }
+    // Whoever leaves is an outsider from then on.
+    let anna = hub.token("anna").to_owned();
+    hub.post_as(&anna, &format!("/channels/{CHANNEL}/leave"), json!({})).await.ok();
+    let left = [("anna".to_owned(), Some(anna))];
+    secret.shows_to_none_of(&hub, &left, is_admins).await;
 }
 
 #[tokio::test]

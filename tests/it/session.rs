@@ -11,13 +11,13 @@ fn cookie(response: &Response) -> String {
     set.split(';').next().expect("a first part").to_owned()
 }
 
-async fn sign_in(hub: &TokenHub, secret: &str) -> String {
+pub(crate) async fn sign_in(hub: &TokenHub, secret: &str) -> String {
     let response = hub.send(Request::post("/session").bearer(secret)).await;
     response.ok();
     cookie(&response)
 }
 
-fn origin(hub: &Hub) -> String {
+pub(crate) fn origin(hub: &Hub) -> String {
     format!("http://127.0.0.1:{}", hub.port())
 }
 

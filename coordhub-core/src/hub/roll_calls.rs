@@ -95,7 +95,7 @@ impl Desk<'_> {
     }
 
     pub(super) fn resolve_roll_call(&self, id: &MessageId) -> Result<Decision, Rejection> {
-        let head = self.readable(id)?;
+        let head = self.endable(id)?;
         let caller = self.caller()?;
         self.check_may_end(head, caller, "end the roll-call of")?;
         if !head.ack_required {
@@ -111,7 +111,7 @@ impl Desk<'_> {
     }
 
     pub(super) fn redact_message(&self, id: &MessageId) -> Result<Decision, Rejection> {
-        let head = self.readable(id)?;
+        let head = self.endable(id)?;
         let caller = self.caller()?;
         self.check_may_end(head, caller, "redact")?;
         let answer = |already| Answer::Message { message_id: id.clone(), already };
@@ -144,15 +144,22 @@ impl Desk<'_> {
         )))
     }
 
-    /// A message that the caller may read, or end unread: an admin need not see what it removes.
+    /// A message that the caller may read.
     fn readable(&self, id: &MessageId) -> Result<&MessageHead, Rejection> {
         let reader = policy::Reader::new(self.state, self.envelope.caller.id.clone());
-        let by_admin =
-            self.envelope.caller.auth == Auth::Token && self.envelope.caller.role == Role::Admin;
         self.known
             .message(id)
-            .filter(|head| by_admin || policy::may_read_message(&reader, head))
+            .filter(|head| policy::may_read_message(&reader, head))
             .ok_or_else(|| Rejection::UnknownMessage(id.clone()))
+    }
+
+    /// A message that the caller may read, or end unread: an admin need not see what it removes.
+    fn endable(&self, id: &MessageId) -> Result<&MessageHead, Rejection> {
+        let caller = &self.envelope.caller;
+        match self.known.message(id) {
+            Some(head) if caller.auth == Auth::Token && caller.role == Role::Admin => Ok(head),
+            _ => self.readable(id),
+        }
     }
 
     /// A roll-call's deadline has passed.

@@ -76,6 +76,8 @@ pub enum Access {
     Holder(Identity, Option<SessionId>),
     /// An invite was shown.
     Guest(SecretHash),
+    /// The program that the hub is part of: it names the caller and, being trusted with the file, the role.
+    Program(Role),
 }
 
 impl Access {
@@ -112,10 +114,14 @@ impl Access {
 
     /// What the caller may do beyond, or short of, its own affairs.
     pub fn role(&self) -> Role {
-        self.holder().map_or(Role::Member, |identity| identity.role)
+        match self {
+            Self::Holder(identity, _) => identity.role,
+            Self::Program(role) => *role,
+            Self::Open | Self::Nobody | Self::Guest(_) => Role::Member,
+        }
     }
 
-    /// Whether an admin's token was shown.
+    /// Whether an admin's token was shown, or the program acts as one.
     pub fn is_admin(&self) -> bool {
         self.role() == Role::Admin
     }
@@ -132,8 +138,13 @@ impl Access {
 
     /// The id that a text names; `admin` is one to whoever shows its token, and to nobody else.
     pub fn parse_id(&self, text: &str) -> Result<EntityId, coordhub_core::ids::InvalidName> {
-        match self.holder() {
-            Some(holder) if holder.entity_id.as_str() == text => Ok(holder.entity_id.clone()),
+        match self {
+            Self::Holder(holder, _) if holder.entity_id.as_str() == text => {
+                Ok(holder.entity_id.clone())
+            }
+            Self::Program(Role::Admin) if text == EntityId::admin().as_str() => {
+                Ok(EntityId::admin())
+            }
             _ => EntityId::parse(text),
         }
     }
@@ -222,7 +233,10 @@ pub fn check(open_to: OpenTo, access: &Access) -> Result<(), Problem> {
         (OpenTo::Admins, Access::Holder(identity, _)) if identity.role != Role::Admin => {
             Err(not_allowed("this takes an admin's token"))
         }
-        (_, Access::Open | Access::Holder(..)) => Ok(()),
+        (OpenTo::HoldersOnly | OpenTo::Admins, Access::Program(role)) if *role != Role::Admin => {
+            Err(not_allowed("this takes the role of an admin"))
+        }
+        (_, Access::Open | Access::Holder(..) | Access::Program(_)) => Ok(()),
         (OpenTo::Everyone, Access::Nobody) => Ok(()),
         (OpenTo::Guests, Access::Guest(_)) => Ok(()),
         (OpenTo::Guests, Access::Nobody) => Err(unauthorized(

@@ -12,7 +12,7 @@ use coordhub_core::{
     Timestamp,
     store::upkeep::{self, Copied, IfThere, Restored, Revocations, Tokens},
 };
-use coordhub_server::access::secret::{Kind, Secret};
+use crate::access::secret::{Kind, Secret};
 
 use super::{DbArgs, ended, tell, values};
 

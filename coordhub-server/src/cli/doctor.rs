@@ -9,7 +9,7 @@ use std::{
 
 use clap::{Args, CommandFactory, Parser};
 use coordhub_core::store::upkeep::{self, Depth, Examined, Finding, Health};
-use coordhub_server::{Config, net::Tls};
+use crate::{Config, net::Tls};
 use rustix::fs::{Access, access, statvfs};
 use serde_json::json;
 

@@ -1,7 +1,7 @@
 //! Options about fair use.
 
+use crate::access::fair::FairUse;
 use clap::Args;
-use coordhub_server::access::fair::FairUse;
 
 /// How much one caller, or one address, may ask for. Where nothing is said, a hub of one machine in open mode has no such
 /// bounds, and every other has those that are named here.

@@ -8,7 +8,7 @@ use axum::{
 };
 use bytes::Bytes;
 use coordhub_core::{
-    Made, Request as HubRequest,
+    Hub, Made, Outcome, Reply, Request as HubRequest,
     command::{Command, Key, Origin},
     ids::EntityId,
     limits::KEY_CHARS_MAX,
@@ -262,12 +262,28 @@ pub fn perform(
     let ticket = app.hub().submit_request(HubRequest { caller, command, key, wait, origin });
     let app = app.clone();
     async move {
-        let reply = ticket?.await?;
+        let ticket = ticket?;
+        let reply = if wait.is_zero() {
+            ticket.await?
+        } else {
+            let drain = app.drain().clone();
+            tokio::select! {
+                biased;
+                reply = ticket => reply?,
+                // The hub may go on without this service. What is claimed for nobody goes back.
+                () = drain.wait() => nothing(app.hub()),
+            }
+        };
         let take_back =
             claimer.and_then(|(caller, origin)| TakeBack::of(app.hub(), caller, origin, &reply));
         let made = reply.made;
         Ok(Answered { body: reply::change(app.hub(), &form, reply), made, take_back })
     }
+}
+
+/// The reply to whoever waited in vain.
+fn nothing(hub: &Hub) -> Reply {
+    Reply { seq: hub.head_seq(), outcome: Outcome::NoTask, made: Made::Now }
 }
 
 async fn answer_change(
@@ -416,7 +432,7 @@ pub fn missing_first(
 }
 
 /// Looks for what the path names, where the call was refused for its fields.
-fn look_for_missing(route: &Route, call: &Call<'_>, problem: &Problem) -> Option<Blocking> {
+pub fn look_for_missing(route: &Route, call: &Call<'_>, problem: &Problem) -> Option<Blocking> {
     let comes_later = problem.status() == StatusCode::UNPROCESSABLE_ENTITY
         || matches!(problem.code(), "observer" | "caller_mismatch");
     if !comes_later {
@@ -444,7 +460,8 @@ fn no_route(parts: &Parts) -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail).allow(allow)
 }
 
-fn unknown_path() -> Problem {
+/// The refusal of a path that there is not.
+pub fn unknown_path() -> Problem {
     let detail = "there is no such path; GET /openapi.json lists what there is";
     Problem::new(StatusCode::NOT_FOUND, "unknown_path", detail)
 }

@@ -76,6 +76,7 @@ mod tests {
             (Some("\u{e9}"), "00000000000000ae"),
             (Some(long.as_str()), "00000000000000af"),
             (Some(&long[1..]), &long[1..]),
+            (Some("cht_AAAA"), "00000000000000b0"),
         ] {
             let mut headers = HeaderMap::new();
             if let Some(given) = given {

@@ -355,6 +355,11 @@ pub fn by_op(op: &str) -> Option<&'static Route> {
     ROUTES.iter().find(|route| changes(route.action) && route.op() == op)
 }
 
+/// The route with this method and this path as it stands in the table.
+pub fn by_template(method: &str, path: &str) -> Option<&'static Route> {
+    ROUTES.iter().find(|route| route.path == path && route.method.as_str() == method)
+}
+
 /// The methods that `path` takes, for `Allow`; none where there is no such path.
 pub fn methods_of(path: &str) -> Vec<&'static str> {
     let mut methods = Vec::new();

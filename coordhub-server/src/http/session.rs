@@ -80,7 +80,7 @@ pub fn wanted(call: &Call<'_>) -> Result<SignIn, Problem> {
                 _ => Err(coordhub_core::HubError::Internal.into()),
             }
         }
-        Access::Open => {
+        Access::Open | Access::Program(_) => {
             let detail = "this hub is in open mode, where nobody signs in: name yourself";
             Err(Problem::new(StatusCode::FORBIDDEN, "not_allowed", detail))
         }

@@ -47,6 +47,12 @@ impl RawSocket {
         Self { reader, writer }
     }
 
+    /// Reads and says nothing, not even to a ping, until the hub has closed the connection.
+    pub async fn until_closed(mut self) {
+        let mut bytes = [0; 1024];
+        while self.reader.read(&mut bytes).await.is_ok_and(|count| count > 0) {}
+    }
+
     /// Writes bytes in the background of `close_code`: the hub may refuse before it has read them all.
     pub async fn write_then_close_code(self, bytes: Vec<u8>) -> Option<u16> {
         let Self { mut reader, mut writer } = self;

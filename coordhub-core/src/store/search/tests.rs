@@ -220,6 +220,63 @@ fn each_scope_has_words_of_its_own() {
     assert_eq!(on("strategic"), [0; 0]);
 }
 
+/// A search reads what its own scopes hold and nothing else. That is the same bytes, in as many steps,
+/// whatever is said where its reader may not look; so its time says nothing of that either.
+#[test]
+fn what_is_hidden_changes_nothing_that_a_search_reads() {
+    // A block and a bit.
+    const COUNT: u64 = 70_000;
+    let reads = |hidden: &str| {
+        let kept = Kept::new();
+        let index = kept.open();
+        let events: Vec<_> = (1..=COUNT)
+            .map(|seq| match seq % 4 {
+                0 => message(seq, "ai-only", hidden),
+                1 => message(seq, "@bob", hidden),
+                2 => message(seq, "crew", hidden),
+                _ => message(seq, "general", &format!("all n{seq}")),
+            })
+            .collect();
+        take_in(&index, &events);
+        let steps = ["secret", "\"secret word\"", "all", "n69999"].map(|q| {
+            let look_up = LookUp::new(&SearchWords::parse(q).expect("words"), &public());
+            let (mut steps, mut below) = (Vec::new(), Seq::MAX);
+            while let Some(found) = index.candidates(&look_up, below).expect("readable") {
+                below = found.next;
+                steps.push((found.seqs, found.next));
+            }
+            steps
+        });
+        index.save().expect("saves");
+        index.close();
+        let conn = Connection::open(kept.path()).expect("opens");
+        let sql = "SELECT block, scope, first, hex(terms) FROM pages WHERE scope IN ('', '~')
+            ORDER BY block, scope, first";
+        let mut select = conn.prepare(sql).expect("a table of pages");
+        let pages = select
+            .query_map([], |row| {
+                let (block, scope): (i64, String) = (row.get(0)?, row.get(1)?);
+                Ok((
+                    block,
+                    scope,
+                    row.get::<_, rusqlite::types::Value>(2)?,
+                    row.get::<_, String>(3)?,
+                ))
+            })
+            .expect("rows")
+            .collect::<rusqlite::Result<Vec<_>>>()
+            .expect("readable");
+        (steps, pages)
+    };
+    let (steps, pages) = reads("a secret word, and another");
+    assert!(pages.len() > 2, "{} pages of what everyone may read", pages.len());
+    assert!(steps[0].iter().chain(&steps[1]).all(|(seqs, _)| seqs.is_empty()));
+    assert!(!steps[2].is_empty() && !steps[3].is_empty());
+    let others = reads("nothing");
+    assert!(others.0 == steps, "the steps of a search");
+    assert!(others.1 == pages, "the pages that it reads");
+}
+
 #[test]
 fn blocks_and_tail_are_searched_together() {
     // Two blocks and a half.

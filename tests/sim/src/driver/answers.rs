@@ -2,7 +2,10 @@
 
 use coordhub_core::{HubError, Made, Outcome, Reply, model::Recipients};
 
-use super::tasks::{proposal_differs, task_differs};
+use super::{
+    credentials::{invite_differs, token_differs},
+    tasks::{proposal_differs, task_differs},
+};
 use crate::model::{Expected, Mismatch, Model, Told};
 
 /// Compares an answer.
@@ -21,9 +24,7 @@ pub(super) fn compare(
         (Expected::Refused(codes), Ok(reply)) => {
             wrong(format!("a refusal {codes:?} was due, and it was done: {}", short(reply)))
         }
-        (Expected::Told(Told::Entity(id), _, true), Err(_)) if !model.entities.contains_key(id) => {
-            Ok(())
-        }
+        (Expected::Told(told, _, true), Err(_)) if is_gone(model, told) => Ok(()),
         (Expected::Told(told, ..), Err(why)) => {
             let code = match why {
                 HubError::Rejected(why) => why.code(),
@@ -68,6 +69,19 @@ fn wrong<T>(what: String) -> Result<T, Mismatch> {
     Err(Mismatch(what))
 }
 
+/// Whether there is nothing left of what somebody was told.
+fn is_gone(model: &Model, told: &Told) -> bool {
+    match told {
+        Told::Entity(id) => !model.entities.contains_key(id),
+        Told::Joined(id, token) => {
+            !model.entities.contains_key(id) || !model.tokens.contains_key(token)
+        }
+        Told::Token(id) => !model.tokens.contains_key(id),
+        Told::Invite(id) => !model.invites.contains_key(id),
+        _ => false,
+    }
+}
+
 fn short(reply: &Reply) -> String {
     format!("{reply:?}").chars().take(300).collect()
 }
@@ -75,8 +89,8 @@ fn short(reply: &Reply) -> String {
 fn outcome(model: &Model, told: &Told, again: bool, outcome: &Outcome) -> Result<(), Mismatch> {
     let differs = match (told, outcome) {
         (Told::Done, Outcome::Done) | (Told::NoTask, Outcome::NoTask) => None,
-        // Told again under a key, of somebody who was removed meanwhile: there is nothing to show.
-        (Told::Entity(id), _) if !model.entities.contains_key(id) => None,
+        // Told again under a key, of what is gone meanwhile: there is nothing to show.
+        (told, _) if is_gone(model, told) => None,
         (Told::Entity(id), Outcome::Entity(entity)) => model.entities.get(id).and_then(|known| {
             let same = entity.entity_id == *id
                 && entity.name == known.name
@@ -92,6 +106,17 @@ fn outcome(model: &Model, told: &Told, again: bool, outcome: &Outcome) -> Result
         (Told::Message(id, already), Outcome::Message { message_id, already: hubs }) => {
             (id != message_id || already != hubs)
                 .then(|| format!("{message_id} already {hubs} and not {already}"))
+        }
+        (Told::Joined(id, token_id), Outcome::Joined { entity, token }) => {
+            let same = entity.entity_id == *id && token.token_id == *token_id;
+            let differs = (!same).then(|| format!("{entity:?} with {token:?} and not {id}"));
+            differs.or_else(|| token_differs(&model.tokens[token_id], token))
+        }
+        (Told::Token(id), Outcome::Token(token)) if token.token_id == *id => {
+            token_differs(&model.tokens[id], token)
+        }
+        (Told::Invite(id), Outcome::Invite(invite)) if invite.invite_id == *id => {
+            invite_differs(&model.invites[id], invite)
         }
         (Told::Channel(name, already), Outcome::Channel { channel, already: hubs }) => {
             (name != channel || already != hubs)

@@ -224,7 +224,6 @@ impl EnginePlayer {
         // Commands that are done over one by one keep no order with those that begin to wait.
         let fault = self.fault.take().filter(|fault| *fault != Fault::Refused || asks.len() == 1);
         self.is_kept = fault == Some(Fault::SyncKept);
-        self.held_up |= fault.is_some();
         self.levers.arm(fault);
         let submit = |request: &Request| {
             self.hub().submit_request(request.clone()).expect("the queue has room")
@@ -244,7 +243,7 @@ impl EnginePlayer {
             }
         }
         self.poke();
-        self.levers.arm(None);
+        let has_failed = fault.is_some() && self.levers.arm(None).is_none();
         self.poke();
         for (answer, ticket) in answers.iter_mut().zip(&mut waiting) {
             if let Some(waits) = ticket
@@ -261,7 +260,11 @@ impl EnginePlayer {
             let end = monotonic + i64::try_from(request.wait.as_millis()).unwrap_or(0);
             self.one(ask, request, answer, ticket.map(|ticket| (ticket, end)), &mut upcoming)?;
         }
+        // Nobody of these need have been in the batch that failed.
+        self.held_up |= has_failed;
         self.recovered(&mut upcoming)?;
+        // By now the writer has gone round with a store that works; it may have had no lease to move.
+        self.held_up = false;
         // What a batch took that came to nothing is there for who waits.
         let mut feed = Feed { upcoming: &mut upcoming, refused: None };
         let served = self.model.serve(&mut feed)?;
@@ -300,15 +303,22 @@ impl EnginePlayer {
         ticket: Option<(Ticket, i64)>,
         upcoming: &mut VecDeque<Stamped>,
     ) -> Result<(), Mismatch> {
+        // What was answered before the first that failed was answered before the store recovered.
+        self.recovered(upcoming)?;
         match &answer {
             // Nothing of it came to be.
-            Some(Err(HubError::Unavailable(_) | HubError::Internal)) => return Ok(()),
-            Some(Err(HubError::OutcomeUnknown(_))) if !self.is_kept => {
+            Some(Err(HubError::Unavailable(_) | HubError::Internal)) => {
+                self.held_up = true;
                 return Ok(());
+            }
+            Some(Err(HubError::OutcomeUnknown(_))) => {
+                self.held_up = true;
+                if !self.is_kept {
+                    return Ok(());
+                }
             }
             _ => {}
         }
-        self.recovered(upcoming)?;
         self.places += 1;
         let place = self.places;
         let may_wait = !request.wait.is_zero();

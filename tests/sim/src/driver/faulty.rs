@@ -30,9 +30,9 @@ struct Inner {
 }
 
 impl Levers {
-    /// The next commit fails so; none does.
-    pub(super) fn arm(&self, fault: Option<Fault>) {
-        self.inner.lock().fault = fault;
+    /// The next commit fails so; none does. What was armed before and has not come to pass.
+    pub(super) fn arm(&self, fault: Option<Fault>) -> Option<Fault> {
+        std::mem::replace(&mut self.inner.lock().fault, fault)
     }
 
     /// What is on disk after a position.

@@ -3,10 +3,11 @@
 mod tasks;
 mod messages;
 mod proposals;
+mod credentials;
 
 use coordhub_core::{
     JsonText,
-    command::{Command, Key, Register, Remove},
+    command::{Command, Key, Register, Remove, Role},
     ids::EntityId,
     model::EntityType,
 };
@@ -29,12 +30,15 @@ pub enum Theme {
     Messages,
     /// Proposals.
     Proposals,
+    /// Tokens and invites.
+    Credentials,
 }
 
 impl Theme {
     /// The theme of a seed.
     pub fn of(seed: u64) -> Self {
-        [Self::All, Self::Tasks, Self::Messages, Self::Tasks, Self::Proposals][(seed % 5) as usize]
+        use Theme::{All, Credentials, Messages, Proposals, Tasks};
+        [All, Tasks, Messages, Tasks, Proposals, Credentials][(seed % 6) as usize]
     }
 }
 
@@ -110,18 +114,36 @@ impl Generator<'_> {
     pub(super) fn ask(&mut self) -> Ask {
         let label = self.label;
         self.label += 1;
-        let caller = if self.rng.percent(96) { Some(self.somebody()) } else { None };
-        let is_admin = self.rng.percent(3);
-        let (caller, mut command) = self.command(caller);
+        let named = if self.rng.percent(96) { Some(self.somebody()) } else { None };
+        let mut role = if self.rng.percent(3) { Role::Admin } else { Role::Member };
+        let shown = self.shown();
+        let named = shown.as_ref().map_or(named, |(_, id, _)| Some(id.clone()));
+        let (mut caller, mut command) = self.command(named);
+        let mut token = None;
+        match (&command, shown) {
+            // Tokens and invites are an admin's affair, mostly.
+            (Command::Join(_), _) => role = Role::Member,
+            (Command::MakeInvite(_) | Command::IssueToken(_) | Command::RevokeToken(_), None)
+                if self.rng.percent(80) =>
+            {
+                role = Role::Admin
+            }
+            (_, Some((secret, id, of))) => {
+                (caller, role, token) = (Some(id), of, Some(secret));
+            }
+            _ => {}
+        }
         self.labels.put_labels(&mut command);
         let mut key = self.rng.percent(12).then(|| self.key(&command));
-        let waits = matches!(command, Command::ClaimNext(_)) && self.rng.percent(50);
+        // What becomes of whoever waits when its token is revoked is not modelled.
+        let waits =
+            matches!(command, Command::ClaimNext(_)) && token.is_none() && self.rng.percent(50);
         if waits && let Some(key) = &mut key {
             // Two that wait under one key at the same time are not modelled.
             key.key = format!("wait-{label}");
         }
         let wait_seconds = if waits { *self.rng.pick(&[1, 5, 30, 60]) } else { 0 };
-        Ask { label, caller, is_admin, command, key, wait_seconds }
+        Ask { label, caller, role, token, command, key, wait_seconds }
     }
 
     fn command(&mut self, caller: Option<EntityId>) -> (Option<EntityId>, Command) {
@@ -141,13 +163,15 @@ impl Generator<'_> {
         let of_theme = self.rng.percent(80);
         let theme = match (self.theme, of_theme) {
             (Theme::All, _) | (_, false) => {
-                *self.rng.pick(&[Theme::Tasks, Theme::Tasks, Theme::Messages, Theme::Proposals])
+                use Theme::{Credentials, Messages, Proposals, Tasks};
+                *self.rng.pick(&[Tasks, Tasks, Tasks, Messages, Messages, Proposals, Credentials])
             }
             (theme, true) => theme,
         };
         match theme {
             Theme::Messages => self.message_command(caller),
             Theme::Proposals => (caller, self.proposal_command()),
+            Theme::Credentials => self.credential_command(caller),
             Theme::Tasks | Theme::All => self.task_command(caller),
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use coordhub_core::{
     Outcome,
     command::{Command, CreateTask, Send},
-    ids::{MessageId, ProposalId, TaskId},
+    ids::{InviteId, MessageId, ProposalId, TaskId, TokenId},
 };
 
 /// Which label stands for which id.
@@ -38,13 +38,21 @@ impl Labels {
             Outcome::Proposal { proposal, .. } => {
                 self.add(format!("prop:{label}:0"), proposal.proposal_id.as_str());
             }
+            Outcome::Joined { token, .. } | Outcome::Token(token) => {
+                self.add(format!("token:{label}:0"), token.token_id.as_str());
+            }
+            Outcome::Invite(invite) => {
+                self.add(format!("invite:{label}:0"), invite.invite_id.as_str());
+            }
             _ => {}
         }
     }
 
     fn add(&mut self, label: String, id: &str) {
         // What a client named itself needs no label.
-        let made = ["msg-", "task-", "prop-"].iter().any(|prefix| id.starts_with(prefix));
+        let made = ["msg-", "task-", "prop-", "token-", "invite-"]
+            .iter()
+            .any(|prefix| id.starts_with(prefix));
         if made && !self.labels.contains_key(id) {
             self.labels.insert(id.to_owned(), label.clone());
             self.ids.insert(label, id.to_owned());
@@ -84,6 +92,10 @@ fn message(id: &mut MessageId, rename: Rename<'_>) {
 
 fn proposal(id: &mut ProposalId, rename: Rename<'_>) {
     *id = ProposalId::parse(&rename(id.as_str())).expect("an id");
+}
+
+fn token(id: &mut TokenId, rename: Rename<'_>) {
+    *id = TokenId::parse(&rename(id.as_str())).expect("an id");
 }
 
 fn create(create: &mut CreateTask, rename: Rename<'_>) {
@@ -126,6 +138,11 @@ fn rename(command: &mut Command, rename: Rename<'_>) {
         }
         Command::CastVote(c) => proposal(&mut c.proposal_id, rename),
         Command::CloseProposal(id) | Command::WithdrawProposal(id) => proposal(id, rename),
+        Command::RevokeInvite(id) => {
+            *id = InviteId::parse(&rename(id.as_str())).expect("an id");
+        }
+        Command::RotateToken(c) => token(&mut c.token_id, rename),
+        Command::RevokeToken(id) | Command::UseToken(id) => token(id, rename),
         _ => {}
     }
 }

@@ -8,6 +8,7 @@ use std::fmt::Debug;
 
 use coordhub_core::{Hub, ids::EntityId};
 
+use super::credentials;
 use crate::model::{Mismatch, Model};
 
 /// Compares everything.
@@ -16,6 +17,7 @@ pub(super) fn look(hub: &Hub, model: &Model) -> Result<(), Mismatch> {
         return Err(Mismatch(format!("the head is {} and not {}", hub.head_seq(), model.head)));
     }
     tasks::look(hub, model)?;
+    hub.with_state(|state| credentials::look(state.credentials(), model))?;
     let mut readers: Vec<Option<EntityId>> = model.entities.keys().cloned().map(Some).collect();
     // Who was never registered, who perhaps was and is gone, and who has no name.
     let others = ["ghost", "dan", "bo"].map(|name| EntityId::parse(name).expect("an id"));

@@ -6,6 +6,7 @@ mod ids;
 mod generate;
 mod answers;
 mod tasks;
+mod credentials;
 mod pure;
 mod pure_player;
 mod hands;

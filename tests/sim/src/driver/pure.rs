@@ -7,7 +7,7 @@ use std::{
 
 use coordhub_core::{
     HubError, Made, Outcome, Reply, Request, Timestamp,
-    command::{Auth, Caller, Command, CreateTask, Envelope, MoveLeases, Send},
+    command::{Caller, Command, CreateTask, Envelope, MoveLeases, Send},
     engine::{Claim, Sent},
     event::{Event, Stamped, Trace},
     hub::{
@@ -147,7 +147,7 @@ impl Pure {
                 seq: self.state.head() + 1,
                 at: self.now,
                 actor: caller.id.clone(),
-                auth: Auth::Open,
+                auth: caller.auth,
                 event: event.clone(),
                 key,
                 trace: Trace::default(),
@@ -223,6 +223,23 @@ impl Pure {
             Answer::Done => Outcome::Done,
             Answer::Entity(id) => match self.state.entity(&id) {
                 Some(entity) => Outcome::Entity(entity.clone()),
+                None => Outcome::Done,
+            },
+            Answer::Joined { entity_id, token_id } => {
+                let token = self.state.credentials().token(&token_id);
+                match self.state.entity(&entity_id).zip(token) {
+                    Some((entity, token)) => {
+                        Outcome::Joined { entity: entity.clone(), token: token.of.clone() }
+                    }
+                    None => Outcome::Done,
+                }
+            }
+            Answer::Token(id) => match self.state.credentials().token(&id) {
+                Some(token) => Outcome::Token(token.of.clone()),
+                None => Outcome::Done,
+            },
+            Answer::Invite(id) => match self.state.credentials().invite(&id) {
+                Some(invite) => Outcome::Invite(invite.of.clone()),
                 None => Outcome::Done,
             },
             Answer::CursorAt(seq) => Outcome::CursorAt(seq),

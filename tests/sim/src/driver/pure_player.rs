@@ -4,14 +4,14 @@ use std::collections::VecDeque;
 
 use coordhub_core::{
     HubError, Reply, Timestamp,
-    command::MoveLeases,
+    command::{MoveLeases, Role},
     event::Stamped,
     hub::policy::{self, Reader},
     ids::EntityId,
 };
 
 use super::{
-    answers,
+    answers, credentials,
     generate::Powers,
     ids::Labels,
     play::Player,
@@ -118,12 +118,17 @@ impl PurePlayer {
             let proposal = proposal.ok_or_else(|| Mismatch(format!("proposal {id} is gone")))?;
             differs(proposal_differs(due, proposal))?;
         }
-        let mut readers: Vec<Option<EntityId>> =
-            self.model.entities.keys().cloned().map(Some).collect();
-        readers.extend([None, Some(EntityId::parse("ghost").expect("an id"))]);
-        for id in readers {
-            let due = self.model.visible_seqs(&self.model.reader(id.as_ref()));
-            let reader = Reader::new(&self.hub.state, id);
+        let mut readers: Vec<(Option<EntityId>, Role)> =
+            self.model.entities.keys().map(|id| (Some(id.clone()), Role::Member)).collect();
+        let others = [None, Some(EntityId::parse("ghost").expect("an id"))];
+        readers.extend(others.into_iter().map(|id| (id, Role::Member)));
+        // What tokens read by: an observer no more and no less than a member, an admin also what is
+        // for admins, and no private channel.
+        readers.push((Some(EntityId::admin()), Role::Admin));
+        readers.extend(self.model.tokens.values().map(|t| (Some(t.entity_id.clone()), t.role)));
+        for (id, role) in readers {
+            let due = self.model.visible_seqs(&self.model.reader(id.as_ref()).in_role(role));
+            let reader = Reader::new(&self.hub.state, id).in_role(role);
             let log = self.hub.log.iter();
             let seen: Vec<_> = log
                 .filter(|stamped| policy::audience(&stamped.event).includes(&reader))
@@ -136,6 +141,7 @@ impl PurePlayer {
                 return Err(Mismatch(what));
             }
         }
+        credentials::look(self.hub.state.credentials(), &self.model)?;
         self.look_at_cursors()
     }
 

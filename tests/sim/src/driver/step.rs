@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use coordhub_core::{
     Request,
-    command::{Caller, Command, Key, Role},
+    command::{Auth, Caller, Command, Key, Role},
     ids::EntityId,
+    secret::SecretHash,
 };
 
 /// One step.
@@ -59,8 +60,10 @@ pub struct Ask {
     pub label: u32,
     /// Who asks.
     pub caller: Option<EntityId>,
-    /// Whether as an admin.
-    pub is_admin: bool,
+    /// What it may do.
+    pub role: Role,
+    /// The token that it shows: in open mode none.
+    pub token: Option<SecretHash>,
     /// For what; ids that the hub makes stand in it as labels.
     pub command: Command,
     /// Under which key.
@@ -72,9 +75,12 @@ pub struct Ask {
 impl Ask {
     /// The request to the hub, with labels as they are.
     pub fn request(&self) -> Request {
-        let role = if self.is_admin { Role::Admin } else { Role::Member };
+        // Whoever joins shows an invite, and has no token yet.
+        let is_open = self.token.is_none() && !matches!(self.command, Command::Join(_));
+        let auth = if is_open { Auth::Open } else { Auth::Token };
+        let (id, role, token) = (self.caller.clone(), self.role, self.token);
         Request {
-            caller: Caller { id: self.caller.clone(), role, ..Caller::default() },
+            caller: Caller { id, role, auth, token },
             command: self.command.clone(),
             key: self.key.clone(),
             wait: Duration::from_secs(self.wait_seconds),

@@ -55,6 +55,8 @@ impl Model {
             }
             // One that had failed may be shown as opened again first.
             if feed.comes("task_reopened", id.as_str()) {
+                let now = self.now;
+                self.task_mut(id).forget_past_deadline(now);
                 self.tell("task_reopened", id.as_str());
             }
             self.complete_now(id, holder, command.result.clone());

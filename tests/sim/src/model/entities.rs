@@ -96,46 +96,68 @@ impl Model {
 
     pub(super) fn register(&mut self, who: Who<'_>, command: &Register) -> Answer {
         let id = &command.entity_id;
-        let name = command.name.clone().unwrap_or_else(|| id.to_string());
         let known = self.entities.get(id);
-        let mut refused = Refused::default();
-        refused.add(name.trim().is_empty(), 422, "invalid_field");
-        refused.add(!command.metadata.is_object(), 422, "invalid_field");
-        refused.add(who.id.is_some_and(|caller| caller != id), 403, "not_allowed");
+        let mut refused = self.check_said(command);
+        // With a token an admin registers others; without one everyone registers itself.
+        let may_others = who.is_admin && who.has_token;
+        let is_other = who.id.is_some_and(|caller| caller != id);
+        refused.add(is_other && !may_others, 403, "not_allowed");
+        let is_uninvited = who.has_token && !who.is_admin && known.is_none();
+        refused.add(is_uninvited, 403, "invite_needed");
         let other_type = known.is_some_and(|known| known.entity_type != command.entity_type);
         refused.add(other_type, 409, "type_is_fixed");
         refused.check()?;
-        let capabilities = command.capabilities.clone();
-        let metadata = command.metadata.clone();
-        match self.entities.get_mut(id) {
-            Some(known) => {
-                let changed = known.name != name
-                    || known.capabilities != capabilities
-                    || known.metadata != metadata;
-                (known.name, known.capabilities, known.metadata) = (name, capabilities, metadata);
-                if changed {
-                    self.tell("entity_updated", id.as_str());
-                }
-            }
-            None => {
-                let entity = Entity {
-                    entity_type: command.entity_type,
-                    name,
-                    capabilities,
-                    metadata,
-                    registered_at: self.now,
-                    registered_seq: 0,
-                    read: 0,
-                    read_channels: BTreeMap::new(),
-                    read_direct: 0,
-                };
-                self.entities.insert(id.clone(), entity);
-                self.tell("entity_registered", id.as_str());
-                self.join_proposals(id);
-            }
+        if known.is_some() {
+            self.update_entity(command);
+        } else {
+            self.register_first(command);
         }
-        self.touch(id);
+        // An admin's word about somebody is no sign of life.
+        if !is_other {
+            self.touch(id);
+        }
         Ok(Told::Entity(id.clone()))
+    }
+
+    /// Whether what somebody says of itself can be taken.
+    pub(super) fn check_said(&self, command: &Register) -> Refused {
+        let mut refused = Refused::default();
+        let is_blank = command.name.as_ref().is_some_and(|name| name.trim().is_empty());
+        refused.add(is_blank, 422, "invalid_field");
+        refused.add(!command.metadata.is_object(), 422, "invalid_field");
+        refused
+    }
+
+    /// What somebody who is registered says of itself anew.
+    pub(super) fn update_entity(&mut self, command: &Register) {
+        let id = &command.entity_id;
+        let known = self.entities.get_mut(id).expect("it is registered");
+        let before = known.clone();
+        known.name = command.name.clone().unwrap_or_else(|| id.to_string());
+        known.capabilities = command.capabilities.clone();
+        known.metadata = command.metadata.clone();
+        if *known != before {
+            self.tell("entity_updated", id.as_str());
+        }
+    }
+
+    pub(super) fn register_first(&mut self, command: &Register) {
+        let id = &command.entity_id;
+        let entity = Entity {
+            entity_type: command.entity_type,
+            name: command.name.clone().unwrap_or_else(|| id.to_string()),
+            capabilities: command.capabilities.clone(),
+            metadata: command.metadata.clone(),
+            registered_at: self.now,
+            registered_seq: 0,
+            read: 0,
+            read_channels: BTreeMap::new(),
+            read_direct: 0,
+        };
+        self.entities.insert(id.clone(), entity);
+        self.removed.remove(id);
+        self.tell("entity_registered", id.as_str());
+        self.join_proposals(id);
     }
 
     pub(super) fn remove(&mut self, who: Who<'_>, id: &EntityId) -> Answer {
@@ -160,6 +182,8 @@ impl Model {
             self.closing.insert(id.clone());
         }
         self.tell("entity_removed", id.as_str());
+        self.removed.insert(id.clone());
+        self.revoke_all_of(id);
         self.leave_proposals(id);
         Ok(Told::Done)
     }

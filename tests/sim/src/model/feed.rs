@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use coordhub_core::{
     event::{Event, Stamped, Subject},
-    ids::{MessageId, ProposalId, Seq, TaskId},
+    ids::{InviteId, MessageId, ProposalId, Seq, TaskId, TokenId},
 };
 
 use super::{Audience, Model};
@@ -54,6 +54,24 @@ impl Feed<'_> {
     pub(super) fn proposal_id(&self) -> Option<ProposalId> {
         let made = |event: &Event| match event {
             Event::ProposalCreated(created) => Some(created.proposal.proposal_id.clone()),
+            _ => None,
+        };
+        self.ids(made).pop_front()
+    }
+
+    /// The id of the next token that the log says was made.
+    pub(super) fn token_id(&self) -> Option<TokenId> {
+        let made = |event: &Event| match event {
+            Event::TokenIssued(issued) => Some(issued.token.token_id.clone()),
+            _ => None,
+        };
+        self.ids(made).pop_front()
+    }
+
+    /// The id of the next invite that the log says was made.
+    pub(super) fn invite_id(&self) -> Option<InviteId> {
+        let made = |event: &Event| match event {
+            Event::InviteMade(made) => Some(made.invite.invite_id.clone()),
             _ => None,
         };
         self.ids(made).pop_front()
@@ -112,6 +130,12 @@ pub(super) fn named(event: &Event) -> (&'static str, String) {
         Event::ChannelCreated(e) => e.channel.to_string(),
         Event::ChannelMemberJoined(e) => format!("{} {}", e.channel, e.entity_id),
         Event::ChannelMemberLeft(e) => format!("{} {}", e.channel, e.entity_id),
+        Event::InviteMade(e) => e.invite.invite_id.to_string(),
+        Event::InviteRevoked(e) => e.invite_id.to_string(),
+        Event::TokenIssued(e) => e.token.token_id.to_string(),
+        Event::TokenUsed(e) => e.token_id.to_string(),
+        Event::TokenRotated(e) => e.token_id.to_string(),
+        Event::TokenRevoked(e) => e.token_id.to_string(),
         event => match event.subject() {
             Subject::Task(id) => id.to_string(),
             Subject::Proposal(id) => id.to_string(),

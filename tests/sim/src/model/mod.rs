@@ -6,6 +6,7 @@
 
 mod refusals;
 mod entities;
+mod credentials;
 mod messages;
 mod channels;
 mod roll_calls;
@@ -24,11 +25,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use coordhub_core::{
     Request, Timestamp,
-    command::{Command, Role},
-    ids::{ChannelName, EntityId, MessageId, ProposalId, Seq, TaskId},
+    command::{Auth, Caller, Command, Role},
+    ids::{ChannelName, EntityId, InviteId, MessageId, ProposalId, Seq, TaskId, TokenId},
 };
 
 pub use channels::Crew;
+pub use credentials::{Invite, Shown, Token};
 pub use entities::Entity;
 pub use feed::{Fact, Feed, Mismatch};
 pub use keys::Key;
@@ -51,6 +53,14 @@ pub struct Model {
     pub head: Seq,
     /// Who is registered.
     pub entities: BTreeMap<EntityId, Entity>,
+    /// Every token that is good.
+    pub tokens: BTreeMap<TokenId, Token>,
+    /// Every invite that was not revoked.
+    pub invites: BTreeMap<InviteId, Invite>,
+    /// Secrets of tokens that are good no more.
+    pub past_secrets: Vec<Shown>,
+    /// Who was removed, and has not been let back.
+    pub removed: BTreeSet<EntityId>,
     /// When each was last seen, registered or not.
     pub seen: BTreeMap<EntityId, Timestamp>,
     /// Who may have been seen later than is known: the hub was killed.
@@ -84,6 +94,15 @@ pub struct Who<'a> {
     pub id: Option<&'a EntityId>,
     /// Whether it may act for everyone.
     pub is_admin: bool,
+    /// Whether it is known by a token.
+    pub has_token: bool,
+}
+
+impl<'a> Who<'a> {
+    /// Somebody who acts for itself.
+    fn member(id: Option<&'a EntityId>) -> Self {
+        Self { id, is_admin: false, has_token: false }
+    }
 }
 
 /// What a caller is told where it is not refused. Things are named and looked up in the model.
@@ -93,6 +112,12 @@ pub enum Told {
     Done,
     /// The entity.
     Entity(EntityId),
+    /// The entity, and the token that it was given.
+    Joined(EntityId, TokenId),
+    /// The token.
+    Token(TokenId),
+    /// The invite.
+    Invite(InviteId),
     /// Where the cursor stands.
     CursorAt(Seq),
     /// The messages, and the tasks made with them.
@@ -143,8 +168,15 @@ impl Model {
         place: Option<usize>,
         feed: &mut Feed<'_>,
     ) -> Result<Expected, Mismatch> {
-        let who =
-            Who { id: request.caller.id.as_ref(), is_admin: request.caller.role == Role::Admin };
+        let caller = &request.caller;
+        let who = Who {
+            id: caller.id.as_ref(),
+            is_admin: caller.role == Role::Admin,
+            has_token: caller.auth == Auth::Token,
+        };
+        if let Some(code) = self.turned_away(caller, &request.command) {
+            return Ok(Expected::Refused(vec![code]));
+        }
         let name = match self.key_of(request) {
             Ok(name) => name,
             Err(refused) => return Ok(Expected::Refused(refused.codes())),
@@ -154,7 +186,7 @@ impl Model {
         {
             return Ok(first);
         }
-        let told = match self.decide(who, &request.command, feed) {
+        let told = match self.decide(who, request, feed) {
             Ok(told) => told,
             Err(refused) => {
                 self.settle(feed)?;
@@ -182,9 +214,27 @@ impl Model {
         Ok(Expected::Told(told, seq, false))
     }
 
-    fn decide(&mut self, who: Who<'_>, command: &Command, feed: &mut Feed<'_>) -> Answer {
-        match command {
+    /// Before anything is looked at: a token that is good no more, and one that changes nothing.
+    fn turned_away(&self, caller: &Caller, command: &Command) -> Option<&'static str> {
+        // The hub gives back for its claimer what that one never heard of.
+        if matches!(command, Command::ReturnClaim(_)) {
+            return None;
+        }
+        let is_past = caller.token.is_some_and(|secret| !self.is_good(secret));
+        let is_observer = caller.role == Role::Observer;
+        is_past.then_some("unauthorized").or(is_observer.then_some("observer"))
+    }
+
+    fn decide(&mut self, who: Who<'_>, request: &Request, feed: &mut Feed<'_>) -> Answer {
+        match &request.command {
             Command::Register(command) => self.register(who, command),
+            Command::Join(command) => self.join(command, feed),
+            Command::MakeInvite(command) => self.make_invite(who, command, feed),
+            Command::RevokeInvite(id) => self.revoke_invite(who, id),
+            Command::IssueToken(command) => self.issue_token(who, command, feed),
+            Command::RotateToken(command) => self.rotate_token(who, request.caller.token, command),
+            Command::RevokeToken(id) => self.revoke_token(who, id),
+            Command::UseToken(id) => self.use_token(id),
             Command::Remove(command) => self.remove(who, &command.entity_id),
             Command::Send(send) => self.send(who, std::slice::from_ref(send), feed),
             Command::SendBatch(sends) => self.send(who, sends, feed),

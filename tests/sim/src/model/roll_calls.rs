@@ -82,7 +82,7 @@ impl Model {
     }
 
     pub(super) fn resolve(&mut self, who: Who<'_>, id: &MessageId) -> Answer {
-        let message = self.find_message(who, id)?;
+        let message = self.find_to_end(who, id)?;
         let mut refused = Refused::default();
         let may = who.is_admin || who.id == Some(&message.from) || self.is_human(who.id);
         refused.add(!may, 403, "not_allowed");

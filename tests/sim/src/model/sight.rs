@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use coordhub_core::{
+    command::Role,
     ids::{ChannelName, EntityId, Seq},
     model::EntityType,
 };
@@ -20,6 +21,8 @@ pub enum Audience {
     Pair(EntityId, EntityId),
     /// One alone.
     Only(EntityId),
+    /// Those who run the hub.
+    Admins,
 }
 
 /// Somebody who reads, as the hub knows it now.
@@ -31,9 +34,16 @@ pub struct Reader {
     pub kind: Option<EntityType>,
     /// The private channels that are not there for it.
     pub hidden: BTreeSet<ChannelName>,
+    /// Whether it shows an admin's token.
+    pub is_admin: bool,
 }
 
 impl Reader {
+    /// The same, where it shows a token of this role.
+    pub fn in_role(self, role: Role) -> Self {
+        Self { is_admin: role == Role::Admin, ..self }
+    }
+
     /// Whether it is one of an audience.
     pub fn sees(&self, audience: &Audience) -> bool {
         let is = |id: &EntityId| self.id.as_ref() == Some(id);
@@ -44,6 +54,7 @@ impl Reader {
             }
             Audience::Pair(one, other) => is(one) || is(other),
             Audience::Only(id) => is(id),
+            Audience::Admins => self.is_admin,
         }
     }
 }
@@ -67,7 +78,8 @@ impl Model {
     pub fn reader(&self, id: Option<&EntityId>) -> Reader {
         let kind = self.type_of(id);
         let hidden = self.private.iter().filter(|(_, crew)| !crew.admits(id, kind));
-        Reader { id: id.cloned(), kind, hidden: hidden.map(|(name, _)| name.clone()).collect() }
+        let hidden = hidden.map(|(name, _)| name.clone()).collect();
+        Reader { id: id.cloned(), kind, hidden, is_admin: false }
     }
 
     /// Messages in order, of those that a reader may see and that are wanted.

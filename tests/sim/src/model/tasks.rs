@@ -70,6 +70,13 @@ impl Task {
     pub fn is_held_by(&self, id: &EntityId) -> bool {
         self.status == TaskStatus::InProgress && self.claimed_by.as_ref() == Some(id)
     }
+
+    /// Opened again, a question would be ended at once by a deadline that has passed.
+    pub(super) fn forget_past_deadline(&mut self, now: Timestamp) {
+        if let Some(question) = &mut self.question {
+            question.deadline = question.deadline.filter(|deadline| *deadline > now);
+        }
+    }
 }
 
 impl Model {
@@ -293,10 +300,7 @@ impl Model {
         let (status, now) = (self.resting(task), self.now);
         let task = self.task_mut(id);
         task.status = status;
-        // A deadline that has passed would end it again at once.
-        if let Some(question) = &mut task.question {
-            question.deadline = question.deadline.filter(|deadline| *deadline > now);
-        }
+        task.forget_past_deadline(now);
         task.claimed_by = None;
         task.claimed_at = None;
         task.result = None;

@@ -36,7 +36,7 @@ impl Model {
                 continue;
             }
             let (request, next) = (request.clone(), next.clone());
-            let who = Who { id: request.caller.id.as_ref(), is_admin: false };
+            let who = Who::member(request.caller.id.as_ref());
             match self.claim_next(who, &next) {
                 Ok(Told::NoTask) | Err(_) => {}
                 Ok(told) => self.waiters[at].told = Some(told),

@@ -88,7 +88,7 @@ impl Generator<'_> {
         }
     }
 
-    fn some_entities(&mut self) -> Vec<EntityId> {
+    pub(super) fn some_entities(&mut self) -> Vec<EntityId> {
         (0..self.rng.below(3)).map(|_| self.somebody()).collect()
     }
 
