@@ -82,12 +82,12 @@ async def _with_coroutines(sizes: Sizes, path: Path) -> float:
 def _recent(sizes: Sizes) -> Row:
     with coordhub.Hub(":memory:") as hub:
         hub.send_messages([{"content": CONTENT, "from_entity": "bench-0"} for _ in range(100)])
-        micros = []
+        micros: list[float] = []
         for _ in range(sizes.reads):
             begin = time.perf_counter()
             page = hub.recent(limit=50)
             micros.append((time.perf_counter() - begin) * 1e6)
-        assert len(page) == 50
+            assert len(page) == 50
         return Row("recent(50)", f"{median(micros):.0f} µs", wanted="< 150 µs")
 
 

@@ -9,7 +9,7 @@ import select
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -145,7 +145,7 @@ def test_a_wait_ends_when_its_time_is_up_or_the_hub_is_closed(hub: _coordhub.Loc
 @pytest.mark.parametrize("what", ["call", "events", "ticket"])
 def test_a_signal_ends_a_wait(hub: _coordhub.Local, what: str) -> None:
     wait = {"entity_id": "ada", "wait_seconds": 60}
-    waits = {
+    waits: dict[str, Callable[[], Any]] = {
         "call": lambda: hub.call("POST", "/tasks/claim-next", wait),
         "events": lambda: hub.events().next(),
         "ticket": lambda: hub.submit("POST", "/tasks/claim-next", wait).result(),
