@@ -48,7 +48,7 @@ def problem(error: pytest.ExceptionInfo[_coordhub.Refused]) -> dict[str, Any]:
         True,
         None,
         "",
-        "\x00\x1f\"\\/\u2028é😀",
+        '\x00\x1f"\\/\u2028é😀',
         [],
         {},
         [1, [2, {"three": (4, 5)}]],

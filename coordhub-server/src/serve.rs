@@ -14,6 +14,8 @@ use coordhub_core::{
     subscribe::{Channels, Filter, Item, Next, Show, Start},
 };
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
 use crate::{
     access::{first_admin::FirstAdminError, gate::AuthMode, network::ExposedError},
     app::App,
@@ -169,11 +171,17 @@ impl Running {
         let Self { app, listeners, entrance, monitor, drain, admin_token: _, at_the_end } = self;
         let watching = tokio::spawn(watch(app.clone(), at_the_end));
         let beating = tokio::spawn(beat(app.clone()));
+        let renewing = entrance.tls.clone().map(|tls| {
+            // Caught before the first connection is taken.
+            let hangups = signal(SignalKind::hangup());
+            tokio::spawn(renew(tls, hangups.ok()))
+        });
         let limits = app.config().connections;
         let face = Face::new(app.clone());
         let drained = crate::net::serve(listeners, face, limits, entrance, drain).await;
         watching.abort();
         beating.abort();
+        renewing.inspect(|renewing| renewing.abort());
         if at_the_end == AtTheEnd::Close {
             bridge::close(app.hub().clone()).await;
         }
@@ -189,6 +197,34 @@ async fn beat(app: App) {
     loop {
         every_second.tick().await;
         app.metrics().beat();
+    }
+}
+
+/// How often it is looked whether the certificate was renewed.
+const RENEWAL_LOOKS: Duration = Duration::from_secs(60);
+
+/// Uses a certificate that was renewed, a minute after it was at the latest, and at once at a SIGHUP.
+async fn renew(tls: Tls, mut hangups: Option<Signal>) {
+    loop {
+        let asked = async {
+            match &mut hangups {
+                Some(hangups) => hangups.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        let is_asked = tokio::time::timeout(RENEWAL_LOOKS, asked).await.is_ok();
+        let tls = tls.clone();
+        let renewed = bridge::on_a_thread(move || {
+            let is_due = is_asked || tls.has_changed();
+            is_due.then(|| tls.reload())
+        });
+        match renewed.await {
+            None => {}
+            Some(Ok(())) => tracing::info!("the certificate was read anew"),
+            Some(Err(why)) => {
+                tracing::error!(%why, "the certificate cannot be read anew; the old one goes on");
+            }
+        }
     }
 }
 

@@ -109,6 +109,34 @@ async fn connections_are_used_again() {
     assert!(door.connections() <= 4, "{}", door.connections());
 }
 
+#[tokio::test]
+async fn a_change_whose_answer_is_lost_is_made_once() {
+    let hub = Hub::new();
+    let door = Door::to(hub.port()).await;
+    let args = br#"{"from_entity":"me","content":"x"}"#;
+    let client = || Client::builder(&door.url).build().unwrap();
+    door.lose_answers(3);
+    let answer = client().call("POST", "/messages/send", args).await.unwrap();
+    assert!(answer.is_replayed);
+    assert_eq!(
+        (door.connections(), hub.get_ok("/messages/recent").await["count"].as_u64()),
+        (4, Some(1))
+    );
+    // Without a key nobody knows, and the client says so.
+    door.lose_answers(1);
+    let options = CallOptions { key: Key::None, ..CallOptions::default() };
+    let lost = client().call_with("POST", "/messages/send", args, options).await.unwrap_err();
+    assert!(lost.may_have_been_done(), "{lost:?}");
+    assert_eq!(hub.get_ok("/messages/recent").await["count"], 2);
+    // So is a claim: whoever asks again has it.
+    hub.task("t").await;
+    door.lose_answers(2);
+    let args = br#"{"entity_id":"me","lease_seconds":60,"wait_seconds":1}"#;
+    let claim = client().call("POST", "/tasks/claim-next", args).await.unwrap();
+    assert!(claim.is_replayed);
+    assert_eq!(claim.json::<Value>().unwrap()["claim_token"], 1);
+}
+
 /// Writers send while the hub is killed, stopped and started again; a reader follows. What was sent is there once, and the
 /// reader saw all of it once and in order.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -24,6 +24,9 @@ const LICENCES: [&str; 11] = [
 ];
 const INDEX: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
+/// What something else does already, or what would need more than Rust to build.
+const BANNED: [&str; 4] = ["async-std", "native-tls", "openssl", "openssl-sys"];
+
 fn packages() -> Vec<Value> {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.toml");
     let output = Command::new(env!("CARGO"))
@@ -66,6 +69,25 @@ fn licences_are_read() {
     }
 }
 
+/// The quoted words of a list of `deny.toml`.
+fn listed(config: &str, key: &str) -> Vec<String> {
+    let start = config.find(&format!("\n{key} = [")).unwrap_or_else(|| panic!("no {key}"));
+    let list = config[start..].split(']').next().unwrap();
+    list.split('"').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+#[test]
+fn cargo_deny_is_told_the_same() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deny.toml");
+    let config = std::fs::read_to_string(path).unwrap();
+    let mut licences = listed(&config, "allow");
+    // Here an exception that is added to a licence is as good as the licence.
+    licences.retain(|licence| !licence.contains(" WITH "));
+    assert_eq!(licences, LICENCES);
+    assert_eq!(listed(&config, "deny"), BANNED);
+    assert_eq!(listed(&config, "allow-registry"), [INDEX.trim_start_matches("registry+")]);
+}
+
 #[test]
 fn every_package_has_an_allowed_licence_and_comes_from_the_one_index() {
     let packages = packages();
@@ -93,7 +115,7 @@ fn few_packages_are_there_twice_and_none_is_banned() {
         let name = package["name"].as_str().unwrap().to_owned();
         versions.entry(name).or_default().insert(package["version"].to_string());
     }
-    for banned in ["openssl", "openssl-sys", "native-tls", "async-std"] {
+    for banned in BANNED {
         assert!(!versions.contains_key(banned), "{banned} is not to be used");
     }
     versions.retain(|_, found| found.len() > 1);

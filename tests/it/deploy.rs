@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use coordhub_harness::hub;
+use coordhub_harness::{Hub, HubOptions, hub};
 
 /// How exposed the service may be by systemd's own count, in tenths: 10 is "nothing is closed".
 const EXPOSURE_TENTHS_MAX: &str = "20";
@@ -113,6 +113,49 @@ fn the_backup_runs_as_the_hubs_user_and_its_command_is_one() {
     assert!(read("docs/operations.md").contains("deploy/coordhub-backup.timer"));
 }
 
+/// The line of the unit itself, with the folder and the program of this test: as the timer would, beside a hub that works.
+#[tokio::test]
+async fn what_the_timer_starts_makes_a_backup_that_opens() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("coordination_hub.db");
+    let hub = Hub::start(HubOptions::default().db(&file));
+    // systemd makes it, as a StateDirectory of the unit.
+    let unit = read("deploy/coordhub-backup.service");
+    assert_eq!(values(&unit, "StateDirectory"), ["coordhub coordhub/backups"]);
+    let backups = folder.path().join("backups");
+    fs::create_dir(&backups).unwrap();
+    let [start] = values(&unit, "ExecStart")[..] else { panic!("one ExecStart") };
+    let line = start
+        .replace("/usr/local/bin/coordhub", &hub::binary().to_string_lossy())
+        .replace("/var/lib/coordhub", &folder.path().to_string_lossy());
+    let run = |words: &str| {
+        let mut words = words.split(' ');
+        let output = Command::new(words.next().unwrap()).args(words).output().unwrap();
+        assert!(output.status.success(), "{line}: {output:?}");
+    };
+    for nth in 0..2 {
+        hub.say("ai", "general", &format!("night {nth}")).await;
+        run(&line);
+    }
+    let mut made: Vec<_> =
+        fs::read_dir(&backups).unwrap().map(|entry| entry.unwrap().path()).collect();
+    made.sort();
+    assert_eq!(made.len(), 2, "{made:?}");
+    let newest = made.last().unwrap();
+    // It is a hub's file, which opens and has what was said before it was made.
+    let again = Hub::start(HubOptions::default().db(newest));
+    let said = again.get_ok("/messages/recent").await.to_string();
+    assert!(said.contains("night 1"), "{said}");
+    // And the document's own line makes another.
+    let document = read("docs/operations.md");
+    let shown = document.lines().find(|line| line.starts_with("coordhub backup /var/backups"));
+    let shown = shown.expect("it is documented");
+    run(&shown
+        .replacen("coordhub", &hub::binary().to_string_lossy(), 1)
+        .replace("/var/backups/coordhub", &backups.to_string_lossy())
+        .replace("/var/lib/coordhub", &folder.path().to_string_lossy()));
+}
+
 #[test]
 fn systemd_takes_the_units() {
     let folder = tempfile::tempdir().unwrap();
@@ -120,7 +163,13 @@ fn systemd_takes_the_units() {
         takes(folder.path(), name);
     }
     let timer = folder.path().join("coordhub-backup.timer");
-    fs::write(&timer, read("deploy/coordhub-backup.timer")).unwrap();
+    let text = read("deploy/coordhub-backup.timer");
+    fs::write(&timer, &text).unwrap();
+    let [each] = values(&text, "OnCalendar")[..] else { panic!("one OnCalendar") };
+    if let Some(output) = analyze(&["calendar"], Path::new(each)) {
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && said.contains("Next elapse"), "{output:?}");
+    }
     if let Some(output) = analyze(&["verify"], &timer) {
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success() && !said.contains("coordhub-backup"), "{said}");

@@ -1,7 +1,10 @@
 //! Fair use: who asks for too much is told so, and why; others go on.
 
-use coordhub_harness::{Hub, HubOptions, Request, Response, Socket};
+use coordhub_harness::{Hub, HubOptions, Request, Response, Socket, WAIT_MAX};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use crate::tokens::{TokenHub, WRONG_TOKEN};
 
@@ -285,6 +288,38 @@ async fn an_address_has_so_many_sockets_and_waits_whoever_has_them() {
     let task = json!({ "title": "t" });
     hub.post_as(hub.token("anna"), "/tasks/create", task).await.ok();
     assert_eq!(waiting.await.unwrap().ok()["status"], "claimed");
+}
+
+#[tokio::test]
+async fn an_address_has_so_many_connections() {
+    let hub = Hub::start(options(&["--connections-per-address", "3"]));
+    let mut open = Vec::new();
+    let refused = loop {
+        let mut stream = TcpStream::connect(hub.addr()).await.unwrap();
+        let request = "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = vec![0; 4_096];
+        let read = timeout(WAIT_MAX, stream.read(&mut answer)).await.unwrap().unwrap();
+        let answer = String::from_utf8_lossy(&answer[..read]).into_owned();
+        if !answer.starts_with("HTTP/1.1 200") {
+            break answer;
+        }
+        open.push(stream);
+    };
+    assert!(refused.starts_with("HTTP/1.1 429") && open.len() <= 3, "{refused}");
+    drop(open);
+    // The hub sees the end of a connection a moment later.
+    loop {
+        let mut stream = TcpStream::connect(hub.addr()).await.unwrap();
+        let request = "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        // Whoever is turned away may not get so far.
+        let _written = stream.write_all(request.as_bytes()).await;
+        let mut answer = Vec::new();
+        let _read = timeout(WAIT_MAX, stream.read_to_end(&mut answer)).await.unwrap();
+        if answer.starts_with(b"HTTP/1.1 200") {
+            break;
+        }
+    }
 }
 
 #[tokio::test]

@@ -288,9 +288,12 @@ async fn damaged_frames_do_no_harm() {
     let mut random = Random::new("frames");
     let frames = [
         json!({ "type": "ping" }),
-        json!({ "type": "message", "channel": "general", "content": "c" }),
-        json!({ "type": "subscribe", "channels": ["general"], "kinds": ["task_created"] }),
-        json!({ "type": "call", "op": "tasks/create", "id": "1", "title": "t" }),
+        json!({ "type": "ready" }),
+        json!({ "type": "subscribe_channel", "channel": "general" }),
+        json!({ "type": "unsubscribe_channel", "channel": "general" }),
+        json!({ "type": "message", "ref": 1, "message": { "channel": "general", "content": "c", "metadata": { "k": [] } } }),
+        json!({ "type": "call", "op": "tasks.create", "id": "1", "args": { "title": "t" }, "key": "k" }),
+        json!({ "type": "call", "op": "tasks.claim-next", "id": "2", "args": { "wait_seconds": 0 } }),
     ];
     let shake = format!(
         "GET /ws/a HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
@@ -322,6 +325,7 @@ async fn damaged_tokens_open_nothing() {
     let hub = TokenHub::with_everyone().await;
     let mut random = Random::new("tokens");
     let good = [hub.token("admin").to_owned(), hub.token("ai").to_owned()];
+    let own = crate::session::origin(&hub);
     let mut client = hub.client().await;
     for _ in 0..rounds(1_000) {
         let good = random.pick(&good);
@@ -332,7 +336,21 @@ async fn damaged_tokens_open_nothing() {
         if token == *good {
             continue;
         }
-        let response = client.send(Request::get("/tasks/list").bearer(&token)).await;
+        // Wherever one may stand: in its header, beside a socket's protocol, in a cookie of the hub's own page.
+        let request = Request::get("/tasks/list");
+        let request = match random.below(4) {
+            0 => request
+                .header("Cookie", &format!("coordhub_session={token}"))
+                .header("Origin", &own),
+            1 => Request::get("/ws/ai")
+                .header("Connection", "Upgrade")
+                .header("Upgrade", "websocket")
+                .header("Sec-WebSocket-Version", "13")
+                .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+                .header("Sec-WebSocket-Protocol", &format!("coordhub.v1, bearer.{token}")),
+            _ => request.bearer(&token),
+        };
+        let response = client.send(request).await;
         assert!(
             matches!(response.status, 400 | 401 | 429 | 431),
             "{}: {}",

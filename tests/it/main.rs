@@ -52,6 +52,8 @@ mod udc;
 mod origin;
 // Who may reach the hub and over what: binds, trusted networks, proxies, TLS, smuggled heads.
 mod network;
+// nginx and Caddy before the hub, as documented.
+mod proxies;
 // Signing in to the page: cookies, and where they count.
 mod session;
 // Buckets and seats: who asks for too much is told so, and others go on.

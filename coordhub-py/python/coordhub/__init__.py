@@ -52,6 +52,8 @@ from ._objects import (
     TaskDetails,
     Vote,
 )
+from ._pending import Pending
+from ._pipeline import Pipeline
 from ._protocol import HubProtocol
 from ._record import Page
 from ._served import Served
@@ -65,6 +67,7 @@ from ._service import (
     Invite,
     Invited,
     Issued,
+    Pruned,
     Received,
     Refusal,
     SearchPage,
@@ -80,6 +83,7 @@ from ._words import (
     Order,
     Priority,
     ProposalStatus,
+    Prunable,
     Role,
     Status,
     TaskStatus,
@@ -130,6 +134,8 @@ __all__ = [
     "OnBlockerFailed",
     "Order",
     "Page",
+    "Pending",
+    "Pipeline",
     "Priority",
     "Proposal",
     "ProposalStatus",
@@ -137,6 +143,8 @@ __all__ = [
     "RateLimited",
     "Receipt",
     "Receipts",
+    "Prunable",
+    "Pruned",
     "Received",
     "Recipients",
     "Refusal",

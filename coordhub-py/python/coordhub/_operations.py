@@ -42,6 +42,7 @@ from ._service import (
     Invite,
     Invited,
     Issued,
+    Pruned,
     Received,
     Refusal,
     SearchPage,
@@ -220,5 +221,6 @@ CREATE_TOKEN = Operation("POST", "/admin/tokens", _ISSUED)
 TOKENS = Operation("GET", "/admin/tokens", _page(Token, "tokens"))
 ROTATE_TOKEN = Operation("POST", "/admin/tokens/{token_id}/rotate", _ISSUED)
 REVOKE_TOKEN = Operation("DELETE", "/admin/tokens/{token_id}", _CHANGE)
+PRUNE = Operation("POST", "/admin/prune", Pruned.from_dict)
 AUDIT = Operation("GET", "/audit", _page(AuditEntry, "events"))
 REFUSALS = Operation("GET", "/audit/refusals", _page(Refusal, "refusals"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Literal, TypedDict
 
 from . import _coordhub
@@ -20,9 +21,30 @@ class ConnectOptions(TypedDict, total=False):
 
 
 class ServeOptions(TypedDict, total=False):
-    """How to serve: options of ``coordhub serve``, by name."""
+    """How to serve: the options of ``coordhub serve``, by name. What may be said several times takes a list."""
 
     auth: Literal["open", "token"]
+    allow_host: str | Sequence[str]
+    allow_origin: str | Sequence[str]
+    public_url: str
+    trusted_network: str | Sequence[str]
+    behind_proxy: str | Sequence[str]
+    tls_cert: str | os.PathLike[str]
+    tls_key: str | os.PathLike[str]
+    changes_per_second: int
+    reads_per_second: int
+    address_changes_per_second: int
+    address_reads_per_second: int
+    failed_logins_per_minute: int
+    registrations_per_minute: int
+    sockets_per_entity: int
+    sockets_per_address: int
+    waits_per_entity: int
+    waits_per_address: int
+    connections_per_address: int
+    max_connections: int
+    max_body_bytes: int
+    monitor: str
 
 
 def options_of(

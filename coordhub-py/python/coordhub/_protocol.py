@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ._calls import Calls
 from ._events import EventStream
+from ._pipeline import Pipeline
 from ._words import EntityType
 
 if TYPE_CHECKING:
@@ -29,6 +30,11 @@ class HubProtocol(Calls, Protocol):
         entity_id: str | None = None,
     ) -> EventStream:
         """Everything that happens, as it happens."""
+        ...
+
+    def pipeline(self, under_way: int = 1_024) -> Pipeline:
+        """The same methods with many calls under way at a time."""
+        ...
 
     def entity(
         self,
@@ -41,13 +47,16 @@ class HubProtocol(Calls, Protocol):
         heartbeat_seconds: float = 30,
     ) -> EntityHandle:
         """Takes part as an entity, and says that it is there until its handle is closed."""
+        ...
 
     @property
     def closed(self) -> bool:
         """Whether ``close`` was called."""
+        ...
 
     def close(self) -> None:
         """Lets go of the hub."""
+        ...
 
     def __enter__(self) -> Self: ...
 

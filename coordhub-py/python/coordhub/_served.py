@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 class Served:
     """A hub that is on the network until ``stop``, the end of its ``with`` block, or the end of the hub."""
 
-    def __init__(self, native: _coordhub.Served) -> None:
+    def __init__(self, native: _coordhub.Served, scheme: str) -> None:
         self._native = native
+        self._scheme = scheme
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -28,7 +29,7 @@ class Served:
     @property
     def url(self) -> str:
         """Where to find it: what ``connect`` takes, and a browser."""
-        return f"http://{self.addresses[0]}"
+        return f"{self._scheme}://{self.addresses[0]}"
 
     @property
     def admin_token(self) -> Path | None:
@@ -57,7 +58,8 @@ class Served:
 
 def serve(local: _coordhub.Local, bind: str, options: Mapping[str, Any]) -> Served:
     """Puts a hub on the network."""
+    scheme = "https" if options.get("tls_cert") else "http"
     try:
-        return Served(local.serve(bind, dict(options)))
+        return Served(local.serve(bind, dict(options)), scheme)
     except _coordhub.Refused as refused:
         raise failure(refused) from None

@@ -7,7 +7,7 @@ from typing import Any
 
 from ._objects import Event, Message
 from ._record import Page, Record
-from ._words import EntityType, Role
+from ._words import EntityType, Prunable, Role
 
 
 class Health(Record):
@@ -159,6 +159,17 @@ class Invited(Invite):
     """What its guests show. It is told once, and not again under the same idempotency key."""
     link: str | None = None
     """The address of the page that a human who is invited goes to."""
+
+
+class Pruned(Record):
+    """What is being given up."""
+
+    status: str
+    kind: Prunable
+    before: datetime
+    """What is older than this goes."""
+
+    _shown = ("kind", "before")
 
 
 # Who did what.

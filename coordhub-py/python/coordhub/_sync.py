@@ -10,6 +10,7 @@ from ._calls import Calls
 from ._events import EventStream
 from ._face import arguments, event_arguments, failure
 from ._operations import Operation
+from ._pipeline import Pipeline
 
 T = TypeVar("T")
 
@@ -40,6 +41,10 @@ class FaceCalls(Calls):
             return EventStream(self._face.events(args, self._caller))
         except _coordhub.Refused as refused:
             raise failure(refused) from None
+
+    def pipeline(self, under_way: int = 1_024) -> Pipeline:
+        """The same methods with many calls under way at a time: ``with hub.pipeline() as calls: calls.send(…)``."""
+        return Pipeline(self._face, self._caller, self._named, under_way)
 
     def _call(
         self, operation: Operation[T], args: dict[str, Any], idempotency_key: str | None = None

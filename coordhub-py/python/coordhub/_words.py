@@ -24,5 +24,7 @@ Order = Literal["asc", "desc"]
 """Which way a list goes by creation: the oldest first, or the newest."""
 Role = Literal["admin", "member", "observer"]
 """What a token is good for."""
+Prunable = Literal["messages", "tasks", "proposals"]
+"""What an admin may give up while the hub runs: tasks and proposals only where they are finished."""
 UdcType = Literal["status", "event", "command", "query"]
 """What a message between UDC services is."""

@@ -62,9 +62,15 @@ pub struct Server {
 impl Server {
     /// Starts a hub on a free port with this file.
     pub fn hub(program: &Path, file: &Path) -> io::Result<Self> {
+        Self::hub_with(program, file, &[])
+    }
+
+    /// The same, with these options.
+    pub fn hub_with(program: &Path, file: &Path, options: &[&str]) -> io::Result<Self> {
         let words = ["serve", "--bind", "127.0.0.1:0", "--log-level", "warn", "--db"];
         let mut args: Vec<OsString> = words.map(OsString::from).into();
         args.push(file.into());
+        args.extend(options.iter().map(OsString::from));
         Self::start(program, &args)
     }
 

@@ -63,6 +63,11 @@ impl Connection {
         Ok((status, &self.buffer[body]))
     }
 
+    /// The last reply, with its head.
+    pub fn reply(&self) -> &[u8] {
+        &self.buffer[..self.filled]
+    }
+
     /// A round trip that must end with 200.
     pub async fn expect_ok(&mut self, request: &[u8]) -> io::Result<&[u8]> {
         match self.round_trip(request).await? {

@@ -24,6 +24,7 @@ pub mod calls;
 pub mod rest;
 pub mod workload;
 pub mod tokens;
+pub mod flood;
 
 use std::{
     io,

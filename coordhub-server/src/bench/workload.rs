@@ -3,6 +3,7 @@
 use std::{
     io,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -17,6 +18,7 @@ use super::{
     load,
     progress::Progress,
     rest,
+    tokens::Tokens,
 };
 
 /// Messages for which a hub counts as small.
@@ -113,6 +115,25 @@ impl Own {
         let file = folder.path().join("coordination_hub.db");
         let server = Server::hub(program, &file)?;
         Ok(Self { program: program.to_owned(), file, server: Some(server), _folder: folder })
+    }
+
+    /// The same in token mode, with what its load shows.
+    pub fn start_with_tokens(
+        program: &Path,
+        folder: &Path,
+        options: &[&str],
+    ) -> io::Result<(Self, Arc<Tokens>)> {
+        let folder = Folder::within(folder)?;
+        let file = folder.path().join("coordination_hub.db");
+        let server = Server::hub_with(program, &file, &[&["--auth", "token"], options].concat())?;
+        let mut admin = file.clone().into_os_string();
+        admin.push(".admin-token");
+        let admin = std::fs::read_to_string(admin)?;
+        let tokens = Arc::new(Tokens::new(admin.trim().to_owned()));
+        Ok((
+            Self { program: program.to_owned(), file, server: Some(server), _folder: folder },
+            tokens,
+        ))
     }
 
     /// The hub.

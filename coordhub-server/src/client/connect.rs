@@ -131,14 +131,21 @@ impl Connector {
     async fn tcp(&self) -> io::Result<TcpStream> {
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the name leads nowhere");
         let found = lookup_host((self.address.host.as_str(), self.address.port)).await?;
-        let addresses: Vec<SocketAddr> = found.collect();
-        for address in addresses {
-            match TcpStream::connect(address).await {
-                Ok(stream) => {
+        // What is meant for this machine goes to no other, whatever names mean here.
+        let is_meant = |address: &SocketAddr| {
+            !self.address.is_here() || address.ip().to_canonical().is_loopback()
+        };
+        let addresses: Vec<SocketAddr> = found.filter(is_meant).collect();
+        for address in &addresses {
+            // One that swallows everything leaves time for the others.
+            let patience = self.patience / u32::try_from(addresses.len()).unwrap_or(1);
+            match timeout(patience, TcpStream::connect(address)).await {
+                Ok(Ok(stream)) => {
                     stream.set_nodelay(true)?;
                     return Ok(stream);
                 }
-                Err(why) => last = why,
+                Ok(Err(why)) => last = why,
+                Err(_) => last = io::ErrorKind::TimedOut.into(),
             }
         }
         Err(last)

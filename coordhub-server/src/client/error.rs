@@ -36,6 +36,9 @@ pub enum ClientError {
     /// The hub refused, or could not do it.
     #[error("{0}")]
     Problem(Box<Problem>),
+    /// An answer is of another form than it was to be read as.
+    #[error("the answer is of another form: {0}")]
+    Unfit(String),
     /// What came is nothing that a hub says.
     #[error("what answers at {url} is no hub: {why}")]
     Malformed {
@@ -53,7 +56,7 @@ impl ClientError {
     /// under an idempotency key, the same call under the same key tells.
     pub fn may_have_been_done(&self) -> bool {
         match self {
-            Self::Misused(_) => false,
+            Self::Misused(_) | Self::Unfit(_) => false,
             Self::Unreachable { delivery, .. }
             | Self::TimedOut { delivery, .. }
             | Self::Malformed { delivery, .. } => *delivery == Delivery::Unknown,

@@ -1,20 +1,34 @@
 //! A hub on the other side of a network.
 //!
-//! ```no_run
-//! # async fn example() -> Result<(), coordhub_server::client::ClientError> {
+#![cfg_attr(feature = "server", doc = "```")]
+#![cfg_attr(not(feature = "server"), doc = "```ignore")]
+//! # use coordhub_server::{Config, net::Drain};
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let (bind, db) = (vec![([127, 0, 0, 1], 0).into()], folder.path().join("hub.db"));
+//! # let drain = Drain::new();
+//! # let running = coordhub_server::start(Config { bind, db, ..Config::default() }, drain.clone()).await?;
+//! # let url = format!("http://{}", running.local_addresses()[0]);
+//! # let served = tokio::spawn(running.run());
 //! use coordhub_server::client::{Client, Item, Wanted};
+//! use serde_json::Value;
 //!
-//! let hub = Client::builder("http://localhost:8550").entity("session-5").build()?;
-//! let args = br#"{"title": "Build the API", "priority": "high"}"#;
-//! let answer = hub.call("POST", "/tasks/create", args).await?;
-//! let task: serde_json::Value = answer.json()?;
+//! let hub = Client::builder(url).entity("session-5").build()?;
+//! let args = br#"{"task_id": "t1", "title": "Build the API", "priority": "high"}"#;
+//! hub.call("POST", "/tasks/create", args).await?;
+//! let claim = hub.call("POST", "/tasks/{task_id}/claim", br#"{"task_id": "t1"}"#).await?;
+//! assert_eq!(claim.json::<Value>()?["task"]["claimed_by"], "session-5");
 //!
-//! let mut events = hub.events(Wanted::since(0).kinds(["task_created"]));
-//! for item in events.batch().await? {
-//!     if let Item::Event(event) = item {
-//!         println!("{} {}", event.seq(), event.kind());
-//!     }
-//! }
+//! let mut events = hub.events(Wanted::since(0).kinds(["task_claimed"]));
+//! let Item::Event(event) = &events.batch().await?[0] else { panic!("a new hub has no gaps") };
+//! assert_eq!((event.seq(), event.kind()), (2, "task_claimed"));
+//!
+//! let refused = hub.call("GET", "/tasks/{task_id}", br#"{"task_id": "t2"}"#).await.unwrap_err();
+//! assert_eq!(refused.problem().map(|problem| problem.code.as_str()), Some("unknown_task"));
+//! # drop((hub, events));
+//! # drain.begin();
+//! # served.await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -69,6 +83,11 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often a call is tried again.
 const RETRIES: u32 = 8;
+
+/// Has the programs of the document compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/rust-client.md")]
+struct Documented;
 
 /// A hub on the other side of a network. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -248,7 +267,6 @@ pub struct Answer {
 impl Answer {
     /// The body as a type of yours, or as a [`serde_json::Value`].
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, ClientError> {
-        json::read(&self.body)
-            .map_err(|why| misused(format!("the answer is something else: {why}")))
+        json::read(&self.body).map_err(ClientError::Unfit)
     }
 }

@@ -3,7 +3,9 @@
 use std::{io, time::Duration};
 
 use coordhub_server::bench::{
+    Run,
     finding::Finding,
+    flood::{self, Beside},
     progress::Progress,
     workload::{Own, Session, WORKLOADS},
 };
@@ -12,6 +14,8 @@ use crate::TableArgs;
 
 const MOMENT: Duration = Duration::from_millis(200);
 const MESSAGES: u64 = 3_000;
+/// A bound that a flood meets within a moment, and those who send by the clock do not.
+const FEW_CHANGES: &str = "--changes-per-second=100";
 
 /// `false` where something was lost, doubled, out of order, refused or claimed twice.
 pub(crate) fn run(args: &TableArgs) -> io::Result<bool> {
@@ -37,6 +41,22 @@ async fn all(args: &TableArgs) -> io::Result<bool> {
         } else {
             println!("{} ok", workload.name);
             passed += 1;
+        }
+    }
+    let (own, tokens) = Own::start_with_tokens(&args.program()?, &folder, &[FEW_CHANGES])?;
+    let server = own.server().ok_or_else(|| io::Error::other("the hub has stopped"))?;
+    let mut run = Run::new(server.target().clone(), MOMENT, Progress::default());
+    run.tokens = Some(tokens);
+    for (name, beside) in [("beside-flood", Beside::Flood), ("beside-others", Beside::Admitted)] {
+        let finding = flood::run(&run, name, beside).await?;
+        let faults: Vec<String> =
+            finding.faults().map(|(name, count)| format!("{name}: {count}")).collect();
+        if faults.is_empty() && !did_nothing(&finding) {
+            println!("{name} ok");
+            passed += 1;
+        } else {
+            println!("{name} FAILED: {}", faults.join(", "));
+            failed += 1;
         }
     }
     println!("{passed} passed, {failed} failed");

@@ -97,23 +97,35 @@ pub(super) struct Door {
     pub(super) url: String,
     port: Arc<AtomicU16>,
     connections: Arc<AtomicUsize>,
+    /// How many more answers are lost on their way.
+    loses: Arc<AtomicUsize>,
 }
 
 impl Door {
     pub(super) async fn to(port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let door = Self { url, port: Arc::new(port.into()), connections: Arc::default() };
+        let (connections, loses) = (Arc::default(), Arc::default());
+        let door = Self { url, port: Arc::new(port.into()), connections, loses };
         let own = door.clone();
         tokio::spawn(async move {
             loop {
                 let (mut client, _) = listener.accept().await.unwrap();
                 own.connections.fetch_add(1, Ordering::SeqCst);
                 let port = own.port.load(Ordering::SeqCst);
+                let less = |left: usize| left.checked_sub(1);
+                let is_lost = own.loses.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less);
                 tokio::spawn(async move {
                     // Where there is no hub the client finds the door shut.
                     let Ok(mut hub) = TcpStream::connect(("127.0.0.1", port)).await else { return };
-                    let _ended = copy_bidirectional(&mut client, &mut hub).await;
+                    if is_lost.is_err() {
+                        let _ended = copy_bidirectional(&mut client, &mut hub).await;
+                        return;
+                    }
+                    let mut bytes = Vec::new();
+                    let request = next_request(&mut client, &mut bytes).await.unwrap();
+                    hub.write_all(request.as_bytes()).await.unwrap();
+                    assert_ne!(hub.read_buf(&mut bytes).await.unwrap(), 0);
                 });
             }
         });
@@ -123,6 +135,11 @@ impl Door {
     /// Leads to another port from here on.
     pub(super) fn lead_to(&self, port: u16) {
         self.port.store(port, Ordering::SeqCst);
+    }
+
+    /// From here on, and so often: what the hub answers on a new connection reaches nobody.
+    pub(super) fn lose_answers(&self, count: usize) {
+        self.loses.store(count, Ordering::SeqCst);
     }
 
     pub(super) fn connections(&self) -> usize {

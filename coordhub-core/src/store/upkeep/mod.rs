@@ -5,6 +5,7 @@
 //! one that writes. What makes a file holds the lock of the file that it makes.
 
 mod backup;
+mod revocations;
 mod restore;
 mod lines;
 mod export;
@@ -20,6 +21,7 @@ pub use examine::{Depth, Examined, Finding, Health, examine};
 pub use export::export;
 pub use import::import;
 pub use restore::{IfThere, Restored, restore};
+pub use revocations::{Revocations, Tokens};
 
 use rusqlite::Connection;
 

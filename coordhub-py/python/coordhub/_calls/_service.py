@@ -18,6 +18,7 @@ from .._service import (
     Invite,
     Invited,
     Issued,
+    Pruned,
     Received,
     Refusal,
     Session,
@@ -25,7 +26,7 @@ from .._service import (
     Token,
     UdcForm,
 )
-from .._words import EntityType, Order, Role, UdcType
+from .._words import EntityType, Order, Prunable, Role, UdcType
 from ._base import Base
 
 
@@ -175,6 +176,18 @@ class ServiceCalls(Base, Protocol):
     def revoke_token(self, token_id: str) -> Change:
         """Lets nobody act by a token any more."""
         return self._call(op.REVOKE_TOKEN, {"token_id": token_id})
+
+    def prune(
+        self,
+        kind: Prunable,
+        *,
+        before: datetime | None = None,
+        older_than_days: int | None = None,
+        idempotency_key: str | None = None,
+    ) -> Pruned:
+        """Gives up what is older than ``before``, or than so many days; a day at least. Who did what stays known."""
+        args = {"kind": kind, "before": before, "older_than_days": older_than_days}
+        return self._call(op.PRUNE, args, idempotency_key)
 
     def audit(
         self,

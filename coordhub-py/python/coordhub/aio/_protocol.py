@@ -29,6 +29,7 @@ class HubProtocol(Calls, Protocol):
         entity_id: str | None = None,
     ) -> EventStream:
         """Everything that happens, as it happens."""
+        ...
 
     def entity(
         self,
@@ -41,13 +42,16 @@ class HubProtocol(Calls, Protocol):
         heartbeat_seconds: float = 30,
     ) -> EntityHandle:
         """Takes part as an entity, from ``async with`` on, and says that it is there until its handle is closed."""
+        ...
 
     @property
     def closed(self) -> bool:
         """Whether ``close`` was called."""
+        ...
 
     async def close(self) -> None:
         """Lets go of the hub."""
+        ...
 
     async def __aenter__(self) -> Self: ...
 

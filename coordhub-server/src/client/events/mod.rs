@@ -374,3 +374,6 @@ impl From<ClientError> for Ended {
         Self::Refused(error)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ mod fanout;
 mod library;
 mod memory;
 mod growth;
+mod fairness;
 
 use std::{io, path::PathBuf, time::Duration};
 
@@ -56,6 +57,7 @@ pub(crate) fn run(args: &TableArgs) -> io::Result<bool> {
         fanout::lines(&mut bench).await?;
         memory::lines(&mut bench).await?;
         growth::lines(&mut bench).await?;
+        fairness::lines(&mut bench).await?;
         bench.sum_up();
         Ok(bench.faults.is_empty())
     })

@@ -1,4 +1,4 @@
-# Written by generate.py from ../../_calls: change those.
+# Written by generate.py from _calls: change those.
 """What a hub can be asked, with names and types: one method for each operation of the contract."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-# Written by generate.py from ../../_calls: change those.
+# Written by generate.py from _calls: change those.
 """What the calls of all areas share."""
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ class Base(Protocol):
         self, operation: Operation[T], args: dict[str, Any], idempotency_key: str | None = None
     ) -> T:
         """One operation. ``None`` among its arguments is the same as leaving it out."""
+        ...
 
     def _self(self, entity_id: str | None) -> str:
         """The id that a path needs: one's own where none is given."""

@@ -1,4 +1,4 @@
-# Written by generate.py from ../../_calls: change those.
+# Written by generate.py from _calls: change those.
 """Proposals that are voted on, and reservations of paths."""
 
 from __future__ import annotations

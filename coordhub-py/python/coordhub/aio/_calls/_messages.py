@@ -1,4 +1,4 @@
-# Written by generate.py from ../../_calls: change those.
+# Written by generate.py from _calls: change those.
 """Messages and channels."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-# Written by generate.py from ../../_calls: change those.
+# Written by generate.py from _calls: change those.
 """The log, the hub itself, and who may come."""
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from ..._service import (
     Invite,
     Invited,
     Issued,
+    Pruned,
     Received,
     Refusal,
     Session,
@@ -26,7 +27,7 @@ from ..._service import (
     Token,
     UdcForm,
 )
-from ..._words import EntityType, Order, Role, UdcType
+from ..._words import EntityType, Order, Prunable, Role, UdcType
 from ._base import Base
 
 
@@ -176,6 +177,18 @@ class ServiceCalls(Base, Protocol):
     async def revoke_token(self, token_id: str) -> Change:
         """Lets nobody act by a token any more."""
         return await self._call(op.REVOKE_TOKEN, {"token_id": token_id})
+
+    async def prune(
+        self,
+        kind: Prunable,
+        *,
+        before: datetime | None = None,
+        older_than_days: int | None = None,
+        idempotency_key: str | None = None,
+    ) -> Pruned:
+        """Gives up what is older than ``before``, or than so many days; a day at least. Who did what stays known."""
+        args = {"kind": kind, "before": before, "older_than_days": older_than_days}
+        return await self._call(op.PRUNE, args, idempotency_key)
 
     async def audit(
         self,

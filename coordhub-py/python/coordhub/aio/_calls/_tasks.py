@@ -1,4 +1,4 @@
-# Written by generate.py from ../../_calls: change those.
+# Written by generate.py from _calls: change those.
 """Tasks, and questions to humans, which are tasks too."""
 
 from __future__ import annotations
