@@ -237,6 +237,7 @@ impl Local {
         Started::Submitted(Box::pin(async move {
             match performed.await {
                 Ok(handle::Answered { body, made, take_back }) => {
+                    let take_back = take_back.map(Box::new);
                     Answer { is_replayed: made == Made::Before, take_back, ..Answer::of(body) }
                 }
                 Err(problem) => Answer::refused(&problem),
