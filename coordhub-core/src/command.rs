@@ -7,11 +7,17 @@ mod channels;
 mod reservations;
 mod proposals;
 mod credentials;
+mod history;
+mod origin;
+
+use std::sync::Arc;
 
 use ulid::Ulid;
 
 pub use channels::{CreateChannel, InviteToChannel};
 pub use credentials::{Expiry, IssueToken, Join, MakeInvite, RotateToken};
+pub use history::{GiveUp, Prune};
+pub use origin::Origin;
 pub use proposals::{CastVote, Closing, CreateProposal, Deadline, Elector};
 pub use reservations::{AcquireReservation, HandOff, RenewReservation};
 
@@ -21,7 +27,7 @@ use crate::{
     },
     json::JsonText,
     limits::LEASE_SECONDS_DEFAULT,
-    model::{EntityType, HistoryKind, OnBlockerFailed, Priority, Question},
+    model::{EntityType, OnBlockerFailed, Priority, Question},
     secret::SecretHash,
     time::Timestamp,
 };
@@ -37,6 +43,8 @@ pub struct Envelope {
     pub command: Command,
     /// Under which key it is to be done at most once.
     pub key: Option<Key>,
+    /// Where it came from. Nothing is decided by it.
+    pub origin: Option<Arc<Origin>>,
 }
 
 /// An idempotency key: the same key from the same caller on the same route means the same change.
@@ -193,6 +201,8 @@ pub enum Command {
     FreeReservations(Vec<EntityId>),
     /// Give up what is old. The operator's, and the writer's own.
     Prune(Prune),
+    /// Give up what is old, as an admin says.
+    GiveUp(GiveUp),
 }
 
 impl Command {
@@ -537,17 +547,6 @@ pub enum MoveLeases {
     },
     /// The hub was down: holders are given time to come back.
     Started,
-}
-
-/// See [`Command::Prune`].
-#[derive(Clone, Copy, Debug)]
-pub struct Prune {
-    /// Which part of the past.
-    pub what: HistoryKind,
-    /// What is older than this.
-    pub before: Timestamp,
-    /// The newest place in the log that is: for messages and events.
-    pub up_to: Option<Seq>,
 }
 
 /// See [`Command::CompleteTask`]. Where the caller is named, it must be the holder.

@@ -1,16 +1,21 @@
-//! The in-process hub for Python, as the native module `coordhub._coordhub`.
+//! The native half of the Python package: the module `coordhub._coordhub`.
 //!
-//! Thin on purpose: a call comes in as the name of an operation and its arguments as JSON text, and its answer goes out
-//! as JSON text, both as the wire contract has them. The package's Python half gives them signatures and types. The GIL
-//! is released from the arguments to the answer. The modules below stand in the order that a call passes them.
+//! Thin on purpose: a call is a route of the hub's own table with a dict of its fields, and comes to whatever
+//! the network would be answered, by the same code, as plain Python objects. The package's Python half gives
+//! names and types to that. The modules below stand in the order that a call passes them.
 
-mod hub;
-mod calls;
-mod args;
-mod commands;
-mod queries;
-mod reply;
-mod failure;
+mod face;
+mod local;
+mod remote;
+mod served;
+mod json;
+mod pending;
+mod events;
+mod completions;
+mod program;
+mod runtime;
+mod process;
+mod refused;
 
 /// The native half of the package `coordhub`.
 #[pyo3::pymodule]
@@ -18,7 +23,10 @@ mod _coordhub {
     use pyo3::prelude::*;
 
     #[pymodule_export]
-    use crate::{failure::Refused, hub::Hub};
+    use crate::{
+        completions::Completions, events::Events, face::Face, local::Local, pending::Ticket,
+        program::run_cli, refused::Refused, remote::Remote, served::Served,
+    };
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

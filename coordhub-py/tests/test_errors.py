@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 import coordhub
-from coordhub import Hub
+from coordhub import Hub, HubProtocol
 from coordhub._errors import _CLASSES, error_of
 
 # No type that there is.
 ROBOT: Any = "robot"
 
-Case = tuple[Callable[[Hub], Any], type[coordhub.HubError], str, str]
+Case = tuple[Callable[[HubProtocol], Any], type[coordhub.HubError], str, str]
 
 NOT_FOUND, CONFLICT, FORBIDDEN, INVALID = (
     coordhub.NotFound,
@@ -27,7 +27,7 @@ NOT_FOUND, CONFLICT, FORBIDDEN, INVALID = (
 )
 
 
-def says(content: Any, **arguments: Any) -> Callable[[Hub], Any]:
+def says(content: Any, **arguments: Any) -> Callable[[HubProtocol], Any]:
     """A message of ada's."""
     return lambda hub: hub.send(content, **{"from_entity": "ada", **arguments})
 
@@ -71,25 +71,25 @@ CASES: list[Case] = [
     (lambda hub: hub.recent(limit=1_001), INVALID, "invalid_field", "limit"),
     (lambda hub: hub.recent(after=-1), INVALID, "invalid_field", "after"),
     (
-        lambda hub: hub.mark_read("ada", up_to=1, channel="general", direct=True),
+        lambda hub: hub.mark_read(1, entity_id="ada", channel="general", direct=True),
         INVALID,
         "invalid_field",
         "direct",
     ),
-    (lambda hub: hub.propose("x", threshold=1.5), INVALID, "invalid_field", "threshold"),
-    (lambda hub: hub.propose("x", ttl_seconds=0), INVALID, "invalid_field", "ttl_seconds"),
+    (lambda hub: hub.create_proposal("x", threshold=1.5), INVALID, "invalid_field", "threshold"),
+    (lambda hub: hub.create_proposal("x", ttl_seconds=0), INVALID, "invalid_field", "ttl_seconds"),
 ]
 
 
 @pytest.mark.parametrize(("call", "kind", "code", "field"), CASES, ids=range(len(CASES)))
 def test_refusals(
-    people: Hub,
-    call: Callable[[Hub], Any],
+    people: HubProtocol,
+    call: Callable[[HubProtocol], Any],
     kind: type[coordhub.HubError],
     code: str,
     field: str,
 ) -> None:
-    head = people.head_seq
+    head = people.state().head_seq
     with pytest.raises(kind) as refused:
         call(people)
     error = refused.value
@@ -97,7 +97,7 @@ def test_refusals(
     assert len(error.detail) > 5 and str(error) == error.detail
     if field:
         assert isinstance(error, coordhub.Invalid) and error.field == field
-        assert people.head_seq == head, "nothing was changed"
+        assert people.state().head_seq == head, "nothing was changed"
     # How it was carried here is nobody's business.
     assert error.__suppress_context__ and error.__cause__ is None
     again = pickle.loads(pickle.dumps(error))
@@ -109,7 +109,7 @@ def test_refusals(
     )
 
 
-def test_loops_and_deep_values_are_refused(people: Hub) -> None:
+def test_loops_and_deep_values_are_refused(people: HubProtocol) -> None:
     loop: dict[str, Any] = {}
     loop["self"] = loop
     deep: Any = []

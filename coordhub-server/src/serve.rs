@@ -14,6 +14,8 @@ use coordhub_core::{
     subscribe::{Channels, Filter, Item, Next, Show, Start},
 };
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
 use crate::{
     access::{first_admin::FirstAdminError, gate::AuthMode, network::ExposedError},
     app::App,
@@ -53,7 +55,7 @@ pub enum ServeError {
 /// token mode whoever mounts it sees to an admin, as [`ensure`](crate::access::first_admin::ensure) does.
 pub fn router(hub: Hub, config: Config, drain: Drain) -> axum::Router {
     let app = App::new(hub, config, drain);
-    tokio::spawn(close_sockets(app.clone()));
+    tokio::spawn(watch(app.clone(), AtTheEnd::Close));
     axum::Router::new().fallback_service(Face::new(app))
 }
 
@@ -67,26 +69,66 @@ pub struct Running {
     drain: Drain,
     /// Where the admin's token was written, where this start made one.
     admin_token: Option<PathBuf>,
+    at_the_end: AtTheEnd,
 }
 
 /// Opens the hub's file and its addresses.
 pub async fn start(config: Config, drain: Drain) -> Result<Running, ServeError> {
-    config.network.check(&config.bind, config.auth)?;
-    let entrance = entrance(&config).await?;
+    // Before the file: an address in use should not cost a look at a large file.
+    let bound = Bound::new(&config).await?;
     let (limits, db) = (config.limits.clone(), config.db.clone());
     let builder = Hub::builder().limits(limits).retention(config.retention.clone());
-    // Before the file: an address in use should not cost a look at a large file.
-    let listeners = Listeners::bind(&config.bind).await?;
-    let door = config.monitor.map(Door::bind).transpose()?;
     let hub = bridge::open(builder, db).await?;
-    let admin_token = match config.auth {
-        AuthMode::Open => None,
-        AuthMode::Token => bridge::first_admin(&hub, &config.db).await?,
-    };
-    let connections = listeners.connections().clone();
-    let app = App::with_connections(hub, config, drain.clone(), connections);
-    let monitor = door.map(|door| Monitor::start(door, &app)).transpose()?;
-    Ok(Running { app, listeners, entrance, monitor, drain, admin_token })
+    bound.with(hub, config, drain, AtTheEnd::Close).await
+}
+
+/// Opens addresses for a hub that is open already, and goes on being open when the service ends. What the
+/// configuration says of limits and of how long the past is kept is the hub's own affair.
+pub async fn start_on(hub: Hub, config: Config, drain: Drain) -> Result<Running, ServeError> {
+    let bound = Bound::new(&config).await?;
+    bound.with(hub, config, drain, AtTheEnd::LeaveOpen).await
+}
+
+/// What becomes of the hub when the service ends.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum AtTheEnd {
+    Close,
+    LeaveOpen,
+}
+
+/// The addresses of a service that has no hub yet.
+struct Bound {
+    entrance: Entrance,
+    listeners: Listeners,
+    door: Option<Door>,
+}
+
+impl Bound {
+    async fn new(config: &Config) -> Result<Self, ServeError> {
+        config.network.check(&config.bind, config.auth)?;
+        let entrance = entrance(config).await?;
+        let listeners = Listeners::bind(&config.bind).await?;
+        let door = config.monitor.map(Door::bind).transpose()?;
+        Ok(Self { entrance, listeners, door })
+    }
+
+    async fn with(
+        self,
+        hub: Hub,
+        config: Config,
+        drain: Drain,
+        at_the_end: AtTheEnd,
+    ) -> Result<Running, ServeError> {
+        let Self { entrance, listeners, door } = self;
+        let admin_token = match config.auth {
+            AuthMode::Open => None,
+            AuthMode::Token => bridge::first_admin(&hub, &config.db).await?,
+        };
+        let connections = listeners.connections().clone();
+        let app = App::with_connections(hub, config, drain.clone(), connections);
+        let monitor = door.map(|door| Monitor::start(door, &app)).transpose()?;
+        Ok(Running { app, listeners, entrance, monitor, drain, admin_token, at_the_end })
+    }
 }
 
 async fn entrance(config: &Config) -> Result<Entrance, ServeError> {
@@ -124,17 +166,25 @@ impl Running {
         &self.app
     }
 
-    /// Serves until the drain has ended; then closes the hub, which saves presence.
+    /// Serves until the drain has ended; then closes the hub that it opened, which saves presence.
     pub async fn run(self) -> Drained {
-        let Self { app, listeners, entrance, monitor, drain, admin_token: _ } = self;
-        let watching = tokio::spawn(close_sockets(app.clone()));
+        let Self { app, listeners, entrance, monitor, drain, admin_token: _, at_the_end } = self;
+        let watching = tokio::spawn(watch(app.clone(), at_the_end));
         let beating = tokio::spawn(beat(app.clone()));
+        let renewing = entrance.tls.clone().map(|tls| {
+            // Caught before the first connection is taken.
+            let hangups = signal(SignalKind::hangup());
+            tokio::spawn(renew(tls, hangups.ok()))
+        });
         let limits = app.config().connections;
         let face = Face::new(app.clone());
         let drained = crate::net::serve(listeners, face, limits, entrance, drain).await;
         watching.abort();
         beating.abort();
-        bridge::close(app.hub().clone()).await;
+        renewing.inspect(|renewing| renewing.abort());
+        if at_the_end == AtTheEnd::Close {
+            bridge::close(app.hub().clone()).await;
+        }
         // To the last it can be seen what the hub is doing.
         drop(monitor);
         drained
@@ -150,15 +200,45 @@ async fn beat(app: App) {
     }
 }
 
+/// How often it is looked whether the certificate was renewed.
+const RENEWAL_LOOKS: Duration = Duration::from_secs(60);
+
+/// Uses a certificate that was renewed, a minute after it was at the latest, and at once at a SIGHUP.
+async fn renew(tls: Tls, mut hangups: Option<Signal>) {
+    loop {
+        let asked = async {
+            match &mut hangups {
+                Some(hangups) => hangups.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        let is_asked = tokio::time::timeout(RENEWAL_LOOKS, asked).await.is_ok();
+        let tls = tls.clone();
+        let renewed = bridge::on_a_thread(move || {
+            let is_due = is_asked || tls.has_changed();
+            is_due.then(|| tls.reload())
+        });
+        match renewed.await {
+            None => {}
+            Some(Ok(())) => tracing::info!("the certificate was read anew"),
+            Some(Err(why)) => {
+                tracing::error!(%why, "the certificate cannot be read anew; the old one goes on");
+            }
+        }
+    }
+}
+
 /// Closes sockets when their entity is removed or their token revoked, and all of them when the hub stops.
-async fn close_sockets(app: App) {
+async fn watch(app: App, at_the_end: AtTheEnd) {
     let drain = app.drain().clone();
     tokio::select! {
         () = close_sockets_of_gone(&app) => {}
         () = drain.wait() => {}
     }
-    // Whoever waits for a task is told at once that there is none.
-    app.hub().end_waits();
+    // Whoever waits for a task is told at once that there is none. Those who wait in this process may go on.
+    if at_the_end == AtTheEnd::Close {
+        app.hub().end_waits();
+    }
     app.sockets().close_all(Closing::Stopping);
 }
 

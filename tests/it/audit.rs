@@ -43,7 +43,7 @@ async fn an_admin_sees_who_did_what_and_not_what_was_said() {
         rows(&whole, "events").iter().find(|row| &row["about"]["message_id"] == id).cloned()
     };
     let row = of(&sent["message_id"]).expect("the direct message");
-    has_members(&row, "seq timestamp kind actor auth about bytes");
+    has_members(&row, "seq timestamp kind actor auth address request_id cause about bytes");
     is_time(&row["timestamp"]);
     assert_eq!(
         (&row["kind"], &row["actor"], &row["auth"], &row["bytes"]),
@@ -110,6 +110,56 @@ async fn what_is_refused_is_counted_and_not_written_one_by_one() {
 }
 
 #[tokio::test]
+async fn an_admin_alone_sees_how_a_change_came_about() {
+    let mut hub = TokenHub::with_everyone().await;
+    let post = |path: &str, body: Value| {
+        Request::new("POST", path).bearer(hub.token("ai")).header("X-Request-Id", path).json(&body)
+    };
+    for (path, body) in [
+        ("/tasks/create", json!({ "title": "first", "task_id": "a" })),
+        ("/tasks/create?", json!({ "title": "then", "task_id": "b", "depends_on": ["a"] })),
+        ("/tasks/a/claim", json!({})),
+        ("/tasks/a/complete", json!({})),
+    ] {
+        hub.send(post(path, body)).await.ok();
+    }
+    let mut socket = hub.socket_as("ai").await;
+    let call = json!({ "type": "call", "id": "my-call", "op": "messages.send", "args": { "content": "x" } });
+    socket.send(call).await;
+    socket.until("reply").await;
+    socket.send(json!({ "type": "message", "message": { "content": "y" } })).await;
+    socket.until("sent").await;
+    socket.close().await;
+
+    for again in [false, true] {
+        if again {
+            hub.restart();
+        }
+        let by_ai = audit(&hub, "?actor=ai").await;
+        let of = |kind: &str| {
+            let rows = rows(&by_ai, "events").iter().filter(|row| row["kind"] == kind);
+            rows.cloned().collect::<Vec<_>>()
+        };
+        let (completed, ready) = (&of("task_completed")[0], &of("task_ready")[0]);
+        for row in [completed, ready] {
+            assert_eq!(
+                (&row["address"], &row["request_id"]),
+                (&json!("127.0.0.1"), &json!("/tasks/a/complete"))
+            );
+        }
+        assert_eq!((&completed["cause"], &ready["cause"]), (&json!(null), &completed["seq"]));
+        let sent = of("message_sent");
+        let [by_call, by_frame] = &sent[..] else { panic!("{sent:?}") };
+        let socket = by_frame["request_id"].as_str().unwrap();
+        assert_eq!(by_call["request_id"], json!(format!("{socket}/my-call")));
+        assert_eq!(by_frame["address"], "127.0.0.1");
+    }
+    // What the log shows to whoever may read it says none of that.
+    let events = hub.get_as(hub.token("ai"), "/events?since=0").await.text();
+    assert!(!events.contains("127.0.0.1") && !events.contains("/tasks/a/complete"), "{events}");
+}
+
+#[tokio::test]
 async fn in_open_mode_there_is_no_admin_to_see_it() {
     let hub = Hub::new();
     for path in ["/audit", "/audit/refusals"] {
@@ -166,6 +216,10 @@ async fn a_secret_planted_anywhere_is_found_nowhere() {
             for request in [
                 Request::new(method, path).bearer(secret).json(&body),
                 Request::new(method, path).header("Authorization", secret).json(&body),
+                Request::new(method, path)
+                    .bearer(hub.token("anna"))
+                    .header("X-Request-Id", secret)
+                    .json(&json!({ "content": "hello" })),
                 Request::new(method, path).header("Authorization", &basic),
                 Request::new(method, &in_query).json(&body),
                 Request::new(method, &in_query).bearer(hub.token("anna")).json(&body),

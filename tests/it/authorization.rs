@@ -158,6 +158,7 @@ fn table() -> Vec<Row> {
         row("POST", "/admin/invites", Nobody, ADMINS, "403", json!({ "name": "n", "entity_types": ["human"] })),
         row("GET", "/admin/invites", Nobody, ADMINS, "403", none()),
         row("DELETE", "/admin/invites/{invite_id}", Nobody, ADMINS, "403", none()),
+        row("POST", "/admin/prune", Nobody, ADMINS, "403", json!({ "kind": "messages", "older_than_days": 1 })),
         row("POST", "/admin/tokens", Nobody, ADMINS, "403", json!({ "name": "n", "entity_id": "backup" })),
         row("GET", "/admin/tokens", Nobody, ADMINS, "403", none()),
         row("POST", "/admin/tokens/{token_id}/rotate", Nobody, ADMINS, "403", none()),

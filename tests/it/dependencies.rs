@@ -121,3 +121,35 @@ fn few_packages_are_there_twice_and_none_is_banned() {
     versions.retain(|_, found| found.len() > 1);
     assert!(versions.len() <= TWICE_MAX, "{}: {versions:?}", versions.len());
 }
+
+/// What who only asks a hub builds nothing of.
+const OF_THE_HUB: [&str; 9] = [
+    "axum",
+    "clap",
+    "coordhub-core",
+    "libsqlite3-sys",
+    "mimalloc",
+    "rusqlite",
+    "tiny_http",
+    "tokio-tungstenite",
+    "utoipa-swagger-ui",
+];
+
+#[test]
+fn the_client_alone_needs_nothing_of_the_hub() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "--locked", "--prefix=none", "--format={p}", "--edges=normal"])
+        .args(["--package=coordhub-server", "--no-default-features", "--features=client"])
+        .current_dir(root)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let tree = String::from_utf8(output.stdout).unwrap();
+    let names: BTreeSet<&str> =
+        tree.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(names.contains("hyper") && names.contains("tokio-rustls"), "{names:?}");
+    for name in OF_THE_HUB {
+        assert!(!names.contains(name), "the client needs {name}");
+    }
+}

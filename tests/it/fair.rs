@@ -1,7 +1,10 @@
 //! Fair use: who asks for too much is told so, and why; others go on.
 
-use coordhub_harness::{Hub, HubOptions, Request, Response, Socket};
+use coordhub_harness::{Hub, HubOptions, Request, Response, Socket, WAIT_MAX};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use crate::tokens::{TokenHub, WRONG_TOKEN};
 
@@ -222,5 +225,128 @@ async fn an_observer_takes_nothing_from_its_entity_and_does_not_stand_for_it() {
     }
     let after = hub.get_as(hub.token("admin"), "/entities/ai").await.ok()["last_seen"].clone();
     assert_eq!(after, before, "a screen is no sign of life");
+    hub.post_as(hub.token("ai"), "/messages/send", json!({ "content": "c" })).await.ok();
+}
+
+#[tokio::test]
+async fn sockets_have_so_many_subscriptions_of_an_entity_and_of_an_address() {
+    for (bound, others_have_room) in
+        [("--subscriptions-per-entity", true), ("--subscriptions-per-address", false)]
+    {
+        let hub = TokenHub::with_everyone_at(options(&[bound, "2"])).await;
+        let mut first = hub.socket_as("ai").await;
+        first.subscribe("one").await;
+        first.subscribe("one").await;
+        let bearer = format!("Bearer {}", hub.token("ai"));
+        let headers = [("Authorization", &*bearer)];
+        let two = Socket::try_open(hub.addr(), "/ws/ai?channels=one,two", &headers).await;
+        assert_eq!(two.err(), Some(429), "{bound}: three of two");
+        let mut second = hub.socket_as("ai").await;
+        second.subscribe("two").await;
+        second.send(json!({ "type": "subscribe_channel", "channel": "three" })).await;
+        assert_eq!(second.until("error").await["code"], "too_many_open", "{bound}");
+        let mut other = hub.socket_as("anna").await;
+        other.send(json!({ "type": "subscribe_channel", "channel": "three" })).await;
+        let expected = if others_have_room { "subscribed" } else { "error" };
+        assert_eq!(other.next().await.expect("an answer")["type"], expected, "{bound}");
+        // What is given up makes room.
+        first.send(json!({ "type": "unsubscribe_channel", "channel": "one" })).await;
+        first.until("unsubscribed").await;
+        second.subscribe("three").await;
+    }
+}
+
+#[tokio::test]
+async fn an_address_has_so_many_sockets_and_waits_whoever_has_them() {
+    let words = ["--sockets-per-address", "2", "--waits-per-address", "1"];
+    let hub = TokenHub::with_everyone_at(options(&words)).await;
+    let _sockets = [hub.socket_as("ai").await, hub.socket_as("session").await];
+    let bearer = format!("Bearer {}", hub.token("anna"));
+    let third = Socket::try_open(hub.addr(), "/ws/anna", &[("Authorization", &*bearer)]).await;
+    assert_eq!(third.err(), Some(429));
+    let mut waiter = hub.client().await;
+    let wait = |who: &str, seconds: u32| {
+        let body = json!({ "wait_seconds": seconds });
+        Request::post("/tasks/claim-next").bearer(hub.token(who)).json(&body)
+    };
+    let waiting = wait("ai", 60);
+    let waiting = tokio::spawn(async move {
+        loop {
+            let answer = waiter.send(waiting.clone()).await;
+            if answer.status != 429 {
+                return answer;
+            }
+        }
+    });
+    loop {
+        let answer = hub.send(wait("session", 1)).await;
+        if answer.status == 429 {
+            answer.problem(429, "too_many_open");
+            break;
+        }
+    }
+    let task = json!({ "title": "t" });
+    hub.post_as(hub.token("anna"), "/tasks/create", task).await.ok();
+    assert_eq!(waiting.await.unwrap().ok()["status"], "claimed");
+}
+
+#[tokio::test]
+async fn an_address_has_so_many_connections() {
+    let hub = Hub::start(options(&["--connections-per-address", "3"]));
+    let mut open = Vec::new();
+    let refused = loop {
+        let mut stream = TcpStream::connect(hub.addr()).await.unwrap();
+        let request = "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = vec![0; 4_096];
+        let read = timeout(WAIT_MAX, stream.read(&mut answer)).await.unwrap().unwrap();
+        let answer = String::from_utf8_lossy(&answer[..read]).into_owned();
+        if !answer.starts_with("HTTP/1.1 200") {
+            break answer;
+        }
+        open.push(stream);
+    };
+    assert!(refused.starts_with("HTTP/1.1 429") && open.len() <= 3, "{refused}");
+    drop(open);
+    // The hub sees the end of a connection a moment later.
+    loop {
+        let mut stream = TcpStream::connect(hub.addr()).await.unwrap();
+        let request = "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        // Whoever is turned away may not get so far.
+        let _written = stream.write_all(request.as_bytes()).await;
+        let mut answer = Vec::new();
+        let _read = timeout(WAIT_MAX, stream.read_to_end(&mut answer)).await.unwrap();
+        if answer.starts_with(b"HTTP/1.1 200") {
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn those_who_show_nothing_or_guess_lock_nobody_out_who_shows_a_token() {
+    let words = [
+        "--reads-per-second",
+        "2",
+        "--address-reads-per-second",
+        "2",
+        "--failed-logins-per-minute",
+        "2",
+    ];
+    let hub = TokenHub::with_everyone_at(options(&words)).await;
+    let mut client = hub.client().await;
+    let flood = [
+        Request::get("/docs"),
+        Request::get("/tasks/list"),
+        Request::get("/tasks/list").bearer(WRONG_TOKEN),
+    ];
+    for request in flood {
+        let mut statuses = Vec::new();
+        for _ in 0..TRIES {
+            statuses.push(client.send(request.clone()).await.status);
+        }
+        assert!(statuses.iter().any(|status| matches!(status, 401 | 429)), "{statuses:?}");
+    }
+    // The bucket of the address is full all the same.
+    hub.get_as(hub.token("ai"), "/tasks/list").await.ok();
     hub.post_as(hub.token("ai"), "/messages/send", json!({ "content": "c" })).await.ok();
 }

@@ -44,6 +44,8 @@ mod proposals;
 mod socket;
 // The log as server-sent events: resuming, gaps, the end of a stream, and readers that are slow.
 mod stream;
+// The client of the library, by which the program asks hubs as well: what it does when hubs fail it.
+mod client;
 // The endpoints that the UDC convention asks for.
 mod udc;
 // Which web pages and which `Host` names may drive the hub.

@@ -1,5 +1,6 @@
 //! Who may reach the hub and over what: binds, trusted networks, proxies, TLS, and heads that are meant to be misread.
 
+use std::process::Command;
 use std::sync::Arc;
 
 use coordhub_harness::{Hub, HubOptions, Request, WAIT_MAX};
@@ -179,6 +180,10 @@ fn certificate(folder: &std::path::Path) -> (HubOptions, RootCertStore) {
 }
 
 async fn connect(hub: &Hub, roots: RootCertStore) -> TlsStream<TcpStream> {
+    try_connect(hub, roots).await.unwrap()
+}
+
+async fn try_connect(hub: &Hub, roots: RootCertStore) -> std::io::Result<TlsStream<TcpStream>> {
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
@@ -187,7 +192,7 @@ async fn connect(hub: &Hub, roots: RootCertStore) -> TlsStream<TcpStream> {
     let stream = TcpStream::connect(hub.addr()).await.unwrap();
     let name = ServerName::try_from("localhost").unwrap();
     let connector = TlsConnector::from(Arc::new(config));
-    connector.connect(name, stream).await.unwrap()
+    connector.connect(name, stream).await
 }
 
 /// One request over TLS, and all that comes back.
@@ -243,6 +248,36 @@ async fn a_hub_with_a_certificate_speaks_tls() {
         assert!(ended.is_ok(), "still open: {says:?}");
         assert!(!answer.starts_with(b"HTTP"), "{says:?}");
     }
+}
+
+#[tokio::test]
+async fn a_renewed_certificate_is_used_and_a_broken_one_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let (tls, old) = certificate(folder.path());
+    let hub = Hub::start(tls);
+    let health = "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    over_tls(&hub, old.clone(), health).await;
+    let mut kept = connect(&hub, old.clone()).await;
+    let hang_up = |expected: &str| {
+        let pid = hub.pid().to_string();
+        assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
+        while !hub.log().contains(expected) {
+            std::thread::yield_now();
+        }
+    };
+    std::fs::write(folder.path().join("cert.pem"), "no certificate").unwrap();
+    hang_up("the old one goes on");
+    assert!(over_tls(&hub, old.clone(), health).await.starts_with("HTTP/1.1 200"));
+
+    let (_, fresh) = certificate(folder.path());
+    hang_up("the certificate was read anew");
+    assert!(over_tls(&hub, fresh, health).await.starts_with("HTTP/1.1 200"));
+    assert!(try_connect(&hub, old).await.is_err(), "the old one is used no more");
+    // What was open stays open.
+    kept.write_all(health.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    tokio::time::timeout(WAIT_MAX, kept.read_to_end(&mut answer)).await.unwrap().unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 200"));
 }
 
 #[test]

@@ -125,6 +125,7 @@ const CHANGES_ELSEWHERE: &[&str] = &[
     "/questions/ask",
     "/session",
     "/admin/invites",
+    "/admin/prune",
     "/admin/tokens",
     "/admin/tokens/{}/rotate",
     "/reservations/acquire",

@@ -111,6 +111,21 @@ async fn a_session_ends_with_its_token_and_at_a_word() {
 }
 
 #[tokio::test]
+async fn a_session_that_ends_for_another_closes_its_sockets() {
+    let hub = TokenHub::with_everyone().await;
+    let own = origin(&hub);
+    let cookie = sign_in(&hub, hub.token("ai")).await;
+    let headers = [("Cookie", &*cookie), ("Origin", &*own)];
+    let mut socket = Socket::try_open(hub.addr(), "/ws/ai", &headers).await.unwrap();
+    for _ in 0..32 {
+        sign_in(&hub, hub.token("ai")).await;
+    }
+    assert_eq!(socket.close_code().await, Some(4401));
+    let request = Request::get("/tasks/list").header("Cookie", &cookie).header("Origin", &own);
+    hub.send(request).await.problem(401, "unauthorized");
+}
+
+#[tokio::test]
 async fn an_invite_registers_and_signs_in() {
     let hub = TokenHub::new();
     let (_, invite) = hub.invite(json!({ "name": "for Anna", "entity_types": ["human"] })).await;

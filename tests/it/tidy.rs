@@ -191,6 +191,11 @@ fn the_load_knows_nothing_of_the_hub_that_it_loads() {
     forbids("coordhub-server/src/bench/", &["crate", "coordhub_core"]);
 }
 
+#[test]
+fn the_client_knows_nothing_of_the_hub_that_it_asks() {
+    forbids("coordhub-server/src/client/", &["crate", "coordhub_core", "axum", "tracing"]);
+}
+
 /// What reads JSON, by name.
 const READS_JSON: [&str; 7] = [
     "serde_json::from_",
@@ -205,7 +210,10 @@ const READS_JSON: [&str; 7] = [
 #[test]
 fn only_the_wire_reads_json_requests() {
     for (path, source) in sources("coordhub-server/src/") {
-        if path.starts_with("coordhub-server/src/wire/") {
+        // The client reads what hubs say, in one place as well.
+        if path.starts_with("coordhub-server/src/wire/")
+            || path == "coordhub-server/src/client/json.rs"
+        {
             continue;
         }
         for name in READS_JSON {

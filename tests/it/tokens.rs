@@ -3,7 +3,7 @@
 mod program;
 
 use std::fs;
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 
 use coordhub_harness::{Hub, HubOptions, Request, Response, Socket, Stream};
 use serde_json::{Value, json};
@@ -24,6 +24,12 @@ impl Deref for TokenHub {
 
     fn deref(&self) -> &Hub {
         &self.hub
+    }
+}
+
+impl DerefMut for TokenHub {
+    fn deref_mut(&mut self) -> &mut Hub {
+        &mut self.hub
     }
 }
 

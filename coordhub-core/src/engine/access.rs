@@ -1,8 +1,10 @@
 //! Who shows which secret: a look at the durable state, never at the disk.
 
-use super::{Hub, Ticket, reply::HubError};
+use std::sync::Arc;
+
+use super::{Hub, Request, Ticket, reply::HubError};
 use crate::{
-    command::{Auth, Caller, Command},
+    command::{Auth, Caller, Command, Origin},
     ids::{EntityId, TokenId},
     model::Role,
     secret::SecretHash,
@@ -51,8 +53,13 @@ impl Hub {
 
     /// Notes that a token was shown for the first time: its invite cannot have it made anew from then
     /// on.
-    pub fn note_use(&self, token: &TokenId) -> Result<Ticket, HubError> {
-        self.submit(Caller::hub(), Command::UseToken(token.clone()))
+    pub fn note_use(
+        &self,
+        token: &TokenId,
+        origin: Option<Arc<Origin>>,
+    ) -> Result<Ticket, HubError> {
+        let request = Request::new(Caller::hub(), Command::UseToken(token.clone()));
+        self.submit_request(Request { origin, ..request })
     }
 
     /// Whether there is an invite with this hash, good for something or not.

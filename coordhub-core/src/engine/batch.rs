@@ -15,8 +15,8 @@ use super::{
 };
 use crate::{
     command::{Caller, Command, Envelope, MoveLeases},
-    event::{EntityRegistered, EntityRemoved, EntityUpdated, Event, Stamped},
-    hub::{Answer, Decision, Rejection, SentAnswer, decide},
+    event::{EntityRegistered, EntityRemoved, EntityUpdated, Event, Stamped, Trace},
+    hub::{Answer, Decision, Rejection, SentAnswer, causes, decide},
     ids::{EntityId, TaskId, TokenId},
     model::{Entity, Message, Token},
     subscribe::message_object,
@@ -71,7 +71,7 @@ impl Writer {
     /// Decides a command of the hub's own, which has nobody to answer, and which nothing refuses.
     pub(super) fn decide_own(&mut self, command: Command, now: Timestamp, decided: &mut Decided) {
         let caller = Caller::named(EntityId::system());
-        let own = Envelope { caller, fresh: Ulid::nil(), command, key: None };
+        let own = Envelope { caller, fresh: Ulid::nil(), command, key: None, origin: None };
         if let Err(why) = self.decide_one(&own, now, &mut decided.events) {
             tracing::error!(%why, "a command of the hub's own was refused");
         }
@@ -160,7 +160,15 @@ impl Writer {
         let Decision { events: happened, answer, refusal, key, again } = decision;
         let last = happened.len();
         let mut key = key.map(Arc::new);
+        let first = self.ahead.head() + 1;
+        // Most decisions are one event, which follows from nothing else.
+        let causes = if last > 1 { causes(&happened) } else { Vec::new() };
         for (nth, event) in (1..).zip(happened) {
+            let cause = causes.get(nth - 1).copied().flatten();
+            let trace = Trace {
+                origin: envelope.origin.clone(),
+                cause: cause.map(|place| first + place as u64),
+            };
             let stamped = Stamped {
                 seq: self.ahead.head() + 1,
                 at: now,
@@ -168,6 +176,7 @@ impl Writer {
                 auth: envelope.caller.auth,
                 event,
                 key: key.take_if(|_| nth == last),
+                trace,
             };
             self.ahead.evolve(&stamped);
             events.push(stamped);

@@ -93,8 +93,8 @@ impl Behind {
         self.is_behind.load(Ordering::Acquire)
     }
 
-    /// Returns once the tables have what was published before the call.
-    fn wait(&self) -> Result<(), StoreError> {
+    /// Returns once the tables have what was published before the call. Not for the writer.
+    pub(super) fn wait(&self) -> Result<(), StoreError> {
         if !self.is_behind() {
             return Ok(());
         }

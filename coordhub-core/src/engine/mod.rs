@@ -47,7 +47,7 @@ pub use reply::{Claim, HubError, Made, Outcome, Reply, Sent};
 pub use ticket::Ticket;
 
 use crate::{
-    command::{Caller, Command, Envelope, Key, ReturnClaim},
+    command::{Caller, Command, Envelope, Key, Origin, ReturnClaim},
     hub::{self, Rejection, SoftFacts, State},
     ids::{EntityId, Seq},
     store::{StoreError, search::Index},
@@ -116,14 +116,15 @@ impl Shared {
     }
 
     /// Gives a claim back that nobody waits for any more.
-    fn take_back(&self, caller: &Caller, untaken: Reply) {
+    fn take_back(&self, caller: &Caller, origin: Option<Arc<Origin>>, untaken: Reply) {
         let Outcome::Claimed(claim) = untaken.outcome else { return };
         if untaken.made == Made::Before || claim.already {
             return;
         }
         let task_id = claim.task.task_id.clone();
         let command = Command::ReturnClaim(ReturnClaim { task_id, claim_token: claim.claim_token });
-        let envelope = Envelope { caller: caller.clone(), fresh: Ulid::nil(), command, key: None };
+        let (caller, fresh) = (caller.clone(), Ulid::nil());
+        let envelope = Envelope { caller, fresh, command, key: None, origin };
         let (job, ticket) = Job::new(envelope, Duration::ZERO);
         // Where the queue takes nothing more the lease lapses instead.
         let _full = self.queue.push(job);
@@ -148,12 +149,14 @@ pub struct Request {
     pub key: Option<Key>,
     /// How long to wait, where it is [`Command::ClaimNext`] and there is nothing to claim.
     pub wait: Duration,
+    /// Where it came from, for the audit.
+    pub origin: Option<Arc<Origin>>,
 }
 
 impl Request {
     /// A command without a key, and without waiting.
     pub fn new(caller: Caller, command: Command) -> Self {
-        Self { caller, command, key: None, wait: Duration::ZERO }
+        Self { caller, command, key: None, wait: Duration::ZERO, origin: None }
     }
 }
 
@@ -211,7 +214,7 @@ impl Hub {
     /// A claim of `claim-next` whose ticket is dropped before its answer was taken goes back without
     /// counting as an attempt, unless it was asked for under a key: that will ask again.
     pub fn submit_request(&self, request: Request) -> Result<Ticket, HubError> {
-        let Request { caller, command, key, wait } = request;
+        let Request { caller, command, key, wait, origin } = request;
         let is_own = matches!(
             command,
             Command::Tick
@@ -232,14 +235,15 @@ impl Hub {
         let is_lost_untaken = key.is_none() && matches!(command, Command::ClaimNext(_));
         let untaken = is_lost_untaken.then(|| {
             let (home, caller) = (Arc::downgrade(&self.shared), caller.clone());
+            let origin = origin.clone();
             Box::new(move |reply| {
                 if let Some(home) = home.upgrade() {
-                    home.take_back(&caller, reply);
+                    home.take_back(&caller, origin, reply);
                 }
             })
         });
         let wait = wait.min(Duration::from_secs(crate::limits::WAIT_SECONDS_MAX));
-        let (job, ticket) = Job::new(Envelope { caller, fresh, command, key }, wait);
+        let (job, ticket) = Job::new(Envelope { caller, fresh, command, key, origin }, wait);
         self.shared.queue.push(job)?;
         Ok(match untaken {
             Some(then) => ticket.if_untaken(then),

@@ -76,6 +76,10 @@ pub(super) fn prefetch<'a>(
         Command::CloseProposal(id) | Command::WithdrawProposal(id) => {
             fetch_proposal(state, store, &mut known, id)?;
         }
+        // What stands in the tail is no older than a moment.
+        Command::GiveUp(old) => {
+            known.newest_old = store.history().newest_before(old.what, old.before)?;
+        }
         Command::Register(_)
         | Command::Join(_)
         | Command::Remove(_)

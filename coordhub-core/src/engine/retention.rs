@@ -167,11 +167,13 @@ impl Hub {
     /// Gives up what is older than `before`. What is left of it is removed little by little:
     /// [`is_pruning`](Self::is_pruning) says how long. Whether there was anything.
     pub fn prune(&self, what: HistoryKind, before: Timestamp) -> Result<bool, HubError> {
+        // What was written last is looked for in the tables, too.
+        self.shared.behind.wait()?;
         let Some(order) = prunable(&self.shared, what, before, Least::One)? else {
             return Ok(false);
         };
         let (caller, command) = (Caller::named(EntityId::system()), Command::Prune(order));
-        let envelope = Envelope { caller, fresh: Ulid::nil(), command, key: None };
+        let envelope = Envelope { caller, fresh: Ulid::nil(), command, key: None, origin: None };
         let (job, ticket) = Job::new(envelope, Duration::ZERO);
         self.shared.queue.push(job)?;
         ticket.wait().map(|_| true)

@@ -339,7 +339,7 @@ impl Writer {
         for Pending { envelope, answerer, answer, .. } in answers {
             let Some(untaken) = answerer.answer(answer) else { continue };
             if envelope.key.is_none() && matches!(envelope.command, Command::ClaimNext(_)) {
-                self.shared.take_back(&envelope.caller, untaken);
+                self.shared.take_back(&envelope.caller, envelope.origin, untaken);
             }
         }
     }

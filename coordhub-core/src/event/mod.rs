@@ -16,7 +16,7 @@ use std::sync::Arc;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    command::Auth,
+    command::{Auth, Origin},
     hub::KeptKey,
     ids::{EntityId, ProposalId, Seq, TaskId},
     model::Message,
@@ -57,6 +57,18 @@ pub struct Stamped {
     /// The idempotency key under which the change was made whose last event this is. Kept beside the
     /// log, and shown to nobody.
     pub key: Option<Arc<KeptKey>>,
+    /// How it came about. Kept beside the log, and shown to admins alone: nothing hangs on it.
+    pub trace: Trace,
+}
+
+/// How an event came about.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Trace {
+    /// Where the command came from that it was decided for; from nowhere where that was the hub's own.
+    pub origin: Option<Arc<Origin>>,
+    /// The event of the same decision that it follows from; none where it is what was asked for, or what
+    /// time alone decided.
+    pub cause: Option<Seq>,
 }
 
 /// Lists the events once: the enum, its kinds, and the way to and from the stored text.

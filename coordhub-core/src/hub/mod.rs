@@ -28,8 +28,10 @@ mod proposals;
 mod deadlines;
 mod credentials;
 mod admission;
+mod causes;
 pub mod invariants;
 
+pub use causes::causes;
 pub use claims::check_able;
 pub use credentials::{Credentials, Sealed};
 pub use handoff::{HandedOver, HandedTask};
@@ -264,6 +266,7 @@ impl<'a> Desk<'a> {
             Command::MoveLeases(why) => Ok(desk.move_leases(*why)),
             Command::FreeReservations(gone) => Ok(desk.free_reservations(gone)),
             Command::Prune(command) => Ok(desk.prune(command)),
+            Command::GiveUp(command) => desk.give_up(command),
         }
     }
 

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     hub::{KeptKey, KeyId, State, policy},
-    ids::{ChannelName, EntityId, MessageId, ProposalId, TaskId},
+    ids::{ChannelName, EntityId, MessageId, ProposalId, Seq, TaskId},
     model::{EntityType, MessageHead, Proposal, Recipients, Task},
     time::Timestamp,
 };
@@ -43,6 +43,8 @@ pub struct Prefetched<'a> {
     pub keys: BTreeMap<KeyId, Option<Arc<KeptKey>>>,
     /// Claims whose late result was kept already.
     pub late_results: BTreeSet<(TaskId, u64)>,
+    /// The newest of what is to be given up, where that was asked for and there is any.
+    pub newest_old: Option<Seq>,
     /// Presence.
     pub soft: &'a dyn SoftFacts,
 }
@@ -58,6 +60,7 @@ impl<'a> Prefetched<'a> {
             redacted: BTreeSet::new(),
             keys: BTreeMap::new(),
             late_results: BTreeSet::new(),
+            newest_old: None,
             soft,
         }
     }

@@ -1,10 +1,11 @@
 //! Giving up what is old. What is decided is up to where; the rows go afterwards, a few at a time.
 
-use super::{Answer, Decision, Desk, state::State};
+use super::{Answer, Decision, Desk, Rejection, state::State};
 use crate::{
-    command::Prune,
+    command::{GiveUp, Prune, Role},
     event::{Event, HistoryPruned},
     ids::TaskId,
+    limits::KEY_HOURS,
     model::{HistoryKind, Horizons},
 };
 
@@ -19,6 +20,30 @@ impl Desk<'_> {
             return Decision::nothing(Answer::Done);
         }
         Decision::new(Event::HistoryPruned(event), Answer::Done)
+    }
+}
+
+impl Desk<'_> {
+    /// The same, because an admin says so. What is a day old is still needed: idempotency keys stand for
+    /// it.
+    pub(super) fn give_up(&self, command: &GiveUp) -> Result<Decision, Rejection> {
+        let GiveUp { what, before } = *command;
+        if self.envelope.caller.role != Role::Admin {
+            let detail = "giving up what is old is for an admin";
+            return Err(Rejection::NotAllowed(detail.to_owned()));
+        }
+        if before > self.now.plus_millis(-KEY_HOURS * 60 * 60 * 1_000) {
+            let detail = format!("what is less than {KEY_HOURS} hours old is still needed");
+            return Err(Rejection::invalid("before", detail));
+        }
+        let Some(newest) = self.known.newest_old else {
+            return Ok(Decision::nothing(Answer::Done));
+        };
+        let up_to = match what {
+            HistoryKind::Messages | HistoryKind::Events => Some(newest.min(self.state.head())),
+            HistoryKind::Tasks | HistoryKind::Proposals => None,
+        };
+        Ok(self.prune(&Prune { what, before, up_to }))
     }
 }
 

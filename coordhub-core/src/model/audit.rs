@@ -25,6 +25,15 @@ pub struct AuditEntry {
     pub actor: Option<EntityId>,
     /// How the hub knew who that was.
     pub auth: String,
+    /// From which address it was asked for; `null` where the hub decided it by itself, and where a program
+    /// holds the hub in its own process.
+    pub address: Option<String>,
+    /// In which request; for a socket, the request that opened it, and the frame's own id behind a `/`.
+    pub request_id: Option<String>,
+    /// The event of the same decision that this one follows from. `null` where it is what was asked for, or,
+    /// with `system` as its actor, what time alone decided.
+    #[cfg_attr(feature = "schema", schema(value_type = Option<u64>))]
+    pub cause: Option<Seq>,
     /// What it was about: ids and places, nothing else.
     #[cfg_attr(feature = "schema", schema(value_type = Object))]
     pub about: Map<String, Value>,

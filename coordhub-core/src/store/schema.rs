@@ -267,7 +267,7 @@ CREATE INDEX idempotency_keys_by_age ON idempotency_keys (at);
 /// The tail of the log, tokens and invites, private channels, pruning.
 const SCHEMA_3: &str = "
 -- What happened and is still to be written to the tables above: the rows whose `seq` is not in the log yet.
--- The others are old. `kept` is an idempotency key, as JSON.
+-- The others are old. `kept` is an idempotency key, as JSON. The rest is as in the log.
 CREATE TABLE tail (
     slot INTEGER PRIMARY KEY,
     seq INTEGER NOT NULL,
@@ -276,7 +276,10 @@ CREATE TABLE tail (
     actor TEXT,
     auth TEXT NOT NULL,
     data TEXT NOT NULL,
-    kept TEXT
+    kept TEXT,
+    address TEXT,
+    request_id TEXT,
+    cause INTEGER
 ) STRICT;
 
 -- Tokens and invites that are good: what was revoked stands in the log alone. `hash` is the SHA-256 of
@@ -359,6 +362,13 @@ CREATE TABLE refusals (
     count INTEGER NOT NULL
 ) STRICT;
 -- End of refusals.
+
+-- How events came about: from which address, in which request, and from which other event of the same
+-- decision. All are NULL where nobody said so, which takes no room in old rows and three bytes in new ones.
+ALTER TABLE events ADD COLUMN address TEXT;
+ALTER TABLE events ADD COLUMN request_id TEXT;
+ALTER TABLE events ADD COLUMN cause INTEGER;
+-- End of how events came about.
 ";
 
 /// How long a write waits for another program that has the file locked, such as a `sqlite3` shell.

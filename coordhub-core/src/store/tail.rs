@@ -17,7 +17,8 @@ use super::{
     schema,
 };
 use crate::{
-    event::{Event, Stamped},
+    command::Origin,
+    event::{Event, Stamped, Trace},
     hub::{KeptKey, KeyId, Told},
     ids::{EntityId, MessageId},
     model::{MessageHead, Task},
@@ -36,10 +37,11 @@ const EVENT_BYTES_MAX: usize = 1_000;
 /// The first schema that has it.
 const SINCE_SCHEMA: i64 = 3;
 
-const WRITE: &str = "INSERT OR REPLACE INTO tail (slot, seq, at, kind, actor, auth, data, kept)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+const WRITE: &str = "INSERT OR REPLACE INTO tail (slot, seq, at, kind, actor, auth, data, kept, address, request_id, cause)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
 
-const READ: &str = "SELECT seq, at, kind, actor, auth, data, kept FROM tail
+const READ: &str =
+    "SELECT seq, at, kind, actor, auth, data, kept, address, request_id, cause FROM tail
     WHERE seq > (SELECT coalesce(max(seq), 0) FROM events) ORDER BY seq";
 
 /// The events that stand in no table but the tail.
@@ -76,6 +78,7 @@ impl Tail {
     pub(super) fn write(&self, conn: &Connection, events: &[Stamped]) -> rusqlite::Result<()> {
         let mut write = conn.prepare_cached(WRITE)?;
         for (slot, stamped) in (self.events.len() as u64..).zip(events) {
+            let Trace { origin, cause } = &stamped.trace;
             write.execute(params![
                 int(slot),
                 int(stamped.seq),
@@ -85,6 +88,9 @@ impl Tail {
                 stamped.auth.as_str(),
                 stamped.event.data(),
                 stamped.key.as_deref().map(kept_text).transpose()?,
+                rows::events::address_of(origin.as_deref()),
+                origin.as_deref().map(|origin| &*origin.request_id),
+                cause.map(int),
             ])?;
         }
         Ok(())
@@ -154,6 +160,7 @@ pub(super) fn read(conn: &Connection) -> rusqlite::Result<Vec<Stamped>> {
     let stamped = |row: &Row<'_>| {
         let mut stamped = rows::events::stamped(row)?;
         stamped.key = kept(row)?;
+        stamped.trace = trace(row)?;
         Ok(stamped)
     };
     select.query_map([], stamped)?.collect()
@@ -174,6 +181,16 @@ fn kept_text(key: &KeptKey) -> rusqlite::Result<String> {
     let KeyId { caller, route, key: name } = key.id.clone();
     let KeptKey { fingerprint, at, ref told, .. } = *key;
     to_json(&Kept { caller, route, key: name, fingerprint, at, told: told.clone() })
+}
+
+fn trace(row: &Row<'_>) -> rusqlite::Result<Trace> {
+    let address: Option<String> = row.get(7)?;
+    let request_id: Option<String> = row.get(8)?;
+    let origin = request_id.map(|request_id| {
+        let address = address.and_then(|address| address.parse().ok());
+        Arc::new(Origin { address, request_id: request_id.into() })
+    });
+    Ok(Trace { origin, cause: row.get::<_, Option<i64>>(9)?.map(i64::cast_unsigned) })
 }
 
 fn kept(row: &Row<'_>) -> rusqlite::Result<Option<Arc<KeptKey>>> {

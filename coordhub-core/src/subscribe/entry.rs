@@ -56,7 +56,7 @@ pub enum View {
 impl Entry {
     /// Encodes an event as what is shown of it most.
     pub fn new(stamped: Stamped) -> Self {
-        let Stamped { seq, at, actor, auth: _, event, key: _ } = stamped;
+        let Stamped { seq, at, actor, auth: _, event, key: _, trace: _ } = stamped;
         let body = match event {
             Event::MessageSent(message) => {
                 let (frame, object) = message_frame(seq, "", &*message);

@@ -23,6 +23,9 @@ class HubError(Exception):
         self.code = code
         self.facts = dict(facts or {})
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.code, self.facts)
+
     @property
     def detail(self) -> str:
         """The sentence: the same as ``str(error)``."""
@@ -54,6 +57,10 @@ class Forbidden(HubError):
     """The caller may not do this, or there is no caller and there must be one."""
 
 
+class Unauthorized(HubError):
+    """The hub wants a token, and got none, or none that is good."""
+
+
 class Invalid(HubError):
     """An argument holds what it may not hold."""
 
@@ -72,8 +79,52 @@ class Unavailable(HubError):
         return self.facts.get("outcome") == "unknown"
 
 
+class Unreachable(Unavailable):
+    """The hub cannot be reached over the network."""
+
+
+class TimedOut(Unavailable, TimeoutError):
+    """The hub did not answer in time, or what was waited for did not happen in time."""
+
+
+class RateLimited(HubError):
+    """More came than one entity, or one address, may send. Nothing was changed."""
+
+    @property
+    def retry_after(self) -> float:
+        """After how many seconds to try again."""
+        if "retry_after_ms" in self.facts:
+            return float(self.facts["retry_after_ms"]) / 1_000
+        return float(self.facts.get("retry_after") or 1)
+
+
 class Busy(HubError):
     """The hub has more to do than it can take in. Nothing was changed; try again in a moment."""
+
+
+class Forked(HubError):
+    """The process has forked since the hub was opened or connected to. Open or connect anew in the child."""
+
+
+class Unanswered(HubError):
+    """A question will have no answer: it was cancelled, or its deadline passed without a default."""
+
+
+class HistoryGap(HubError):
+    """Events were missed, for good: the hub has another history, or what was missed is pruned.
+
+    The stream can be gone on with. What was built on events before is to be built anew.
+    """
+
+    @property
+    def reason(self) -> str:
+        """``other_history`` or ``pruned``: the same as ``code``."""
+        return self.code
+
+    @property
+    def head_seq(self) -> int:
+        """The ``seq`` of the newest event there is."""
+        return int(self.facts.get("head_seq", 0))
 
 
 class StoreError(HubError):
@@ -90,6 +141,8 @@ _CLASSES: dict[str, type[HubError]] = {
     "unknown_reservation": NotFound,
     "unknown_token": NotFound,
     "unknown_invite": NotFound,
+    "unknown_path": NotFound,
+    "unauthorized": Unauthorized,
     "task_already_claimed": AlreadyClaimed,
     "stale_claim": StaleClaim,
     "type_is_fixed": Conflict,
@@ -119,14 +172,29 @@ _CLASSES: dict[str, type[HubError]] = {
     "requires_ai": Forbidden,
     "missing_capabilities": Forbidden,
     "not_in_electorate": Forbidden,
-    "unauthorized": Forbidden,
+    "caller_mismatch": Forbidden,
+    "address_not_allowed": Forbidden,
+    "origin_not_allowed": Forbidden,
+    "host_not_allowed": Forbidden,
     "observer": Forbidden,
     "invite_needed": Forbidden,
     "invite_refused": Forbidden,
     "invalid_field": Invalid,
     "idempotency_key_reused": Invalid,
     "too_large": Invalid,
+    "body_too_large": Invalid,
+    "not_json": Invalid,
     "unavailable": Unavailable,
+    "closed": Unavailable,
+    "unreachable": Unreachable,
+    "timed_out": TimedOut,
+    "too_slow": TimedOut,
+    "too_fast": RateLimited,
+    "too_many_open": RateLimited,
+    "forked": Forked,
+    "unanswered": Unanswered,
+    "other_history": HistoryGap,
+    "pruned": HistoryGap,
     "busy": Busy,
     "store_in_use": StoreError,
     "store_foreign": StoreError,

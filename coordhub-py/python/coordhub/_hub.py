@@ -1,478 +1,80 @@
-"""The hub in this process."""
+"""The hub: in this process, or over the network."""
 
 from __future__ import annotations
 
-import json
 import os
+import weakref
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from . import _coordhub
-from ._errors import Invalid, error_of
-from ._types import (
-    Channel,
-    Choice,
-    Claim,
-    Entity,
-    EntityType,
-    Message,
-    Order,
-    Page,
-    Priority,
-    Proposal,
-    ProposalStatus,
-    Sent,
-    Status,
-    Task,
-    TaskStatus,
-)
+from ._entity import EntityHandle
+from ._face import failure
+from ._options import options_of, remote
+from ._protocol import HubProtocol
+from ._served import Served, serve
+from ._sync import FaceCalls
+from ._words import EntityType
+
+if TYPE_CHECKING:
+    from typing_extensions import Self, Unpack
+
+    from ._options import ConnectOptions, ServeOptions
+
+F = TypeVar("F", bound=_coordhub.Face)
 
 
-class Hub:
-    """A hub in this process.
+class _AnyHub(FaceCalls, HubProtocol, Generic[F]):
+    """What both hubs have in common."""
 
-    ``Hub(path)`` keeps it in the file at ``path``, which is made where there is none; ``Hub(":memory:")`` keeps it in
-    memory alone. It closes with ``close()``, at the end of a ``with`` block, or when it is collected. Raises
-    ``StoreError`` where the file cannot be opened.
+    _face: F
 
-    One hub serves any number of threads. A method that changes something returns when the change is on disk, and
-    releases the GIL while it waits. Arguments have the contract's names. Whoever acts is named with every call, as
-    ``entity_id``, ``from_entity``, ``created_by`` or ``proposed_by``; a read shows what ``entity_id`` may read.
-    """
+    def __init__(self, face: F, caller: str | None, *, named: bool) -> None:
+        super().__init__(face, caller, named=named)
+        self._entities: weakref.WeakSet[EntityHandle] = weakref.WeakSet()
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._path = os.fspath(path)
-        try:
-            self._native = _coordhub.Hub(self._path)
-        except _coordhub.Refused as refused:
-            raise error_of(json.loads(refused.args[0])) from None
-
-    # Entities.
-
-    def register(
+    def entity(
         self,
         entity_id: str,
-        entity_type: EntityType,
         *,
+        type: EntityType = "ai_agent",
         name: str | None = None,
         capabilities: Iterable[str] | None = None,
         metadata: Mapping[str, Any] | None = None,
-    ) -> Entity:
-        """Takes part, or changes what one said of oneself. The type is fixed at the first registration."""
-        reply = self._call(
-            "entities.register",
-            entity_id=entity_id,
-            entity_type=entity_type,
-            name=name,
-            capabilities=_texts(capabilities),
-            metadata=metadata,
-        )
-        return Entity.from_dict(reply["entity"])
+        heartbeat_seconds: float = 30,
+    ) -> EntityHandle:
+        """Takes part as an entity: registers it, and says that it is there until its handle is closed.
 
-    def remove(self, entity_id: str) -> None:
-        """Takes part no longer: claims are released, votes in open proposals stand."""
-        self._call("entities.remove", entity_id=entity_id)
-
-    def heartbeat(self, entity_id: str, *, activity: str | None = None) -> Entity:
-        """Says that one is there and, in a few words, what one is doing. Costs no write to disk."""
-        return Entity.from_dict(
-            self._call("entities.heartbeat", entity_id=entity_id, activity=activity)
-        )
-
-    def get_entity(self, entity_id: str) -> Entity:
-        """One entity with its presence."""
-        return Entity.from_dict(self._call("entities.get", entity_id=entity_id))
-
-    def entities(
-        self,
-        *,
-        entity_type: EntityType | None = None,
-        status: Status | None = None,
-        capability: str | None = None,
-        after: int | None = None,
-        order: Order | None = None,
-        limit: int | None = None,
-    ) -> Page[Entity]:
-        """Who takes part, in order of registration."""
-        reply = self._call(
-            "entities.list",
-            entity_type=entity_type,
-            status=status,
-            capability=capability,
-            after=after,
-            order=order,
-            limit=limit,
-        )
-        return Page.read("entities", Entity.from_dict, reply)
-
-    # Messages and channels.
-
-    def send(
-        self,
-        content: str,
-        *,
-        from_entity: str,
-        channel: str | None = None,
-        to_entity: str | None = None,
-        message_type: str | None = None,
-        metadata: Mapping[str, Any] | None = None,
-        reply_to: str | None = None,
-    ) -> Sent:
-        """Sends a message: to one entity where ``to_entity`` is given, else to a channel, ``general`` by default."""
-        reply = self._call(
-            "messages.send",
-            content=content,
-            from_entity=from_entity,
-            channel=channel,
-            to_entity=to_entity,
-            message_type=message_type,
-            metadata=metadata,
-            reply_to=reply_to,
-        )
-        return Sent.from_dict({**reply["message"], "recipients": reply["recipients"]})
-
-    def recent(
-        self,
-        *,
-        entity_id: str | None = None,
-        channel: str | None = None,
-        with_: str | None = None,
-        thread_id: str | None = None,
-        before: int | None = None,
-        after: int | None = None,
-        limit: int | None = None,
-        notices: bool = False,
-    ) -> Page[Message]:
-        """The newest messages that ``entity_id`` may read, oldest first; nobody reads open channels alone.
-
-        ``with_`` (``with`` in the contract) asks for the direct messages between ``entity_id`` and another instead.
+        All that the handle does is done by the entity, which need not be named again.
         """
-        reply = self._call(
-            "messages.recent",
-            entity_id=entity_id,
-            channel=channel,
-            **{"with": with_},
-            thread_id=thread_id,
-            before=before,
-            after=after,
-            limit=limit,
-            notices=notices,
+        face: _coordhub.Face = self._face
+        known = FaceCalls(face, entity_id, named=True).register(
+            entity_id, type, name=name, capabilities=capabilities, metadata=metadata
         )
-        return Page.read("messages", Message.from_dict, reply)
+        if known.token is not None:
+            face = self._by_token(known.token)
+        entity = EntityHandle(face, known, heartbeat_seconds)
+        self._entities.add(entity)
+        return entity
 
-    def inbox(
-        self,
-        entity_id: str,
-        *,
-        unread: bool = False,
-        direct: bool = False,
-        after: int | None = None,
-        limit: int | None = None,
-    ) -> Page[Message]:
-        """Direct messages to ``entity_id``, and messages of others on channels it may read.
-
-        With ``unread`` only what is not marked read, the oldest first. Reading never marks read: ``mark_read`` does.
-        """
-        reply = self._call(
-            "messages.for",
-            entity_id=entity_id,
-            unread=unread,
-            direct=direct,
-            after=after,
-            limit=limit,
-        )
-        return Page.read("messages", Message.from_dict, reply)
-
-    def mark_read(
-        self, entity_id: str, *, up_to: int, channel: str | None = None, direct: bool = False
-    ) -> None:
-        """Marks messages up to and with the one at ``up_to`` read: all, or those of one channel, or direct ones."""
-        self._call(
-            "messages.for.ack", entity_id=entity_id, up_to=up_to, channel=channel, direct=direct
-        )
-
-    def get_message(self, message_id: str, *, entity_id: str | None = None) -> Message:
-        """One message, if ``entity_id`` may read it."""
-        return Message.from_dict(
-            self._call("messages.get", message_id=message_id, entity_id=entity_id)
-        )
-
-    def channels(self, *, entity_id: str | None = None) -> Page[Channel]:
-        """The channels that ``entity_id`` may know of, and what is unread there."""
-        return Page.read("channels", Channel.from_dict, self._call("channels", entity_id=entity_id))
-
-    # Tasks.
-
-    def create_task(
-        self,
-        title: str,
-        *,
-        task_id: str | None = None,
-        description: str | None = None,
-        created_by: str | None = None,
-        priority: Priority | None = None,
-        requires_human: bool = False,
-        requires_ai: bool = False,
-        tags: Iterable[str] | None = None,
-        capabilities: Iterable[str] | None = None,
-        depends_on: Iterable[str] | None = None,
-        metadata: Mapping[str, Any] | None = None,
-    ) -> Task:
-        """Creates a task, under an id of one's own or one that is made."""
-        reply = self._call(
-            "tasks.create",
-            title=title,
-            task_id=task_id,
-            description=description,
-            created_by=created_by,
-            priority=priority,
-            requires_human=requires_human,
-            requires_ai=requires_ai,
-            tags=_texts(tags),
-            capabilities=_texts(capabilities),
-            depends_on=_texts(depends_on),
-            metadata=metadata,
-        )
-        return Task.from_dict(reply["task"])
-
-    def update_task(
-        self,
-        task_id: str,
-        *,
-        entity_id: str | None = None,
-        title: str | None = None,
-        description: str | None = None,
-        priority: Priority | None = None,
-        tags: Iterable[str] | None = None,
-        metadata: Mapping[str, Any] | None = None,
-    ) -> Task:
-        """Changes what a task says. ``None`` leaves a field as it is."""
-        reply = self._call(
-            "tasks.update",
-            task_id=task_id,
-            entity_id=entity_id,
-            title=title,
-            description=description,
-            priority=priority,
-            tags=_texts(tags),
-            metadata=metadata,
-        )
-        return Task.from_dict(reply["task"])
-
-    def claim(self, task_id: str, *, entity_id: str) -> Claim:
-        """Claims a task. Of any number that try, one wins; the others get ``AlreadyClaimed``."""
-        reply = self._call("tasks.claim", task_id=task_id, entity_id=entity_id)
-        token, already = reply["claim_token"], reply["already"]
-        return Claim.from_dict({**reply["task"], "claim_token": token, "already": already})
-
-    def complete(
-        self,
-        task_id: str,
-        *,
-        result: Any = None,
-        entity_id: str | None = None,
-        claim_token: int | None = None,
-    ) -> Task:
-        """Completes a claimed task with a result: any JSON value. The same again changes nothing."""
-        reply = self._call(
-            "tasks.complete",
-            task_id=task_id,
-            result=result,
-            entity_id=entity_id,
-            claim_token=claim_token,
-        )
-        return Task.from_dict(reply["task"])
-
-    def fail(
-        self,
-        task_id: str,
-        *,
-        reason: str | None = None,
-        entity_id: str | None = None,
-        claim_token: int | None = None,
-    ) -> Task:
-        """Gives a claimed task up as failed."""
-        reply = self._call(
-            "tasks.fail",
-            task_id=task_id,
-            reason=reason,
-            entity_id=entity_id,
-            claim_token=claim_token,
-        )
-        return Task.from_dict(reply["task"])
-
-    def release(
-        self, task_id: str, *, entity_id: str | None = None, claim_token: int | None = None
-    ) -> Task:
-        """Gives a claimed task back: it is open again."""
-        reply = self._call(
-            "tasks.release", task_id=task_id, entity_id=entity_id, claim_token=claim_token
-        )
-        return Task.from_dict(reply["task"])
-
-    def cancel(self, task_id: str, *, entity_id: str | None = None) -> Task:
-        """Withdraws a task: its creator, or a human, may."""
-        reply = self._call("tasks.cancel", task_id=task_id, entity_id=entity_id)
-        return Task.from_dict(reply["task"])
-
-    def reopen(self, task_id: str, *, entity_id: str | None = None) -> Task:
-        """Opens a failed or cancelled task again."""
-        reply = self._call("tasks.reopen", task_id=task_id, entity_id=entity_id)
-        return Task.from_dict(reply["task"])
-
-    def get_task(self, task_id: str, *, entity_id: str | None = None) -> Task:
-        """One task, with its history."""
-        return Task.from_dict(self._call("tasks.get", task_id=task_id, entity_id=entity_id))
-
-    def tasks(
-        self,
-        *,
-        status: TaskStatus | None = None,
-        priority: Priority | None = None,
-        requires_human: bool | None = None,
-        tag: str | None = None,
-        created_by: str | None = None,
-        claimed_by: str | None = None,
-        ready_for: str | None = None,
-        entity_id: str | None = None,
-        after: int | None = None,
-        order: Order | None = None,
-        limit: int | None = None,
-    ) -> Page[Task]:
-        """Tasks, in order of creation. ``ready_for`` keeps those that an entity could claim now."""
-        reply = self._call(
-            "tasks.list",
-            status=status,
-            priority=priority,
-            requires_human=requires_human,
-            tag=tag,
-            created_by=created_by,
-            claimed_by=claimed_by,
-            ready_for=ready_for,
-            entity_id=entity_id,
-            after=after,
-            order=order,
-            limit=limit,
-        )
-        return Page.read("tasks", Task.from_dict, reply)
-
-    # Proposals.
-
-    def propose(
-        self,
-        title: str,
-        *,
-        proposal_id: str | None = None,
-        description: str | None = None,
-        proposed_by: str | None = None,
-        threshold: float | None = None,
-        quorum: int | None = None,
-        deadline: datetime | None = None,
-        ttl_seconds: int | None = None,
-        electorate: Iterable[str] | None = None,
-        requires_human: bool = False,
-        early_close: bool = True,
-    ) -> Proposal:
-        """Puts a question to the vote.
-
-        It is approved when more than ``threshold`` (0.75) of *for* and *against* are for it and ``quorum`` have voted,
-        at the latest at ``deadline``, which is a day away where neither it nor ``ttl_seconds`` is given.
-        """
-        if deadline is not None and deadline.tzinfo is None:
-            detail = "deadline has no time zone; give one, such as datetime.now(timezone.utc)"
-            raise Invalid(detail, "invalid_field", {"field": "deadline"})
-        reply = self._call(
-            "proposals.create",
-            title=title,
-            proposal_id=proposal_id,
-            description=description,
-            proposed_by=proposed_by,
-            threshold=threshold,
-            quorum=quorum,
-            deadline=None if deadline is None else deadline.isoformat(),
-            ttl_seconds=ttl_seconds,
-            electorate=_texts(electorate),
-            requires_human=requires_human,
-            early_close=early_close,
-        )
-        return Proposal.from_dict(reply["proposal"])
-
-    def vote(
-        self, proposal_id: str, vote: Choice, *, entity_id: str, comment: str | None = None
-    ) -> Proposal:
-        """Votes, or changes one's vote; how the proposal stands now."""
-        reply = self._call(
-            "proposals.vote",
-            proposal_id=proposal_id,
-            vote=vote,
-            entity_id=entity_id,
-            comment=comment,
-        )
-        return Proposal.from_dict(reply["proposal"])
-
-    def close_proposal(self, proposal_id: str, *, entity_id: str | None = None) -> Proposal:
-        """Decides a proposal now, if no vote still out could change the outcome."""
-        reply = self._call("proposals.close", proposal_id=proposal_id, entity_id=entity_id)
-        return Proposal.from_dict(reply["proposal"])
-
-    def withdraw(self, proposal_id: str, *, entity_id: str | None = None) -> Proposal:
-        """Takes one's proposal back."""
-        reply = self._call("proposals.withdraw", proposal_id=proposal_id, entity_id=entity_id)
-        return Proposal.from_dict(reply["proposal"])
-
-    def get_proposal(self, proposal_id: str, *, entity_id: str | None = None) -> Proposal:
-        """One proposal, with its votes."""
-        return Proposal.from_dict(
-            self._call("proposals.get", proposal_id=proposal_id, entity_id=entity_id)
-        )
-
-    def proposals(
-        self,
-        *,
-        status: ProposalStatus | None = None,
-        entity_id: str | None = None,
-        after: int | None = None,
-        order: Order | None = None,
-        limit: int | None = None,
-    ) -> Page[Proposal]:
-        """Proposals, in order of creation."""
-        reply = self._call(
-            "proposals.list",
-            status=status,
-            entity_id=entity_id,
-            after=after,
-            order=order,
-            limit=limit,
-        )
-        return Page.read("proposals", Proposal.from_dict, reply)
-
-    # The hub itself.
-
-    @property
-    def epoch(self) -> str:
-        """Names this history of the hub."""
-        return self._native.epoch
-
-    @property
-    def head_seq(self) -> int:
-        """The ``seq`` of the newest event; 0 before the first."""
-        try:
-            return self._native.head_seq
-        except _coordhub.Refused as refused:
-            raise error_of(json.loads(refused.args[0])) from None
+    def _by_token(self, token: str) -> _coordhub.Face:
+        """The same hub, for whoever has another token: an invite's guest was just given its own."""
+        del token
+        return self._face
 
     @property
     def closed(self) -> bool:
         """Whether ``close`` was called. Every other call then raises ``Unavailable``."""
-        return self._native.closed
+        return self._face.closed
 
     def close(self) -> None:
-        """Finishes what was begun, saves presence, and lets go of the file. A second call does nothing."""
-        self._native.close()
+        """Finishes what was begun, and lets go of the hub. A second call does nothing."""
+        for entity in list(self._entities):
+            entity.close()
+        self._face.close()
 
-    def __enter__(self) -> Hub:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -483,33 +85,89 @@ class Hub:
     ) -> None:
         self.close()
 
+
+class Hub(_AnyHub[_coordhub.Local]):
+    """A hub in this process.
+
+    ``Hub(path)`` keeps it in the file at ``path``, which is made where there is none; ``Hub(":memory:")`` keeps it in
+    memory alone. It closes with ``close()``, at the end of a ``with`` block, or when it is collected. Raises
+    ``StoreError`` where the file cannot be opened.
+
+    One hub serves any number of threads. A method that changes something returns when the change is on disk, and
+    releases the GIL while it waits; a wait ends on Ctrl-C. A process that forks must open it anew in the child.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = os.fspath(path)
+        try:
+            face = _coordhub.Local(self._path)
+        except _coordhub.Refused as refused:
+            raise failure(refused) from None
+        super().__init__(face, None, named=False)
+
+    def serve(self, bind: str = "127.0.0.1:8550", **options: Unpack[ServeOptions]) -> Served:
+        """Puts the hub on the network, page and all, in the background.
+
+        ``bind`` names one address, or several parted by commas; port 0 takes a free one. ``options`` are those of
+        ``coordhub serve``, by name: ``auth="token"`` is a must for any address but this machine's own.
+        """
+        return serve(self._face, bind, options)
+
+    @property
+    def epoch(self) -> str:
+        """Names this history of the hub."""
+        return self._face.epoch
+
+    @property
+    def head_seq(self) -> int:
+        """The ``seq`` of the newest event; 0 before the first."""
+        try:
+            return self._face.head_seq
+        except _coordhub.Refused as refused:
+            raise failure(refused) from None
+
     def __repr__(self) -> str:
         return f"<coordhub.Hub {self._path!r}{' closed' if self.closed else ''}>"
 
-    def _call(self, op: str, **args: Any) -> Any:
-        """One operation of the contract: arguments and answer are its JSON."""
-        given = {name: value for name, value in args.items() if value is not None}
-        try:
-            text = json.dumps(given, allow_nan=False)
-        except (ValueError, RecursionError):
-            raise _not_json(given) from None
-        try:
-            answer = self._native.call(op, text)
-        except _coordhub.Refused as refused:
-            raise error_of(json.loads(refused.args[0])) from None
-        return json.loads(answer)
+
+class RemoteHub(_AnyHub["_coordhub.Remote"]):
+    """A hub over the network: what ``connect`` gives."""
+
+    def __init__(self, url: str, options: ConnectOptions) -> None:
+        self._url = url
+        self._options = options
+        caller = options.get("entity")
+        has_token = options.get("token") or options.get("token_file")
+        super().__init__(
+            remote(url, options), caller, named=caller is not None or has_token is not None
+        )
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return self._url
+
+    def _by_token(self, token: str) -> _coordhub.Face:
+        return remote(self._url, {**self._options, "token": token, "token_file": None})
+
+    def __repr__(self) -> str:
+        return f"<coordhub.RemoteHub {self._url!r}{' closed' if self.closed else ''}>"
 
 
-def _texts(texts: Iterable[str] | None) -> list[str] | str | None:
-    """Any iterable of texts as a list. One text alone is left as it is, for the hub to refuse: it is a mistake."""
-    return texts if texts is None or isinstance(texts, str) else list(texts)
+def connect(
+    url: str,
+    *,
+    token: str | None = None,
+    token_file: str | os.PathLike[str] | None = None,
+    entity: str | None = None,
+    timeout: float | None = None,
+    ca_file: str | os.PathLike[str] | None = None,
+) -> RemoteHub:
+    """A hub over the network.
 
-
-def _not_json(args: Mapping[str, Any]) -> Invalid:
-    """Says which argument has no JSON: not a number, infinite, or a loop."""
-    for name, value in args.items():
-        try:
-            json.dumps(value, allow_nan=False)
-        except (ValueError, RecursionError) as why:
-            return Invalid(f"{name}: {why}", "invalid_field", {"field": name})
-    return Invalid("an argument has no JSON", "invalid_field")
+    ``token`` says who one is (or the secret of an invite, to register with), as does the file ``token_file``;
+    ``entity`` is who acts where a call names nobody, and who a token is of. Connections are made when they are needed
+    and used again; ``timeout`` is how many seconds a call may take, beyond what it asks to wait. A token is only ever
+    sent to this machine or over TLS, where ``ca_file`` names the authorities that are trusted.
+    """
+    return RemoteHub(url, options_of(token, token_file, entity, timeout, ca_file))

@@ -4,9 +4,15 @@
 //! In token mode everything is refused that is not said to be open: a route says to whom it is
 //! ([`OpenTo`]), and says nothing else by default than "whoever shows a token".
 
+use std::sync::Arc;
+
 use axum::http::{HeaderMap, StatusCode, header};
 use coordhub_core::{
-    command::Role, engine::Identity, hub::Rejection, ids::EntityId, secret::SecretHash,
+    command::{Origin, Role},
+    engine::Identity,
+    hub::Rejection,
+    ids::EntityId,
+    secret::SecretHash,
 };
 
 use futures_util::FutureExt;
@@ -70,6 +76,8 @@ pub enum Access {
     Holder(Identity, Option<SessionId>),
     /// An invite was shown.
     Guest(SecretHash),
+    /// The program that the hub is part of: it names the caller and, being trusted with the file, the role.
+    Program(Role),
 }
 
 impl Access {
@@ -79,6 +87,11 @@ impl Access {
             Self::Holder(identity, _) => Some(identity),
             _ => None,
         }
+    }
+
+    /// Whether a token was shown that never was before.
+    pub fn is_first_use(&self) -> bool {
+        self.holder().is_some_and(|identity| !identity.is_used)
     }
 
     /// The session of the page whose cookie was shown.
@@ -101,10 +114,14 @@ impl Access {
 
     /// What the caller may do beyond, or short of, its own affairs.
     pub fn role(&self) -> Role {
-        self.holder().map_or(Role::Member, |identity| identity.role)
+        match self {
+            Self::Holder(identity, _) => identity.role,
+            Self::Program(role) => *role,
+            Self::Open | Self::Nobody | Self::Guest(_) => Role::Member,
+        }
     }
 
-    /// Whether an admin's token was shown.
+    /// Whether an admin's token was shown, or the program acts as one.
     pub fn is_admin(&self) -> bool {
         self.role() == Role::Admin
     }
@@ -121,8 +138,13 @@ impl Access {
 
     /// The id that a text names; `admin` is one to whoever shows its token, and to nobody else.
     pub fn parse_id(&self, text: &str) -> Result<EntityId, coordhub_core::ids::InvalidName> {
-        match self.holder() {
-            Some(holder) if holder.entity_id.as_str() == text => Ok(holder.entity_id.clone()),
+        match self {
+            Self::Holder(holder, _) if holder.entity_id.as_str() == text => {
+                Ok(holder.entity_id.clone())
+            }
+            Self::Program(Role::Admin) if text == EntityId::admin().as_str() => {
+                Ok(EntityId::admin())
+            }
             _ => EntityId::parse(text),
         }
     }
@@ -156,13 +178,16 @@ pub fn know(app: &App, headers: &HeaderMap, sender: &Sender) -> Result<Access, P
 }
 
 /// Lets in whoever may come in.
-pub async fn admit(app: &App, route: Option<&Route>, access: &Access) -> Result<(), Problem> {
+pub async fn admit(
+    app: &App,
+    route: Option<&Route>,
+    access: &Access,
+    origin: Option<Arc<Origin>>,
+) -> Result<(), Problem> {
     // What there is no route for is nobody's business who shows nothing.
     check(route.map_or(OpenTo::Holders, |route| route.open_to), access)?;
-    if let Access::Holder(identity, _) = access
-        && !identity.is_used
-    {
-        app.hub().note_use(&identity.token_id)?.await?;
+    if let Some(identity) = access.holder().filter(|_| access.is_first_use()) {
+        app.hub().note_use(&identity.token_id, origin)?.await?;
     }
     Ok(())
 }
@@ -208,7 +233,10 @@ pub fn check(open_to: OpenTo, access: &Access) -> Result<(), Problem> {
         (OpenTo::Admins, Access::Holder(identity, _)) if identity.role != Role::Admin => {
             Err(not_allowed("this takes an admin's token"))
         }
-        (_, Access::Open | Access::Holder(..)) => Ok(()),
+        (OpenTo::HoldersOnly | OpenTo::Admins, Access::Program(role)) if *role != Role::Admin => {
+            Err(not_allowed("this takes the role of an admin"))
+        }
+        (_, Access::Open | Access::Holder(..) | Access::Program(_)) => Ok(()),
         (OpenTo::Everyone, Access::Nobody) => Ok(()),
         (OpenTo::Guests, Access::Guest(_)) => Ok(()),
         (OpenTo::Guests, Access::Nobody) => Err(unauthorized(

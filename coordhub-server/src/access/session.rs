@@ -52,22 +52,23 @@ impl Sessions {
         Self { by_id: DashMap::new(), cookie_name: format!("coordhub_{mark}") }
     }
 
-    /// Begins one for whoever showed this token. `is_good` says whether a token still is.
+    /// Begins one for whoever showed this token, and says which others ended for it. `is_good` says whether
+    /// a token still is.
     pub fn begin(
         &self,
         token: SecretHash,
         is_good: impl Fn(&SecretHash) -> bool,
-    ) -> Result<Secret, getrandom::Error> {
+    ) -> Result<(Secret, Vec<SessionId>), getrandom::Error> {
         let secret = Secret::new(Kind::Session)?;
-        self.make_room(SESSIONS_PER_TOKEN_MAX, |session| session.token == token);
+        let mut ended = self.make_room(SESSIONS_PER_TOKEN_MAX, |session| session.token == token);
         if self.by_id.len() >= SESSIONS_MAX {
             // Those of tokens that were rotated or revoked go first: nobody is signed out by another's.
             self.by_id.retain(|_, session| is_good(&session.token));
-            self.make_room(SESSIONS_MAX, |_| true);
+            ended.extend(self.make_room(SESSIONS_MAX, |_| true));
         }
         let session = Session { token, ends: Instant::now() + SESSION_LENGTH };
         self.by_id.insert(id_of(secret.expose().as_bytes()), session);
-        Ok(secret)
+        Ok((secret, ended))
     }
 
     /// Ends one.
@@ -124,13 +125,14 @@ impl Sessions {
     }
 
     /// Ends the oldest of those that are meant, where there would be more than `most`.
-    fn make_room(&self, most: usize, is_meant: impl Fn(&Session) -> bool) {
+    fn make_room(&self, most: usize, is_meant: impl Fn(&Session) -> bool) -> Vec<SessionId> {
         let meant = self.by_id.iter().filter(|one| is_meant(one.value()));
         let mut meant: Vec<_> = meant.map(|one| (one.ends, *one.key())).collect();
-        if meant.len() >= most {
-            meant.sort_by_key(|(ends, _)| *ends);
-            meant.iter().take(meant.len() + 1 - most).for_each(|(_, id)| self.end(id));
-        }
+        meant.sort_by_key(|(ends, _)| *ends);
+        meant.truncate((meant.len() + 1).saturating_sub(most));
+        let ended: Vec<_> = meant.into_iter().map(|(_, id)| id).collect();
+        ended.iter().for_each(|id| self.end(id));
+        ended
     }
 }
 
@@ -146,7 +148,8 @@ mod tests {
     fn a_session_is_known_by_its_cookie_until_it_ends() {
         let sessions = Sessions::new("0123456789abcdef");
         let token = SecretHash::new([7; 32]);
-        let secret = sessions.begin(token, |_| true).expect("there is randomness");
+        let (secret, ended) = sessions.begin(token, |_| true).expect("there is randomness");
+        assert!(ended.is_empty());
         let client = Client { address: None, is_secure: true };
         let cookie = sessions.cookie(&secret, &client).expect("a header");
         let cookie = cookie.to_str().expect("text");
@@ -160,5 +163,12 @@ mod tests {
         assert!(shown == token);
         sessions.end(&id);
         assert!(sessions.of(&headers).is_none());
+        // The oldest ends where a token would have too many.
+        let begin = || sessions.begin(token, |_| true).expect("there is randomness");
+        let first = begin().0;
+        for _ in 1..SESSIONS_PER_TOKEN_MAX {
+            assert!(begin().1.is_empty());
+        }
+        assert_eq!(begin().1, [id_of(first.expose().as_bytes())]);
     }
 }

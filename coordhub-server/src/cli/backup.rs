@@ -10,8 +10,9 @@ use std::{
 use clap::Args;
 use coordhub_core::{
     Timestamp,
-    store::upkeep::{self, Copied, IfThere, Restored},
+    store::upkeep::{self, Copied, IfThere, Restored, Revocations, Tokens},
 };
+use crate::access::secret::{Kind, Secret};
 
 use super::{DbArgs, ended, tell, values};
 
@@ -40,6 +41,11 @@ pub(crate) struct RestoreArgs {
     /// Keeps a file that is there already under another name, instead of refusing.
     #[arg(long)]
     replace: bool,
+
+    /// Revokes every token and invite of the backup, and tells a new token of the admin. Without it those
+    /// are revoked that the replaced file says were, since the backup.
+    #[arg(long)]
+    revoke_tokens: bool,
 
     #[command(flatten)]
     db: DbArgs,
@@ -125,8 +131,12 @@ pub(crate) fn restore(args: &RestoreArgs) -> ExitCode {
 
 fn make_restored(args: &RestoreArgs) -> Result<(), String> {
     let if_there = if args.replace { IfThere::PutAside } else { IfThere::Refuse };
-    let Restored { file, epoch_before, put_aside } =
-        upkeep::restore(&args.backup, &args.db.db, if_there).map_err(|why| why.to_string())?;
+    let fresh = args.revoke_tokens.then(|| Secret::new(Kind::Token)).transpose();
+    let fresh = fresh.map_err(|why| format!("the system gives no random bytes: {why}"))?;
+    let tokens = fresh.as_ref().map_or(Tokens::ButRevoked, |secret| Tokens::NoneBut(secret.hash()));
+    let Restored { file, epoch_before, put_aside, revocations } =
+        upkeep::restore(&args.backup, &args.db.db, if_there, tokens)
+            .map_err(|why| why.to_string())?;
     let (path, head, epoch) = (file.path.display(), file.history.head, file.history.epoch);
     let mut text = format!(
         "restored {path}: events up to {head}, now of epoch {epoch} (the backup is of {epoch_before})\n"
@@ -134,7 +144,29 @@ fn make_restored(args: &RestoreArgs) -> Result<(), String> {
     if let Some(aside) = put_aside {
         text += &format!("the file that was there is {}\n", aside.display());
     }
+    text += &told_of(&revocations, fresh.is_some());
+    if let Some(secret) = fresh {
+        text += &format!("{}\n", secret.expose());
+    }
     tell(&text)
+}
+
+fn told_of(revocations: &Revocations, are_all_revoked: bool) -> String {
+    let Revocations { tokens, rotated, invites, unread } = revocations;
+    let mut text = String::new();
+    if tokens + rotated + invites > 0 {
+        text += &format!(
+            "{tokens} tokens and {invites} invites of the backup are revoked, {rotated} tokens have the secret that they were given since\n"
+        );
+    }
+    if are_all_revoked {
+        text += "a new token of the admin is told below, and is kept nowhere\n";
+    } else if let Some(why) = unread {
+        text += &format!(
+            "what was revoked since the backup is good again, for the file that was there cannot be asked ({why}); --revoke-tokens revokes all\n"
+        );
+    }
+    text
 }
 
 pub(super) fn now() -> Timestamp {

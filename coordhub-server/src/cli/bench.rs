@@ -1,15 +1,15 @@
 //! `coordhub bench`.
 
 use std::{
+    ffi::OsString,
     io::{self, Write as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
     time::Duration,
 };
 
-use clap::Args;
-use coordhub_server::bench::{
+use crate::bench::{
     Run,
     finding::{Finding, head, row},
     http::text_after,
@@ -18,6 +18,7 @@ use coordhub_server::bench::{
     tokens::Tokens,
     workload::{Own, Session, WORKLOADS, Workload},
 };
+use clap::Args;
 use serde_json::{Value, json};
 
 use super::say;
@@ -74,7 +75,7 @@ fn known(name: &str) -> Result<String, String> {
 }
 
 /// Loads the hub. Exit status: 0 where all that was sent arrived once, 1 where it did not, or the hub could not be asked.
-pub(crate) fn run(args: &BenchArgs) -> ExitCode {
+pub(crate) fn run(args: &BenchArgs, called: Option<&OsString>) -> ExitCode {
     if args.hub.list {
         let lines = WORKLOADS.iter().map(|it| format!("{:<18} {}\n", it.name, it.what));
         print(&lines.collect::<String>());
@@ -83,7 +84,7 @@ pub(crate) fn run(args: &BenchArgs) -> ExitCode {
     // A thousand sockets do not fit the usual soft limit of 1,024 descriptors. Where it cannot be raised, opening fails.
     let _raised = rlimit::increase_nofile_limit(u64::MAX);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    match runtime.and_then(|runtime| runtime.block_on(until_told(args))) {
+    match runtime.and_then(|runtime| runtime.block_on(until_told(args, called))) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => {
             say("coordhub: something was lost, doubled, refused or claimed twice; see above\n");
@@ -97,15 +98,15 @@ pub(crate) fn run(args: &BenchArgs) -> ExitCode {
 }
 
 /// A hub of its own goes with its folder, also where the run is broken off.
-async fn until_told(args: &BenchArgs) -> io::Result<bool> {
+async fn until_told(args: &BenchArgs, called: Option<&OsString>) -> io::Result<bool> {
     tokio::select! {
-        ended = load(args) => ended,
+        ended = load(args, called) => ended,
         told = tokio::signal::ctrl_c() => told.and(Err(io::Error::other("broken off"))),
     }
 }
 
-async fn load(args: &BenchArgs) -> io::Result<bool> {
-    let mut session = open(args)?;
+async fn load(args: &BenchArgs, called: Option<&OsString>) -> io::Result<bool> {
+    let mut session = open(args, called)?;
     let about = about(args, &session).await?;
     if !args.json {
         print(&format!("{}\n\n{}\n", line(&about), head()));
@@ -141,7 +142,7 @@ fn is_wanted(args: &BenchArgs, workload: &Workload) -> bool {
     args.only.is_empty() || args.only.iter().any(|name| workload.is_meant_by(name))
 }
 
-fn open(args: &BenchArgs) -> io::Result<Session> {
+fn open(args: &BenchArgs, called: Option<&OsString>) -> io::Result<Session> {
     let (duration, progress) = (Duration::from_secs(args.seconds), Progress::on_stderr());
     match &args.hub.url {
         Some(url) => {
@@ -153,10 +154,18 @@ fn open(args: &BenchArgs) -> io::Result<Session> {
         }
         None => {
             let folder = args.dir.clone().unwrap_or_else(std::env::temp_dir);
-            let own = Own::start(&std::env::current_exe()?, &folder)?;
+            let own = Own::start(&program(called)?, &folder)?;
             Session::on_own(own, duration, args.messages, progress)
         }
     }
+}
+
+/// What starts this program again. Where it runs within an interpreter that is the script it was called by.
+fn program(called: Option<&OsString>) -> io::Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let script =
+        called.map(Path::new).filter(|path| path.components().count() > 1 && path.is_file());
+    Ok(script.map_or(own, Path::to_owned))
 }
 
 /// What the figures are of.

@@ -7,6 +7,7 @@ use std::{
     process::ExitCode,
 };
 
+use crate::access::secret::{Kind, Secret};
 use clap::{Args, Subcommand};
 use coordhub_core::{
     Hub,
@@ -14,7 +15,6 @@ use coordhub_core::{
     ids::EntityId,
     limits::AUDIT_LOOKS_MAX,
 };
-use coordhub_server::access::secret::{Kind, Secret};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -199,6 +199,14 @@ fn ask(
 ) -> ExitCode {
     match remote.call(method, path, body) {
         Ok(answer) if remote.json => print(&format!("{answer}\n")),
+        // The hub had done it, the answer was lost on its way, and what is asked again tells no secret.
+        Ok(answer) if shown.first().is_some_and(|name| answer[*name].is_null()) => {
+            let id = ["token_id", "invite_id"].iter().find_map(|name| answer[*name].as_str());
+            refuse(&format!(
+                "it was done, but its secret was lost with the connection: rotate or revoke {}, and make another",
+                printable(id.unwrap_or("it"))
+            ))
+        }
         Ok(answer) => {
             let lines = shown.iter().filter(|name| !answer[**name].is_null());
             print(&lines.map(|name| format!("{}\n", cell(&answer[*name]))).collect::<String>())
@@ -229,6 +237,16 @@ pub(super) fn show_list(remote: &Remote, list: &str, plural: &str, columns: &[&s
         }
         after = next;
     }
+    show_rows(remote, &rows, plural, columns)
+}
+
+/// Rows as a table, or as JSON.
+pub(super) fn show_rows(
+    remote: &Remote,
+    rows: &[Value],
+    plural: &str,
+    columns: &[&str],
+) -> ExitCode {
     if remote.json {
         return print(&format!("{}\n", json!({ plural: rows, "count": rows.len() })));
     }
@@ -269,7 +287,7 @@ fn print(text: &str) -> ExitCode {
     }
 }
 
-fn refuse(why: &str) -> ExitCode {
+pub(super) fn refuse(why: &str) -> ExitCode {
     say(&format!("coordhub: {why}\n"));
     ExitCode::FAILURE
 }

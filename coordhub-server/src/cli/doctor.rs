@@ -2,13 +2,14 @@
 
 use std::{
     ffi::OsString,
-    net::TcpListener,
+    net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use clap::{Args, CommandFactory, Parser};
 use coordhub_core::store::upkeep::{self, Depth, Examined, Finding, Health};
+use crate::{Config, net::Tls};
 use rustix::fs::{Access, access, statvfs};
 use serde_json::json;
 
@@ -145,26 +146,44 @@ fn examine_configuration(is_in_use: bool) -> Vec<Finding> {
     if findings.is_empty() {
         findings.push(Finding::well("options", "those in the environment are as they should be"));
     }
-    findings.extend(serve.bind.iter().map(|address| {
-        let found = format!("{address}");
-        if !address.ip().is_loopback() {
-            let found =
-                format!("{found} can be reached from other machines, and the hub refuses that");
-            return Finding::of("address", Health::Bad, found, "bind a loopback address");
+    let config = serve.into_config();
+    findings.extend(examine_network(&config));
+    findings.extend(config.bind.iter().map(|address| examine_address(*address, is_in_use)));
+    findings
+}
+
+/// Whether a hub would listen there at all, and could speak TLS where it is to.
+fn examine_network(config: &Config) -> Vec<Finding> {
+    let auth = config.auth.as_str();
+    let mut findings = vec![match config.network.check(&config.bind, config.auth) {
+        Ok(()) => Finding::well("network", format!("may be listened to in {auth} mode")),
+        Err(why) => {
+            let advice = "change it in the environment, or in the file that sets it";
+            Finding::of("network", Health::Bad, why.to_string(), advice)
         }
-        match TcpListener::bind(address) {
-            Ok(_) => Finding::well("address", format!("{found} is free")),
-            Err(_) if is_in_use => {
-                Finding::well("address", format!("{found} is in use, as by the hub"))
-            }
-            Err(why) => {
-                let found = format!("{found} cannot be had: {why}");
-                let advice = "end the program that has it, or choose another with --bind";
-                Finding::of("address", Health::Warning, found, advice)
-            }
+    }];
+    findings.extend(config.network.tls.as_ref().map(|files| match Tls::load(files) {
+        Ok(_) => Finding::well("certificate", "it and its key can be used"),
+        Err(why) => {
+            let advice = "see that --tls-cert and --tls-key name the two, and that the hub's user may read them";
+            Finding::of("certificate", Health::Bad, why.to_string(), advice)
         }
     }));
     findings
+}
+
+fn examine_address(address: SocketAddr, is_in_use: bool) -> Finding {
+    match TcpListener::bind(address) {
+        Ok(_) => Finding::well("address", format!("{address} is free")),
+        Err(_) if is_in_use => {
+            Finding::well("address", format!("{address} is in use, as by the hub"))
+        }
+        Err(why) => {
+            let found = format!("{address} cannot be had: {why}");
+            let advice = "end the program that has it, or choose another with --bind";
+            Finding::of("address", Health::Warning, found, advice)
+        }
+    }
 }
 
 /// Variables that look like options of ours and are none.
@@ -189,6 +208,28 @@ mod tests {
     fn a_misspelt_variable_is_told() {
         let names = ["COORDHUB_DB", "COORDHUB_BINDD", "HOME", "COORDHUB_URL"].map(OsString::from);
         assert_eq!(unknown_variables(names.into_iter()), ["COORDHUB_BINDD"]);
+    }
+
+    #[test]
+    fn what_a_start_would_refuse_is_told() {
+        let check = |words: &[&str], expected: &[(&str, Health)]| {
+            let words = words.iter().map(OsString::from);
+            let serve = Environment::try_parse_from(words).expect("options").serve;
+            let found = examine_network(&serve.into_config());
+            let found: Vec<_> = found.iter().map(|one| (one.check, one.health)).collect();
+            assert_eq!(found, expected);
+        };
+        check(&["--bind", "127.0.0.1:0"], &[("network", Health::Well)]);
+        check(&["--bind", "0.0.0.0:0"], &[("network", Health::Bad)]);
+        check(&["--bind", "0.0.0.0:0", "--auth", "token"], &[("network", Health::Bad)]);
+        check(
+            &["--bind", "0.0.0.0:0", "--auth", "token", "--behind-proxy", "10.0.0.1"],
+            &[("network", Health::Well)],
+        );
+        check(
+            &["--tls-cert", "/nowhere/cert.pem", "--tls-key", "/nowhere/key.pem"],
+            &[("network", Health::Well), ("certificate", Health::Bad)],
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Options about fair use.
 
+use crate::access::fair::FairUse;
 use clap::Args;
-use coordhub_server::access::fair::FairUse;
 
 /// How much one caller, or one address, may ask for. Where nothing is said, a hub of one machine in open mode has no such
 /// bounds, and every other has those that are named here.
@@ -47,6 +47,14 @@ pub(super) struct FairArgs {
     #[arg(long, env = "COORDHUB_WAITS_PER_ADDRESS", value_name = "COUNT")]
     waits_per_address: Option<u32>,
 
+    /// Channels that the sockets of one entity may be subscribed to, all together: 4,000; 0 for no bound.
+    #[arg(long, env = "COORDHUB_SUBSCRIPTIONS_PER_ENTITY", value_name = "COUNT")]
+    subscriptions_per_entity: Option<u32>,
+
+    /// The same from one address: ten times those of one entity; 0 for no bound.
+    #[arg(long, env = "COORDHUB_SUBSCRIPTIONS_PER_ADDRESS", value_name = "COUNT")]
+    subscriptions_per_address: Option<u32>,
+
     /// Connections from one address, but for a proxy's: 2,000; 0 for no bound.
     #[arg(long, env = "COORDHUB_CONNECTIONS_PER_ADDRESS", value_name = "COUNT")]
     connections_per_address: Option<u32>,
@@ -65,6 +73,10 @@ impl FairArgs {
             reads_per_second: over(self.reads_per_second, standard.reads_per_second),
             sockets_per_entity: over(self.sockets_per_entity, standard.sockets_per_entity),
             waits_per_entity: over(self.waits_per_entity, standard.waits_per_entity),
+            subscriptions_per_entity: over(
+                self.subscriptions_per_entity,
+                standard.subscriptions_per_entity,
+            ),
             ..FairUse::default()
         }
         .with_addresses();
@@ -79,6 +91,10 @@ impl FairArgs {
             ),
             sockets_per_address: over(self.sockets_per_address, of_many.sockets_per_address),
             waits_per_address: over(self.waits_per_address, of_many.waits_per_address),
+            subscriptions_per_address: over(
+                self.subscriptions_per_address,
+                of_many.subscriptions_per_address,
+            ),
             failed_logins_per_minute: over(
                 self.failed_logins_per_minute,
                 standard.failed_logins_per_minute,

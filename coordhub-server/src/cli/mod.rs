@@ -1,6 +1,7 @@
-//! What the command line says, and what that means.
+//! What the command line says, and what that means: the program `coordhub`, for whoever starts it.
 
 mod serve;
+mod embedded;
 mod backup;
 mod transfer;
 mod prune;
@@ -14,9 +15,11 @@ mod remote;
 mod credentials;
 mod audit;
 
-use std::{io::Write as _, path::PathBuf, process::ExitCode};
+use std::{ffi::OsString, io::Write as _, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
+
+pub use embedded::serving;
 
 /// A coordination hub for AI agents, people and services.
 #[derive(Debug, Parser)]
@@ -46,7 +49,7 @@ enum Command {
     Export(transfer::ExportArgs),
     /// Makes a hub's file of an export, as another history.
     Import(transfer::ImportArgs),
-    /// Removes what is old, while no hub runs on the file.
+    /// Removes what is old.
     Prune(prune::PruneArgs),
     /// Says whether a hub is well, and what to do where it is not.
     Doctor(doctor::DoctorArgs),
@@ -54,17 +57,32 @@ enum Command {
     Bench(bench::BenchArgs),
 }
 
+/// The file that a hub is kept in where nobody says otherwise.
+const DB_DEFAULT: &str = "coordination_hub.db";
+
 /// Which hub's file a command is about.
 #[derive(Args, Debug)]
 struct DbArgs {
     /// The file that the hub is kept in.
-    #[arg(long, env = "COORDHUB_DB", default_value = "coordination_hub.db", value_name = "FILE")]
+    #[arg(long, env = "COORDHUB_DB", default_value = DB_DEFAULT, value_name = "FILE")]
     db: PathBuf,
 }
 
-/// Does what the command line says.
-pub(crate) fn run() -> ExitCode {
-    match Cli::parse().command {
+/// Does what a command line says, whose first word is the program's name. The process's exit status: 0 where it did, 1
+/// where it could not, 2 where the words mean nothing.
+///
+/// It catches signals, and takes the log of the process: one call a process.
+pub fn run_with(words: impl IntoIterator<Item = OsString>) -> u8 {
+    let words: Vec<OsString> = words.into_iter().collect();
+    let cli = match Cli::try_parse_from(&words) {
+        Ok(cli) => cli,
+        Err(other) => {
+            // Help goes to stdout, and what is wrong to stderr. Where nobody takes it there is nobody to tell.
+            let _printed = other.print();
+            return u8::try_from(other.exit_code()).unwrap_or(1);
+        }
+    };
+    let ended = match cli.command {
         Command::Serve(args) => serve::run(*args),
         Command::Token(command) => credentials::token(command),
         Command::Invite(command) => credentials::invite(command),
@@ -75,8 +93,9 @@ pub(crate) fn run() -> ExitCode {
         Command::Import(args) => transfer::import(&args),
         Command::Prune(args) => prune::run(&args),
         Command::Doctor(args) => doctor::run(&args),
-        Command::Bench(args) => bench::run(&args),
-    }
+        Command::Bench(args) => bench::run(&args, words.first()),
+    };
+    u8::from(ended != ExitCode::SUCCESS)
 }
 
 /// Writes what was asked for to stdout.

@@ -11,13 +11,13 @@ use super::{
     log::{self, Log, LogArgs, LogFormat},
     welcome::Welcome,
 };
-use clap::Args;
-use coordhub_core::{limits::Limits, model::Retention};
-use coordhub_server::{
+use crate::{
     Config, Running,
     access::{fair::FairUse, gate::AuthMode, network::Network, origin::Origins},
     net::{Cidr, ConnectionLimits, Drain, Signals, TlsFiles},
 };
+use clap::Args;
+use coordhub_core::{limits::Limits, model::Retention};
 
 use super::{ended, say, values};
 
@@ -117,7 +117,7 @@ pub(crate) struct ServeArgs {
 }
 
 impl ServeArgs {
-    fn into_config(self) -> Config {
+    pub(super) fn into_config(self) -> Config {
         let mut connections = ConnectionLimits::default();
         if let Some(most) = self.max_connections {
             connections.connections_max = most;
@@ -195,8 +195,7 @@ async fn serve(config: Config, log_args: &LogArgs, log: Log) -> Result<(), Strin
     log.reopen_on_hangup().map_err(|why| format!("signals cannot be caught: {why}"))?;
     let drain = Drain::new();
     let db = config.db.clone();
-    let running =
-        coordhub_server::start(config, drain.clone()).await.map_err(|why| why.to_string())?;
+    let running = crate::start(config, drain.clone()).await.map_err(|why| why.to_string())?;
     greet(&running, &db, log_args);
     tokio::spawn(signals.drive(drain));
     // Settled or not, what was acknowledged is on disk, and the drain is over.

@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 
+use crate::access::gate::AuthMode;
 use axum::http::Uri;
 use coordhub_core::{limits::KEY_HOURS, model::HistoryKind};
-use coordhub_server::access::gate::AuthMode;
 
 /// A hundred years.
 const AGE_HOURS_MAX: i64 = 36_500 * 24;

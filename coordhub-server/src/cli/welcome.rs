@@ -2,11 +2,11 @@
 
 use std::{net::SocketAddr, path::Path};
 
-use coordhub_core::Timestamp;
-use coordhub_server::{
+use crate::{
     access::{gate::AuthMode, network::Network},
     net::Cidr,
 };
+use coordhub_core::Timestamp;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 

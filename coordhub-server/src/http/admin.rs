@@ -1,10 +1,12 @@
-//! Calls about tokens and invites: for whoever runs the hub.
+//! Calls about tokens and invites, and about what is old: for whoever runs the hub.
 
 use coordhub_core::{
-    command::{Command, Role},
+    command::{Command, GiveUp, Role},
     ids::{InviteId, TokenId},
     limits::INVITE_SECONDS_DEFAULT,
+    model::HistoryKind,
 };
+use serde_json::json;
 
 use super::call::{AFTER, Call, Change, LIMIT, ORDER, Read, optional, required};
 use crate::{
@@ -109,4 +111,45 @@ pub fn rotate_token(call: &Call<'_>) -> Result<Change, Problem> {
 pub fn revoke_token(call: &Call<'_>) -> Result<Change, Problem> {
     let id = call.fields.needed("token_id", TokenId::parse)?;
     call.change(Command::RevokeToken(id), "revoked")
+}
+
+/// What may be given up from afar. The log itself, which the audit is, goes by configuration alone, or by
+/// whoever has the file.
+const PRUNABLE: [&str; 3] = ["messages", "tasks", "proposals"];
+
+/// Fields of `POST /admin/prune`.
+pub const PRUNE: &[Field] = &[
+    required(
+        "kind",
+        Kind::Word(&PRUNABLE),
+        "`messages`, `tasks` (finished ones) or `proposals` (decided ones).",
+    ),
+    optional("before", Kind::Time, "What is older than this: a day ago at the latest."),
+    optional("older_than_days", Kind::Integer, "The same by age; give one of the two."),
+];
+
+/// `POST /admin/prune`
+pub fn prune(call: &Call<'_>) -> Result<Change, Problem> {
+    const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
+    /// A hundred years.
+    const DAYS_MAX: u64 = 36_500;
+    let known = |word: &str| PRUNABLE.contains(&word).then(|| HistoryKind::parse(word)).flatten();
+    let what = call.fields.word("kind", known, &PRUNABLE)?.ok_or_else(|| {
+        Problem::field("kind", format!("kind is missing; it is one of {}", PRUNABLE.join(", ")))
+    })?;
+    let days = call.fields.integer_in("older_than_days", 1..=DAYS_MAX)?;
+    let before = match (call.fields.time("before")?, days) {
+        (Some(before), None) => before,
+        (None, Some(days)) => {
+            let days = i64::try_from(days).unwrap_or(i64::MAX);
+            call.app.hub().now().plus_millis(-days.saturating_mul(DAY_MILLIS))
+        }
+        _ => {
+            let detail = "give before or older_than_days: one of the two";
+            return Err(Problem::field("before", detail));
+        }
+    };
+    let facts = vec![("kind", json!(what.as_str())), ("before", json!(before))];
+    let form = Form::Status("pruned", facts);
+    Ok(Change { form, ..call.change(Command::GiveUp(GiveUp { what, before }), "pruned")? })
 }

@@ -100,10 +100,14 @@ pub fn wanted_log(call: &Call<'_>) -> Result<WantedLog, Problem> {
 /// What a caller wants of a page.
 #[derive(Debug)]
 pub struct Wanted {
-    filter: Filter,
-    start: Start,
-    wait: Duration,
-    limit: usize,
+    /// What is shown.
+    pub filter: Filter,
+    /// From where on.
+    pub start: Start,
+    /// For how long to wait where there is nothing.
+    pub wait: Duration,
+    /// At most so many events.
+    pub limit: usize,
 }
 
 /// Reads what a caller wants.
@@ -130,6 +134,10 @@ pub fn channels(call: &Call<'_>) -> Result<Option<BTreeSet<ChannelName>>, Proble
 
 /// The position that the parameter `since` names: `<seq>`, or `<epoch>:<seq>`.
 pub fn since(call: &Call<'_>) -> Result<Option<Start>, Problem> {
+    // A body may have a bare `seq` as the number that it is.
+    if let Ok(Some(seq)) = call.fields.integer("since") {
+        return Ok(Some(Start::After(seq)));
+    }
     let Some(text) = call.fields.text("since")? else { return Ok(None) };
     position("since", &text).map(Some)
 }

@@ -8,8 +8,8 @@ use axum::{
 };
 use bytes::Bytes;
 use coordhub_core::{
-    Made, Request as HubRequest,
-    command::{Command, Key},
+    Hub, Made, Outcome, Reply, Request as HubRequest,
+    command::{Command, Key, Origin},
     ids::EntityId,
     limits::KEY_CHARS_MAX,
 };
@@ -17,6 +17,7 @@ use coordhub_core::{
 use super::{
     call::{Blocking, Call, Change, Read, SoftChange},
     docs, events, openapi, page,
+    request_id::RequestId,
     router::{self, Action, Route},
     session, stream,
     take_back::TakeBack,
@@ -45,8 +46,9 @@ pub async fn handle(
         Ok(access) => access,
         Err(problem) => return problem.into_response(),
     };
+    let first_use = access.is_first_use().then(|| origin_of(request.extensions())).flatten();
     let answered = async {
-        gate::admit(app, route, &access).await?;
+        gate::admit(app, route, &access, first_use).await?;
         take(app, route, &access, sender)?;
         let answer = answer(app, route, request, &access);
         if !route.is_some_and(Route::may_wait) {
@@ -121,7 +123,7 @@ async fn answer(
         Action::SignIn => {
             let (wanted, sender) = (session::wanted(&call)?, call.sender);
             drop(call);
-            return session::sign_in(app, sender, wanted).await;
+            return session::sign_in(app, sender, wanted, origin_of(&parts.extensions)).await;
         }
         Action::Change(make) => {
             let keyed = |change| under_key(route, &call, &parts, change);
@@ -164,6 +166,13 @@ fn sender_of(extensions: &Extensions) -> Sender {
     extensions.get().copied().unwrap_or_default()
 }
 
+/// Where a request came from, for the audit.
+fn origin_of(extensions: &Extensions) -> Option<Arc<Origin>> {
+    let RequestId(id) = extensions.get()?;
+    let request_id = id.to_str().ok()?.into();
+    Some(Arc::new(Origin { address: sender_of(extensions).client.address, request_id }))
+}
+
 /// Takes out of the buckets what a request costs whoever is known to have sent it.
 fn take(app: &App, route: Option<&Route>, access: &Access, sender: Sender) -> Result<(), Problem> {
     let Some(asked) = route.map_or(Some(Asked::Read), Route::asks) else { return Ok(()) };
@@ -173,8 +182,14 @@ fn take(app: &App, route: Option<&Route>, access: &Access, sender: Sender) -> Re
         Some(Action::Change(_)) => access.check_changes(),
         _ => Ok(()),
     };
-    // A change that is refused all the same takes nothing of what its entity may change by another token.
-    app.buckets().take(asker, if may_change.is_ok() { asked } else { Asked::Read }, 1)?;
+    // A change that is refused all the same takes nothing of what its entity may change by another token; and
+    // whoever shows nothing, nothing of what those from the same address may do who show a token.
+    let asked = match access {
+        Access::Nobody => Asked::StrangersRead,
+        _ if may_change.is_err() => Asked::Read,
+        _ => asked,
+    };
+    app.buckets().take(asker, asked, 1)?;
     may_change?;
     if route.is_some_and(Route::registers) && access.holder().is_none() {
         app.buckets().take(asker, Asked::Registration, 1)?;
@@ -238,19 +253,37 @@ pub struct Answered {
 pub fn perform(
     app: &App,
     change: Change,
+    origin: Option<Arc<Origin>>,
 ) -> impl Future<Output = Result<Answered, Problem>> + Send + 'static + use<> {
     let Change { caller, command, form, key, wait } = change;
     // Under a key the claimer asks again, and is told of the claim that it has.
     let may_be_lost = key.is_none() && matches!(command, Command::ClaimNext(_));
-    let claimer = may_be_lost.then(|| caller.clone());
-    let ticket = app.hub().submit_request(HubRequest { caller, command, key, wait });
+    let claimer = may_be_lost.then(|| (caller.clone(), origin.clone()));
+    let ticket = app.hub().submit_request(HubRequest { caller, command, key, wait, origin });
     let app = app.clone();
     async move {
-        let reply = ticket?.await?;
-        let take_back = claimer.and_then(|caller| TakeBack::of(app.hub(), &caller, &reply));
+        let ticket = ticket?;
+        let reply = if wait.is_zero() {
+            ticket.await?
+        } else {
+            let drain = app.drain().clone();
+            tokio::select! {
+                biased;
+                reply = ticket => reply?,
+                // The hub may go on without this service. What is claimed for nobody goes back.
+                () = drain.wait() => nothing(app.hub()),
+            }
+        };
+        let take_back =
+            claimer.and_then(|(caller, origin)| TakeBack::of(app.hub(), caller, origin, &reply));
         let made = reply.made;
         Ok(Answered { body: reply::change(app.hub(), &form, reply), made, take_back })
     }
+}
+
+/// The reply to whoever waited in vain.
+fn nothing(hub: &Hub) -> Reply {
+    Reply { seq: hub.head_seq(), outcome: Outcome::NoTask, made: Made::Now }
 }
 
 async fn answer_change(
@@ -258,7 +291,8 @@ async fn answer_change(
     change: Change,
     parts: &Parts,
 ) -> Result<Response<Body>, Problem> {
-    let Answered { body, made, take_back } = perform(app, change).await?;
+    let Answered { body, made, take_back } =
+        perform(app, change, origin_of(&parts.extensions)).await?;
     let mut response = json(body.into());
     if made == Made::Before {
         let replayed = HeaderValue::from_static("true");
@@ -398,7 +432,7 @@ pub fn missing_first(
 }
 
 /// Looks for what the path names, where the call was refused for its fields.
-fn look_for_missing(route: &Route, call: &Call<'_>, problem: &Problem) -> Option<Blocking> {
+pub fn look_for_missing(route: &Route, call: &Call<'_>, problem: &Problem) -> Option<Blocking> {
     let comes_later = problem.status() == StatusCode::UNPROCESSABLE_ENTITY
         || matches!(problem.code(), "observer" | "caller_mismatch");
     if !comes_later {
@@ -426,7 +460,8 @@ fn no_route(parts: &Parts) -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail).allow(allow)
 }
 
-fn unknown_path() -> Problem {
+/// The refusal of a path that there is not.
+pub fn unknown_path() -> Problem {
     let detail = "there is no such path; GET /openapi.json lists what there is";
     Problem::new(StatusCode::NOT_FOUND, "unknown_path", detail)
 }

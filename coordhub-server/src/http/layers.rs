@@ -23,7 +23,7 @@ use tracing::{debug, error, warn};
 
 use super::{
     handle::{RefusedTo, handle},
-    request_id::REQUEST_ID,
+    request_id::{REQUEST_ID, RequestId},
     router::{self, ROUTES},
 };
 use crate::{
@@ -123,6 +123,7 @@ async fn respond(app: &App, mut request: Request<Body>) -> Response<Body> {
         _ => Page::Unknown,
     };
     request.extensions_mut().insert(Sender { client, page });
+    request.extensions_mut().insert(RequestId(asked.id.clone()));
     let mut response = match judged {
         Err(problem) => problem.into_response(),
         Ok(Verdict::Own | Verdict::OwnPage) => guarded(app, &asked, request).await,

@@ -26,6 +26,8 @@ use utoipa::{
     },
 };
 
+mod replies;
+
 use super::router::{ROUTES, ReplyKind, Route, Verb};
 use crate::{
     access::gate::OpenTo,
@@ -127,7 +129,11 @@ fn operation(route: &Route) -> Operation {
         .tag(tag)
         .parameters(Some(path_parameters(route)));
     match route.method {
-        Verb::Post => operation = operation.request_body(Some(body(route))),
+        Verb::Post => {
+            operation = operation
+                .request_body(Some(body(route)))
+                .parameters(Some(route.fields_in_query().map(also_in_query)));
+        }
         Verb::Get | Verb::Delete => {
             operation = operation.parameters(Some(route.fields.iter().map(query_parameter)));
         }
@@ -149,7 +155,7 @@ fn operation(route: &Route) -> Operation {
         ReplyKind::Socket => {
             responses.response("101", ResponseBuilder::new().description("The socket."))
         }
-        _ => responses.response("200", success(route.reply)),
+        _ => responses.response("200", replies::success(route.reply)),
     };
     let refusal = ResponseBuilder::new()
         .description("A refusal.")
@@ -202,6 +208,21 @@ fn query_parameter(field: &Field) -> Parameter {
         .build()
 }
 
+/// A field of a body that may stand in the query instead, as a text.
+fn also_in_query(field: &Field) -> Parameter {
+    let schema = match field.kind {
+        Kind::Any => of_type(Type::String).into(),
+        _ => schema_of(field),
+    };
+    ParameterBuilder::new()
+        .name(field.name)
+        .parameter_in(ParameterIn::Query)
+        .required(Required::False)
+        .description(Some("The field of the body; where both are there the body's counts."))
+        .schema(Some(schema))
+        .build()
+}
+
 /// Whether a field, or a part of a path, holds an id.
 fn is_id(name: &str) -> bool {
     const OTHERS: [&str; 13] = [
@@ -249,7 +270,12 @@ fn body(route: &Route) -> RequestBody {
             object = object.property(field.name, either);
         }
     }
-    RequestBodyBuilder::new().content("application/json", content(object)).build()
+    let body: RefOr<Schema> = match route.fields.iter().find(|field| field.kind == Kind::Objects) {
+        // The list may also be all there is.
+        Some(items) => AnyOfBuilder::new().item(object).item(schema_of(items)).into(),
+        None => object.into(),
+    };
+    RequestBodyBuilder::new().content("application/json", content(body)).build()
 }
 
 fn schema_of(field: &Field) -> RefOr<Schema> {
@@ -267,10 +293,7 @@ fn schema_of(field: &Field) -> RefOr<Schema> {
         Kind::Integer => typed(Type::Integer).minimum(Some(0.0)).into(),
         Kind::Number => typed(Type::Number).into(),
         Kind::Flag => typed(Type::Boolean).into(),
-        Kind::Time => {
-            let time = SchemaFormat::KnownFormat(KnownFormat::DateTime);
-            typed(Type::String).format(Some(time)).into()
-        }
+        Kind::Time => typed(Type::String).format(Some(date_time())).into(),
         Kind::Texts => {
             let texts =
                 ArrayBuilder::new().items(of_type(Type::String)).description(Some(field.doc));
@@ -336,134 +359,12 @@ fn nullable(kind: Type) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(SchemaType::from_iter([kind, Type::Null]))
 }
 
+fn date_time() -> SchemaFormat {
+    SchemaFormat::KnownFormat(KnownFormat::DateTime)
+}
+
 fn of_type(kind: Type) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(kind)
-}
-
-fn success(reply: ReplyKind) -> ResponseBuilder {
-    let done = || {
-        ObjectBuilder::new()
-            .property("status", of_type(Type::String))
-            .required("status")
-            .property("seq", of_type(Type::Integer))
-            .required("seq")
-    };
-    let with = |noun: &str, id: &str, schema: &str| {
-        done()
-            .property(id, of_type(Type::String))
-            .required(id)
-            .property(noun, Ref::from_schema_name(schema))
-            .required(noun)
-    };
-    let object: RefOr<Schema> = match reply {
-        // With an invite there is a token, too.
-        ReplyKind::Entity => with("entity", "entity_id", "Entity")
-            .property("token_id", of_type(Type::String))
-            .property("token", of_type(Type::String))
-            .property("token_info", Ref::from_schema_name("Token"))
-            .into(),
-        // An answer that is given again has no secret.
-        ReplyKind::Issued => {
-            with("token_info", "token_id", "Token").property("token", of_type(Type::String)).into()
-        }
-        ReplyKind::Invited => with("invite", "invite_id", "Invite")
-            .property("secret", of_type(Type::String))
-            .property("link", nullable(Type::String))
-            .into(),
-        ReplyKind::Task => {
-            with("task", "task_id", "Task").property("already", of_type(Type::Boolean)).into()
-        }
-        // Where there was nothing to claim there is a status of `none` and nothing else.
-        ReplyKind::Claimed => done()
-            .property("task_id", of_type(Type::String))
-            .property("task", Ref::from_schema_name("Task"))
-            .property("claim_token", of_type(Type::Integer))
-            .property("lease_expires_at", nullable(Type::String))
-            .property("already", of_type(Type::Boolean))
-            .into(),
-        ReplyKind::Reservation => with("reservation", "reservation_id", "Reservation")
-            .property("expires_at", of_type(Type::String))
-            .required("expires_at")
-            .property("already", of_type(Type::Boolean))
-            .into(),
-        ReplyKind::Checked => ObjectBuilder::new()
-            .property(
-                "resources",
-                ArrayBuilder::new().items(Ref::from_schema_name("CheckedResource")),
-            )
-            .required("resources")
-            .into(),
-        ReplyKind::Lease => done()
-            .property("task_id", of_type(Type::String))
-            .required("task_id")
-            .property("lease_expires_at", nullable(Type::String))
-            .required("lease_expires_at")
-            .into(),
-        ReplyKind::Message => done()
-            .property("message_id", of_type(Type::String))
-            .required("message_id")
-            .property("already", of_type(Type::Boolean))
-            .into(),
-        ReplyKind::Channel => done()
-            .property("channel", of_type(Type::String))
-            .required("channel")
-            .property("already", of_type(Type::Boolean))
-            .into(),
-        ReplyKind::Batch(plural, item) => done()
-            .property("count", of_type(Type::Integer))
-            .required("count")
-            .property(plural, ArrayBuilder::new().items(batch_item(item)))
-            .required(plural)
-            .into(),
-        ReplyKind::Proposal => with("proposal", "proposal_id", "Proposal")
-            .property("tally", Ref::from_schema_name("Tally"))
-            .required("tally")
-            .property("proposal_status", Ref::from_schema_name("ProposalStatus"))
-            .required("proposal_status")
-            .into(),
-        ReplyKind::Sent => with("message", "message_id", "Message")
-            .property("timestamp", of_type(Type::String))
-            .required("timestamp")
-            .property("recipients", Ref::from_schema_name("Recipients"))
-            .required("recipients")
-            .property("task_id", of_type(Type::String))
-            .into(),
-        ReplyKind::Done => done().into(),
-        ReplyKind::One(name) => Ref::from_schema_name(name).into(),
-        ReplyKind::List(plural, name) => ObjectBuilder::new()
-            .property(plural, ArrayBuilder::new().items(Ref::from_schema_name(name)))
-            .required(plural)
-            .property("count", of_type(Type::Integer))
-            .required("count")
-            .property("next", of_type(Type::Integer))
-            .required("next")
-            .into(),
-        ReplyKind::Object => ObjectBuilder::new().into(),
-        ReplyKind::Stream => {
-            let events = content(of_type(Type::String));
-            return ResponseBuilder::new()
-                .description("Events, until the hub stops.")
-                .content("text/event-stream", events);
-        }
-        ReplyKind::Page | ReplyKind::Socket => {
-            let html = content(of_type(Type::String));
-            return ResponseBuilder::new().description("The page.").content("text/html", html);
-        }
-    };
-    ResponseBuilder::new().description("Done.").content("application/json", content(object))
-}
-
-/// One entry of the reply to a batch: a task as it is, or the reply that a message alone would have.
-fn batch_item(name: &str) -> RefOr<Schema> {
-    match name {
-        "Message" => ObjectBuilder::new()
-            .property("message_id", of_type(Type::String))
-            .required("message_id")
-            .property("message", Ref::from_schema_name("Message"))
-            .required("message")
-            .into(),
-        noun => Ref::from_schema_name(noun).into(),
-    }
 }
 
 fn problem() -> ObjectBuilder {

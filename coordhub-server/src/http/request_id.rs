@@ -14,6 +14,10 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest name that is taken from a caller.
 const BYTES_MAX: usize = 64;
 
+/// The name of a request, for whoever answers it.
+#[derive(Clone, Debug)]
+pub struct RequestId(pub HeaderValue);
+
 /// Counts requests; begins elsewhere in each process, so that two runs do not give the same names.
 #[derive(Debug)]
 pub struct RequestIds {
@@ -49,11 +53,11 @@ impl RequestIds {
     }
 }
 
-/// What looks like a secret is no name: names stand in the log.
-fn is_sane(name: &[u8]) -> bool {
+/// Whether a caller's own name for a request, or a frame, is kept: it is written down, so a secret is none.
+pub fn is_sane(name: &[u8]) -> bool {
     (1..=BYTES_MAX).contains(&name.len())
         && name.iter().all(u8::is_ascii_graphic)
-        && !str::from_utf8(name).is_ok_and(secret::is_in)
+        && str::from_utf8(name).is_ok_and(|text| !secret::is_in(text))
 }
 
 #[cfg(test)]

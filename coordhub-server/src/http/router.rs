@@ -108,6 +108,18 @@ pub enum ReplyKind {
     Sent,
     /// `{"status", "seq", "count", "<plural>": […]}`.
     Batch(&'static str, &'static str),
+    /// `{"status", "seq", "up_to"}`.
+    CursorAt,
+    /// `{"status", "seq", "reservation_id"}`.
+    Released,
+    /// `{"status", "seq", "message_id", "tasks", "returned", "reservations"}`.
+    HandedOver,
+    /// `{"status", "last_seen", "entity_id"}`.
+    Heartbeat,
+    /// `{"messages": […], "count", "next", "indexed_up_to"}`.
+    Found,
+    /// `{"status", "seq", "kind", "before"}`.
+    Pruned,
     /// `{"status", "seq", "message_id"}`.
     Message,
     /// `{"status", "seq", "channel"}`.
@@ -163,16 +175,16 @@ pub const ROUTES: &[Route] = &[
     route(Get, "/entities/list", "Who takes part, and who is there", ReplyKind::List("entities", "Entity"), ByEntityId, entities::LIST, R(entities::list)),
     route(Get, "/entities/{id}", "One entity", ReplyKind::One("Entity"), ByEntityId, messages::GET, R(entities::get)),
     route(Delete, "/entities/{id}", "Take part no longer", ReplyKind::Done, ByEntityId, messages::GET, C(entities::remove)),
-    route(Post, "/entities/{entity_id}/heartbeat", "Say that you are there", ReplyKind::Object, ByPath, entities::HEARTBEAT, Soft(entities::heartbeat)),
-    route(Post, "/entities/{id}/handoff", "Give all you hold to another, or back", ReplyKind::Done, ByEntityId, reservations::HAND_OFF, C(reservations::hand_off)),
+    route(Post, "/entities/{entity_id}/heartbeat", "Say that you are there", ReplyKind::Heartbeat, ByPath, entities::HEARTBEAT, Soft(entities::heartbeat)),
+    route(Post, "/entities/{id}/handoff", "Give all you hold to another, or back", ReplyKind::HandedOver, ByEntityId, reservations::HAND_OFF, C(reservations::hand_off)),
     route(Get, "/entities/{entity_id}/attention", "What waits for you", ReplyKind::Object, ByPath, entities::ATTENTION, R(entities::attention)),
 
     route(Post, "/messages/send", "Send a message, to a channel or to one entity", ReplyKind::Sent, ByField("from_entity"), messages::SEND, C(messages::send)),
     route(Post, "/messages/send-batch", "Send several messages, all or none", ReplyKind::Batch("messages", "Message"), ByField("from_entity"), messages::SEND_BATCH, C(messages::send_batch)),
     route(Get, "/messages/recent", "Recent messages, oldest first", ReplyKind::List("messages", "Message"), ByEntityId, messages::RECENT, R(messages::recent)),
-    route(Get, "/messages/search", "Search messages by their words, newest first", ReplyKind::List("messages", "Message"), ByEntityId, messages::SEARCH, R(messages::search)),
+    route(Get, "/messages/search", "Search messages by their words, newest first", ReplyKind::Found, ByEntityId, messages::SEARCH, R(messages::search)),
     route(Get, "/messages/for/{entity_id}", "Your inbox", ReplyKind::List("messages", "Message"), ByPath, messages::INBOX, R(messages::inbox)),
-    route(Post, "/messages/for/{entity_id}/ack", "Mark messages read", ReplyKind::Done, ByPath, messages::ACK, C(messages::ack)),
+    route(Post, "/messages/for/{entity_id}/ack", "Mark messages read", ReplyKind::CursorAt, ByPath, messages::ACK, C(messages::ack)),
     route(Get, "/messages/{message_id}/receipts", "Who has seen a message", ReplyKind::One("Receipts"), ByEntityId, messages::GET, R(messages::receipts)),
     route(Post, "/messages/{message_id}/ack", "Say that you have seen a message", ReplyKind::Message, ByEntityId, messages::ACK_ONE, C(messages::ack_one)),
     route(Post, "/messages/{message_id}/resolve", "End a roll-call", ReplyKind::Message, ByEntityId, messages::GET, C(messages::resolve)),
@@ -204,7 +216,7 @@ pub const ROUTES: &[Route] = &[
 
     route(Post, "/reservations/acquire", "Keep others out of paths that you work on: all, or none", ReplyKind::Reservation, ByEntityId, reservations::ACQUIRE, C(reservations::acquire)),
     route(Post, "/reservations/renew", "Keep a reservation for longer", ReplyKind::Reservation, ByEntityId, reservations::RENEW, C(reservations::renew)),
-    route(Post, "/reservations/release", "Give a reservation up", ReplyKind::Done, ByEntityId, reservations::RELEASE, C(reservations::release)),
+    route(Post, "/reservations/release", "Give a reservation up", ReplyKind::Released, ByEntityId, reservations::RELEASE, C(reservations::release)),
     route(Get, "/reservations/list", "What is reserved, in order of acquisition", ReplyKind::List("reservations", "Reservation"), ByEntityId, reservations::LIST, R(reservations::list)),
     route(Post, "/reservations/check", "Who has reserved which of many paths; changes nothing", ReplyKind::Checked, ByEntityId, reservations::CHECK, R(reservations::check)),
 
@@ -226,6 +238,8 @@ pub const ROUTES: &[Route] = &[
     route(Get, "/admin/tokens", "The tokens there are, without their secrets", ReplyKind::List("tokens", "Token"), Nowhere, admin::LIST, R(admin::tokens)).open_to(Admins),
     route(Post, "/admin/tokens/{token_id}/rotate", "Change the secret of a token, your own as well", ReplyKind::Issued, Nowhere, &[], C(admin::rotate_token)).open_to(HoldersOnly),
     route(Delete, "/admin/tokens/{token_id}", "Let nobody act by a token any more", ReplyKind::Done, Nowhere, &[], C(admin::revoke_token)).open_to(Admins),
+
+    route(Post, "/admin/prune", "Give up what is old; who did what stays known", ReplyKind::Pruned, Nowhere, admin::PRUNE, C(admin::prune)).open_to(Admins),
 
     route(Get, "/audit", "Who did what, without what was said", ReplyKind::List("events", "AuditEntry"), Nowhere, audit::LIST, R(audit::events)).open_to(Admins),
     route(Get, "/audit/refusals", "What was refused, counted", ReplyKind::List("refusals", "Refusal"), Nowhere, audit::REFUSALS, R(audit::refusals)).open_to(Admins),
@@ -292,6 +306,24 @@ impl Route {
         self.method == Get || !self.path.starts_with("/admin/")
     }
 
+    /// The fields that are documented to stand in the query as well: those of the calls that programs of the
+    /// old hub make so.
+    pub fn fields_in_query(&self) -> impl Iterator<Item = &'static Field> {
+        const CALLS: [&str; 8] = [
+            "/messages/send",
+            "/tasks/create",
+            "/proposals/create",
+            "/tasks/{task_id}/claim",
+            "/tasks/{task_id}/complete",
+            "/proposals/{proposal_id}/vote",
+            "/entities/{entity_id}/heartbeat",
+            "/tasks/{task_id}/heartbeat",
+        ];
+        let is_one = self.method == Post && CALLS.contains(&self.path);
+        let is_text = |kind| !matches!(kind, Kind::Texts | Kind::Object | Kind::Objects);
+        self.fields.iter().filter(move |field| is_one && is_text(field.kind))
+    }
+
     /// Whether the body may be a list.
     pub fn takes_items(&self) -> bool {
         self.fields.iter().any(|field| field.kind == Kind::Objects)
@@ -321,6 +353,11 @@ impl Route {
 pub fn by_op(op: &str) -> Option<&'static Route> {
     let changes = |action| matches!(action, C(_) | Soft(_));
     ROUTES.iter().find(|route| changes(route.action) && route.op() == op)
+}
+
+/// The route with this method and this path as it stands in the table.
+pub fn by_template(method: &str, path: &str) -> Option<&'static Route> {
+    ROUTES.iter().find(|route| route.path == path && route.method.as_str() == method)
 }
 
 /// The methods that `path` takes, for `Allow`; none where there is no such path.

@@ -1,10 +1,12 @@
 //! Signing in to the hub's page and out again: a cookie instead of a token that a script would keep.
 
+use std::sync::Arc;
+
 use axum::{
     body::Body,
     http::{Response, StatusCode, header},
 };
-use coordhub_core::secret::SecretHash;
+use coordhub_core::{command::Origin, secret::SecretHash};
 use serde_json::json;
 
 use super::{
@@ -15,9 +17,10 @@ use super::{
 use crate::{
     access::{
         gate::{self, Access, Sender},
-        session::SESSION_LENGTH,
+        session::{SESSION_LENGTH, SessionId},
     },
     app::App,
+    sockets::{Closing, Whose},
     wire::{Field, Need, Problem, reply, reply::Form},
 };
 
@@ -77,7 +80,7 @@ pub fn wanted(call: &Call<'_>) -> Result<SignIn, Problem> {
                 _ => Err(coordhub_core::HubError::Internal.into()),
             }
         }
-        Access::Open => {
+        Access::Open | Access::Program(_) => {
             let detail = "this hub is in open mode, where nobody signs in: name yourself";
             Err(Problem::new(StatusCode::FORBIDDEN, "not_allowed", detail))
         }
@@ -88,13 +91,19 @@ pub fn wanted(call: &Call<'_>) -> Result<SignIn, Problem> {
 }
 
 /// Signs somebody in.
-pub async fn sign_in(app: &App, sender: Sender, wanted: SignIn) -> Result<Response<Body>, Problem> {
+pub async fn sign_in(
+    app: &App,
+    sender: Sender,
+    wanted: SignIn,
+    origin: Option<Arc<Origin>>,
+) -> Result<Response<Body>, Problem> {
     let (token, body) = match wanted {
         SignIn::Token(token, body) => (token, body),
-        SignIn::Registration(change, token) => (token, perform(app, *change).await?.body),
+        SignIn::Registration(change, token) => (token, perform(app, *change, origin).await?.body),
     };
     let begun = app.sessions().begin(token, |hash| app.hub().authenticate(hash).is_some());
-    let secret = begun.map_err(|_| Problem::from(coordhub_core::HubError::Internal))?;
+    let (secret, ended) = begun.map_err(|_| Problem::from(coordhub_core::HubError::Internal))?;
+    ended.iter().for_each(|session| close_sockets(app, session));
     let mut response = json(body.into());
     if let Some(cookie) = app.sessions().cookie(&secret, &sender.client) {
         response.headers_mut().insert(header::SET_COOKIE, cookie);
@@ -102,12 +111,16 @@ pub async fn sign_in(app: &App, sender: Sender, wanted: SignIn) -> Result<Respon
     Ok(response)
 }
 
+/// What is open by a session that has ended is open no more.
+fn close_sockets(app: &App, session: &SessionId) {
+    app.sockets().close(&Whose::Session(*session), Closing::TokenRevoked);
+}
+
 /// Signs out whoever was signed in.
 pub fn sign_out(app: &App, sender: Sender, access: &Access) -> Response<Body> {
     if let Some(session) = access.session() {
         app.sessions().end(session);
-        let whose = crate::sockets::Whose::Session(*session);
-        app.sockets().close(&whose, crate::sockets::Closing::TokenRevoked);
+        close_sockets(app, session);
     }
     let mut response = json(reply::to_bytes(&json!({ "status": "signed_out" })).into());
     if let Some(cookie) = app.sessions().no_cookie(&sender.client) {

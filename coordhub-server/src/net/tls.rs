@@ -6,7 +6,10 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::SystemTime,
 };
+
+use parking_lot::{Mutex, RwLock};
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -56,15 +59,56 @@ pub enum TlsError {
     },
 }
 
-/// What makes TLS of a connection. Cheap to clone.
+/// What makes TLS of a connection. Cheap to clone; clones share the certificate that is used now.
 #[derive(Clone)]
 pub struct Tls {
-    acceptor: TlsAcceptor,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    files: TlsFiles,
+    /// How the files looked when they were read last, whatever came of it.
+    read: Mutex<Looks>,
+    used: RwLock<Arc<ServerConfig>>,
+}
+
+/// When each of the two files was written, and how long it is; nothing, where it is not there.
+type Looks = [Option<(SystemTime, u64)>; 2];
+
+impl TlsFiles {
+    fn looks(&self) -> Looks {
+        [&self.cert, &self.key].map(|path| {
+            let found = std::fs::metadata(path).ok()?;
+            Some((found.modified().ok()?, found.len()))
+        })
+    }
 }
 
 impl Tls {
     /// Reads certificate and key. Blocks.
     pub fn load(files: &TlsFiles) -> Result<Self, TlsError> {
+        let looks = files.looks();
+        let used = RwLock::new(Self::read(files)?);
+        let inner = Inner { files: files.clone(), read: Mutex::new(looks), used };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Reads them anew, for the connections that are yet to come. Where they cannot be used those go on
+    /// with the old ones. Blocks.
+    pub fn reload(&self) -> Result<(), TlsError> {
+        let Inner { files, read, used } = &*self.inner;
+        // Before they are read: what is written meanwhile looks like something else the next time.
+        *read.lock() = files.looks();
+        *used.write() = Self::read(files)?;
+        Ok(())
+    }
+
+    /// Whether either file is another than the one that was read last. Blocks.
+    pub fn has_changed(&self) -> bool {
+        self.inner.files.looks() != *self.inner.read.lock()
+    }
+
+    fn read(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
         let certs = CertificateDer::pem_file_iter(&files.cert)
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
             .map_err(|why| file_error(&files.cert, why))?;
@@ -81,12 +125,13 @@ impl Tls {
             .with_single_cert(certs, key)
             .map_err(unfit)?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self { acceptor: TlsAcceptor::from(Arc::new(config)) })
+        Ok(Arc::new(config))
     }
 
     /// Agrees with the other end on keys.
     pub(super) async fn accept(&self, stream: TcpStream) -> io::Result<Wire> {
-        self.acceptor.accept(stream).await.map(|stream| Wire::Tls(Box::new(stream)))
+        let acceptor = TlsAcceptor::from(Arc::clone(&*self.inner.used.read()));
+        acceptor.accept(stream).await.map(|stream| Wire::Tls(Box::new(stream)))
     }
 }
 

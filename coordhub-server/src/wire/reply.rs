@@ -287,20 +287,36 @@ fn udc(trace_id: &str, message: &Message) -> Vec<u8> {
 
 /// A list: `{"<plural>": [...], "count", "next"}`, of items that are JSON already.
 pub fn list<I: AsRef<[u8]>>(plural: &str, items: &[I], next: u64) -> Vec<u8> {
-    let size: usize = items.iter().map(|item| item.as_ref().len() + 1).sum();
-    let mut body = Vec::with_capacity(size + 64);
+    let mut body = Vec::with_capacity(size(items) + 64);
     body.extend_from_slice(b"{\"");
     body.extend_from_slice(plural.as_bytes());
-    body.extend_from_slice(b"\":[");
+    body.extend_from_slice(b"\":");
+    push_array(&mut body, items);
+    let tail = format!(",\"count\":{},\"next\":{next}}}", items.len());
+    body.extend_from_slice(tail.as_bytes());
+    body
+}
+
+/// An array of items that are JSON already.
+pub fn array<I: AsRef<[u8]>>(items: &[I]) -> Vec<u8> {
+    let mut body = Vec::with_capacity(size(items) + 2);
+    push_array(&mut body, items);
+    body
+}
+
+fn size<I: AsRef<[u8]>>(items: &[I]) -> usize {
+    items.iter().map(|item| item.as_ref().len() + 1).sum()
+}
+
+fn push_array<I: AsRef<[u8]>>(body: &mut Vec<u8>, items: &[I]) {
+    body.push(b'[');
     for (at, item) in items.iter().enumerate() {
         if at > 0 {
             body.push(b',');
         }
         body.extend_from_slice(item.as_ref());
     }
-    let tail = format!("],\"count\":{},\"next\":{next}}}", items.len());
-    body.extend_from_slice(tail.as_bytes());
-    body
+    body.push(b']');
 }
 
 /// What a search found: a list, and how far the index had come.
@@ -354,11 +370,6 @@ pub fn heartbeat(entity: &EntityView) -> Vec<u8> {
         "last_seen": entity.last_seen,
         "entity_id": entity.entity_id,
     }))
-}
-
-/// A reply as a client reads it: the program asks hubs, too.
-pub fn read(body: &[u8]) -> Option<Value> {
-    serde_json::from_slice(body).ok()
 }
 
 /// Any value as JSON.

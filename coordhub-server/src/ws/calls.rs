@@ -1,8 +1,8 @@
 //! The changes that a socket's client asks for, and their answers.
 
-use std::{borrow::Cow, net::IpAddr};
+use std::{borrow::Cow, net::IpAddr, sync::Arc};
 
-use coordhub_core::{HubError, Outcome};
+use coordhub_core::{HubError, Made, Outcome, Request, command::Origin, ids::EntityId};
 use futures_util::{FutureExt, future::BoxFuture};
 
 use super::session;
@@ -18,12 +18,12 @@ use crate::{
     http::{
         call::{Call, Change, SoftChange},
         handle::{Answered, key, missing_first, perform, take_items},
+        request_id::is_sane,
         router::{self, Action},
         take_back::TakeBack,
     },
     wire::{Fields, Problem},
 };
-use coordhub_core::{Made, ids::EntityId};
 
 /// What an operation came to before it is answered.
 pub(super) enum Do {
@@ -67,6 +67,16 @@ pub(super) struct At {
     pub(super) address: Option<IpAddr>,
     /// What was asked for; empty where it is no change.
     pub(super) op: Cow<'static, str>,
+    /// Where it came from, for the audit.
+    pub(super) origin: Arc<Origin>,
+}
+
+/// Where a frame came from: the request that opened its socket, and its own mark where it has one.
+pub(super) fn origin_of(socket: &Arc<Origin>, mark: Option<&str>) -> Arc<Origin> {
+    let own = mark.map(|mark| mark.trim_matches('"')).filter(|own| is_sane(own.as_bytes()));
+    let Some(own) = own else { return socket.clone() };
+    let request_id = format!("{}/{own}", socket.request_id).into();
+    Arc::new(Origin { address: socket.address, request_id })
 }
 
 impl At {
@@ -150,7 +160,9 @@ pub(super) fn send(
 ) -> BoxFuture<'static, Answer> {
     let mark = mark.map(str::to_owned);
     // Submitted now, so that a socket's changes are decided in the order of its frames.
-    let ticket = app.hub().submit(change.caller, change.command);
+    let request = Request::new(change.caller, change.command);
+    let origin = Some(at.origin.clone());
+    let ticket = app.hub().submit_request(Request { origin, ..request });
     async move {
         let answered: Result<_, HubError> = async { ticket?.await }.await;
         let sent = answered.and_then(|reply| match reply.outcome {
@@ -176,7 +188,7 @@ pub(super) fn call(
     mark: Option<&str>,
 ) -> BoxFuture<'static, Answer> {
     let mark = mark.map(str::to_owned);
-    let performed = perform(&app, change);
+    let performed = perform(&app, change, Some(at.origin.clone()));
     async move {
         match performed.await {
             Ok(Answered { body, made, take_back }) => {
@@ -198,6 +210,12 @@ pub(super) fn too_many_waits(most: usize) -> Problem {
         "this socket has {most} calls that wait for a task already; leave wait_seconds out, or open another"
     );
     Problem::field("wait_seconds", detail)
+}
+
+/// A socket that is subscribed to too much at once.
+pub(super) fn too_many_channels(most: usize) -> Problem {
+    let detail = format!("one socket subscribes to at most {most} channels; open another");
+    Problem::field("channel", detail)
 }
 
 /// The frame for one that could not be read, which is counted.

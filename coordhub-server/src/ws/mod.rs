@@ -3,6 +3,7 @@
 pub mod session;
 mod presence;
 mod under_way;
+mod outgoing;
 mod calls;
 mod socket;
 mod upgrade;

@@ -2,8 +2,9 @@
 
 use std::{
     borrow::Cow,
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     future::poll_fn,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -12,10 +13,11 @@ use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use bytes::Bytes;
 use coordhub_core::{
     Hub,
+    command::Origin,
     engine::{Connection, PresenceChange},
     hub::policy,
-    ids::EntityId,
-    subscribe::{Filter, Item, Next, Start, Subscription},
+    ids::{ChannelName, EntityId},
+    subscribe::{Filter, Next, Start, Subscription},
 };
 use futures_util::{FutureExt, SinkExt, StreamExt, future::BoxFuture};
 use tokio::time::{Instant, interval_at, timeout, timeout_at};
@@ -23,6 +25,7 @@ use tokio_tungstenite::tungstenite;
 
 use super::{
     calls::{self, Answer, At, Do},
+    outgoing::{cursor_frame, frame_of, text},
     presence::{self, Watch},
     session::{self, Ask, Frame, Misframe, Opening},
     under_way::UnderWay,
@@ -68,8 +71,12 @@ pub(super) struct Opened {
     pub(super) access: Access,
     /// From where it came.
     pub(super) client: Client,
+    /// The request that opened it.
+    pub(super) request_id: Box<str>,
     /// Its place among those that its entity may have.
     pub(super) held: Held,
+    /// The channels that it is subscribed to, with their places.
+    pub(super) subscribed: BTreeMap<ChannelName, Held>,
     /// What it wants to see.
     pub(super) filter: Filter,
     /// From where on.
@@ -94,10 +101,13 @@ struct Session {
     entity: EntityId,
     access: Access,
     client: Client,
+    origin: Arc<Origin>,
     socket: WebSocket,
     /// `None` while it is away reading the store.
     subscription: Option<Subscription>,
     catching_up: Option<BoxFuture<'static, Option<Subscription>>>,
+    /// The channels that it is subscribed to, each with its place among those that its entity may have.
+    subscribed: BTreeMap<ChannelName, Held>,
     opening: Opening,
     calls: UnderWay<Answer>,
     /// Changes that wait for something to claim. They hold up nothing else.
@@ -116,7 +126,9 @@ struct Session {
 
 /// Serves a socket until it ends.
 pub(super) async fn serve(app: App, socket: WebSocket, opened: Opened) {
-    let Opened { entity, access, client, held, filter, start, opening, watches_presence } = opened;
+    let Opened { entity, access, client, request_id, held, .. } = opened;
+    let Opened { filter, start, opening, subscribed, watches_presence, .. } = opened;
+    let origin = Arc::new(Origin { address: client.address, request_id });
     let whose = Whose::Entity(entity.clone());
     let mut closing = app.sockets().listen(&whose);
     let hub = app.hub().clone();
@@ -132,6 +144,7 @@ pub(super) async fn serve(app: App, socket: WebSocket, opened: Opened) {
         socket,
         subscription: Some(subscription),
         catching_up: None,
+        subscribed,
         opening,
         calls: UnderWay::default(),
         waits: UnderWay::default(),
@@ -142,6 +155,7 @@ pub(super) async fn serve(app: App, socket: WebSocket, opened: Opened) {
         entity,
         access: access.clone(),
         client,
+        origin,
         place,
         watch,
     };
@@ -319,11 +333,12 @@ impl Session {
             }
         };
         self.opening = self.opening.after(Some(&ask));
-        let at = self.at(match &ask {
+        let op = match &ask {
             Ask::Message(_) => "messages.send".into(),
             Ask::Call { op, .. } => op.to_string().into(),
             _ => Cow::default(),
-        });
+        };
+        let at = self.at(op, mark);
         let answer = match ask {
             Ask::Ping => Some("{\"type\":\"pong\"}".to_owned()),
             Ask::Ready => None,
@@ -332,21 +347,18 @@ impl Session {
             }
             Ask::Subscribe(channel) => {
                 let reader = self.app.hub().reader(Some(self.entity.clone()));
-                Some(match policy::check_subscribe(&reader, &channel) {
+                let allowed = policy::check_subscribe(&reader, &channel).map_err(Problem::from);
+                Some(match allowed.and_then(|()| self.take_channel(&channel)) {
                     Ok(()) => {
-                        let subscription = self.wait_for_subscription().await?;
-                        if subscription.channels() >= CHANNELS_MAX {
-                            calls::error(&self.app, &at, &too_many_channels(), mark)
-                        } else {
-                            subscription.add_channel(channel.clone());
-                            session::subscribed(&channel)
-                        }
+                        self.wait_for_subscription().await?.add_channel(channel.clone());
+                        session::subscribed(&channel)
                     }
-                    Err(rejection) => calls::error(&self.app, &at, &rejection.into(), mark),
+                    Err(problem) => calls::error(&self.app, &at, &problem, mark),
                 })
             }
             Ask::Unsubscribe(channel) => {
                 self.wait_for_subscription().await?.remove_channel(&channel);
+                self.subscribed.remove(&channel);
                 Some(session::unsubscribed(&channel))
             }
             Ask::Message(message) => match self.change("messages.send", message, None) {
@@ -395,6 +407,20 @@ impl Session {
         self.app.buckets().take(asker, Asked::Read, 1)
     }
 
+    /// What a subscription takes of what its entity may have; one that is there takes nothing more.
+    fn take_channel(&mut self, channel: &ChannelName) -> Result<(), Problem> {
+        if self.subscribed.contains_key(channel) {
+            return Ok(());
+        }
+        if self.subscribed.len() >= CHANNELS_MAX {
+            return Err(calls::too_many_channels(CHANNELS_MAX));
+        }
+        let asker = Asker { entity: Some(&self.entity), address: self.client.address };
+        let held = self.app.seats().take(asker, Kept::Subscription)?;
+        self.subscribed.insert(channel.clone(), held);
+        Ok(())
+    }
+
     /// What a change that waits takes of what its entity may keep open.
     fn keep_waiting(&self) -> Result<Held, Problem> {
         let asker = Asker { entity: Some(&self.entity), address: self.client.address };
@@ -411,8 +437,9 @@ impl Session {
     }
 
     /// Who asks, should it be refused.
-    fn at(&self, op: Cow<'static, str>) -> At {
-        At { entity: self.entity.clone(), address: self.client.address, op }
+    fn at(&self, op: Cow<'static, str>, mark: Option<&str>) -> At {
+        let origin = calls::origin_of(&self.origin, mark);
+        At { entity: self.entity.clone(), address: self.client.address, op, origin }
     }
 
     fn change(&self, op: &str, args: &str, key: Option<&str>) -> Result<Do, Problem> {
@@ -535,11 +562,6 @@ async fn catch_up(subscription: Subscription) -> Option<Subscription> {
         .ok()
 }
 
-fn too_many_channels() -> Problem {
-    let detail = format!("one socket subscribes to at most {CHANNELS_MAX} channels; open another");
-    Problem::field("channel", detail)
-}
-
 /// Waits for what is under way; for ever where nothing is.
 async fn wait_for<T>(under_way: &mut Option<BoxFuture<'static, T>>) -> T {
     match under_way {
@@ -562,31 +584,6 @@ async fn rung(subscription: &mut Option<Subscription>) {
         Some(subscription) => subscription.ready().await,
         None => std::future::pending().await,
     }
-}
-
-fn frame_of(item: &Item) -> Option<Message> {
-    match item {
-        Item::Shown(entry, view) => {
-            let frame = entry.frame(*view)?;
-            // Frames are made of text; checking that again costs less than a copy.
-            Some(Message::Text(Utf8Bytes::try_from(frame).ok()?))
-        }
-        Item::Cursor(seq) => Some(text(cursor_frame(*seq))),
-        Item::Gap(gap) => Some(text(format!(
-            "{{\"type\":\"gap\",\"reason\":\"{}\",\"oldest_seq\":{},\"head_seq\":{}}}",
-            gap.reason.as_str(),
-            gap.oldest_seq,
-            gap.head_seq
-        ))),
-    }
-}
-
-fn cursor_frame(seq: u64) -> String {
-    format!("{{\"type\":\"cursor\",\"seq\":{seq}}}")
-}
-
-fn text(frame: String) -> Message {
-    Message::Text(frame.into())
 }
 
 /// The close code for what the client did wrong.

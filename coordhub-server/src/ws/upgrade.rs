@@ -19,12 +19,16 @@ use super::{
     socket::{self, Opened},
 };
 use crate::{
-    access::{fair::Kept, gate::Access},
+    access::{
+        fair::{Asker, Kept},
+        gate::Access,
+    },
     app::App,
     http::{
         call::Call,
         events,
         handle::{call_of, keeps},
+        request_id::RequestId,
         router::Route,
     },
     wire::Problem,
@@ -48,7 +52,8 @@ pub async fn upgrade(
     let opened = {
         let call = call_of(app, route, parts, &[], access)?;
         let entity = call.needed_caller()?;
-        opened(&call, entity)?
+        let request_id = parts.extensions.get().and_then(|RequestId(id)| id.to_str().ok());
+        opened(&call, entity, request_id.unwrap_or_default().into())?
     };
     let upgrade = WebSocketUpgrade::from_request_parts(parts, &()).await.map_err(|_| {
         let detail = "this path is a WebSocket; connect with a WebSocket client";
@@ -76,7 +81,7 @@ pub async fn upgrade(
 }
 
 /// What the request asks the stream to be.
-fn opened(call: &Call<'_>, entity: EntityId) -> Result<Opened, Problem> {
+fn opened(call: &Call<'_>, entity: EntityId, request_id: Box<str>) -> Result<Opened, Problem> {
     let hub = call.app.hub();
     let channels = events::channels(call)?;
     let reader = hub.reader(Some(entity.clone())).in_role(call.access.role());
@@ -91,10 +96,17 @@ fn opened(call: &Call<'_>, entity: EntityId) -> Result<Opened, Problem> {
     };
     let rest =
         if call.fields.flag("events")?.unwrap_or(false) { Rest::Shown } else { Rest::Hidden };
+    let asker = Asker { entity: Some(&entity), address: call.sender.client.address };
+    let seats = call.app.seats();
+    let channels = channels.unwrap_or_default();
+    let subscribed = channels
+        .iter()
+        .map(|channel| seats.take(asker, Kept::Subscription).map(|held| (channel.clone(), held)));
+    let subscribed = subscribed.collect::<Result<_, _>>()?;
     let filter = Filter {
         reader: Some(entity.clone()),
         role: call.access.role(),
-        channels: Channels::Named(channels.unwrap_or_default()),
+        channels: Channels::Named(channels),
         show: Show::Frames { notices: notices(call)?, rest },
     };
     let start = start.unwrap_or(Start::Live);
@@ -103,7 +115,18 @@ fn opened(call: &Call<'_>, entity: EntityId) -> Result<Opened, Problem> {
     // Last, so that what is refused for another reason takes no place.
     let held = keeps(call, Kept::Socket)?;
     let client = call.sender.client;
-    Ok(Opened { entity, access, client, held, filter, start, opening, watches_presence })
+    Ok(Opened {
+        entity,
+        access,
+        client,
+        request_id,
+        subscribed,
+        held,
+        filter,
+        start,
+        opening,
+        watches_presence,
+    })
 }
 
 fn notices(call: &Call<'_>) -> Result<Notices, Problem> {

@@ -10,7 +10,7 @@ use std::{
 use coordhub_core::{
     Hub, Timestamp,
     command::{Caller, ClaimTask, Command, CreateTask, Envelope, Role, Send},
-    event::Stamped,
+    event::{Stamped, Trace},
     hub::{NobodyThere, Prefetched, State, decide, policy::Reader},
     ids::{ChannelName, EntityId, TaskId},
     limits::Limits,
@@ -79,7 +79,7 @@ impl Play {
 
     fn envelope(&self, command: Command) -> Envelope {
         let fresh = Ulid::from_parts(1_800_000_000_000, u128::from(self.number));
-        Envelope { caller: Caller::named(entity()), fresh, command, key: None }
+        Envelope { caller: Caller::named(entity()), fresh, command, key: None, origin: None }
     }
 
     /// The events of a command, stamped and not yet true.
@@ -95,6 +95,7 @@ impl Play {
             auth: envelope.caller.auth,
             event,
             key: None,
+            trace: Trace::default(),
         };
         decision.events.into_iter().enumerate().map(stamped).collect()
     }

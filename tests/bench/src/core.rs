@@ -2,16 +2,46 @@
 
 use std::{
     collections::VecDeque,
-    io,
-    path::Path,
+    env, io,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
+use clap::Args;
 use coordhub_core::{
     Hub,
     command::{Caller, Command, Send},
     ids::{ChannelName, EntityId},
 };
+use coordhub_server::bench::child::Folder;
+
+/// What is to be written.
+#[derive(Args, Clone)]
+pub(crate) struct CoreArgs {
+    /// For how long.
+    #[arg(long, default_value_t = 1_000, value_name = "MILLISECONDS", value_parser = clap::value_parser!(u64).range(50..=60_000))]
+    millis: u64,
+    /// How many messages are under way at a time.
+    #[arg(long, default_value_t = 1_024, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(2..=65_536))]
+    under_way: u32,
+    /// Where the file is; on the disk that is to be measured.
+    #[arg(long, value_name = "FOLDER")]
+    dir: Option<PathBuf>,
+}
+
+/// Writes, and prints one JSON object.
+pub(crate) fn run(args: &CoreArgs) -> io::Result<()> {
+    let folder = Folder::within(&args.dir.clone().unwrap_or_else(env::temp_dir))?;
+    let core = Core::open(&folder.path().join("core.db"))?;
+    let (under_way, millis) = (args.under_way as usize, Duration::from_millis(args.millis));
+    core.tickets(under_way, millis / 10)?;
+    let written = core.tickets(under_way, millis)?;
+    println!(
+        "{{\"messages_per_second\":{:.0},\"messages_per_commit\":{:.0}}}",
+        written.per_second, written.batch
+    );
+    Ok(())
+}
 
 /// What a run wrote.
 #[derive(Clone, Copy, Debug)]

@@ -34,6 +34,8 @@ enum Command {
     /// Serves what the hub is compared with, until it is killed.
     #[command(hide = true)]
     Ceiling(ceiling::CeilingArgs),
+    /// What the library writes in this process, of messages that are under way at a time.
+    Core(core::CoreArgs),
     /// Many messages, and then searches for two words of every frequency, one after the other.
     Search(search::SearchArgs),
 }
@@ -95,6 +97,7 @@ fn main() -> ExitCode {
     let _raised = rlimit::increase_nofile_limit(u64::MAX);
     let outcome = match &cli.command {
         Some(Command::Ceiling(args)) => ceiling::serve(args).map(|()| true),
+        Some(Command::Core(args)) => core::run(args).map(|()| true),
         Some(Command::Search(args)) => search::run(args),
         None if cli.table.short => short::run(&cli.table),
         None => lines::run(&cli.table),

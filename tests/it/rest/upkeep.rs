@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{command, coordhub, done, folder, lived_in, refused};
 use crate::support::{rows, seq};
+use crate::tokens::TokenHub;
 
 const DAY_MILLIS: i64 = 86_400_000;
 
@@ -34,6 +35,59 @@ fn age(db: &Path, days: i64) {
     connection.execute(sql, [millis]).unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hub_that_runs_gives_up_what_an_admin_says_and_keeps_the_audit() {
+    let (_folder, folder) = folder();
+    let db = folder.join("hub.db");
+    let mut hub = TokenHub::with_everyone_at(HubOptions::default().db(&db)).await;
+    let old = json!({ "content": "an old one" });
+    let old = hub.post_as(hub.token("ai"), "/messages/send", old).await.ok();
+    assert_eq!(hub.terminate().code(), Some(0));
+    age(&db, 40);
+    Hub::restart(&mut hub);
+    let young = json!({ "content": "a young one" });
+    let young = hub.post_as(hub.token("ai"), "/messages/send", young).await.ok();
+    let admin = hub.token("admin").to_owned();
+    let admin = admin.as_str();
+    for (body, field) in [
+        (json!({ "kind": "events", "older_than_days": 30 }), "kind"),
+        (json!({ "kind": "messages" }), "before"),
+        (json!({ "kind": "messages", "older_than_days": 0 }), "older_than_days"),
+        (json!({ "kind": "messages", "before": "2099-01-01T00:00:00Z" }), "before"),
+    ] {
+        let problem = hub.post_as(admin, "/admin/prune", body).await.problem(422, "invalid_field");
+        assert_eq!(problem["field"], field, "{problem}");
+    }
+
+    let program = |words: &[&str]| {
+        done(&command(&folder, words).env("COORDHUB_TOKEN", admin).output().unwrap())
+    };
+    let url = hub.url();
+    let said = program(&["prune", "--older-than", "30d", "--kind", "messages", "--url", &url]);
+    assert!(said.contains("pruned messages"), "{said}");
+    let recent = hub.get_as(admin, "/messages/recent").await.ok();
+    let seqs: Vec<_> = rows(&recent, "messages").iter().map(seq).collect();
+    assert_eq!(seqs, [seq(&young)]);
+
+    // Who sent it stays known, and who gave it up; in the file that is read, too.
+    hub.kill9();
+    let audit: Value =
+        serde_json::from_str(&program(&["audit", "--db", "hub.db", "--json"])).unwrap();
+    let find = |kind: &str, at: &Value| {
+        let of = |row: &&Value| row["kind"] == kind && (at.is_null() || row["seq"] == *at);
+        rows(&audit, "events").iter().find(of).cloned().unwrap_or_else(|| panic!("{kind}: {audit}"))
+    };
+    assert_eq!(find("message_sent", &old["seq"])["actor"], "ai");
+    let pruned = find("history_pruned", &Value::Null);
+    assert_eq!((&pruned["actor"], &pruned["address"]), (&json!("admin"), &json!("127.0.0.1")));
+    // The newest stands in the tail, where the hub was killed.
+    assert_eq!(find("message_sent", &young["seq"])["bytes"], "a young one".len());
+    let table = program(&["audit", "--db", "hub.db", "--actor", "ai", "--kind", "message_sent"]);
+    assert_eq!(table.lines().count(), 3, "{table}");
+    let nothing = program(&["audit", "--db", "hub.db", "--refusals"]);
+    assert_eq!(nothing.lines().count(), 1, "{nothing}");
+}
+
 #[tokio::test]
 async fn what_is_old_is_pruned_by_kind_and_readers_are_told() {
     let (_folder, folder) = folder();
@@ -44,6 +98,7 @@ async fn what_is_old_is_pruned_by_kind_and_readers_are_told() {
         &["prune", "--older-than", "30d", "--kind", "messages", "--db", "hub.db"],
     ));
     assert!(said.contains("in use") && said.contains("--retain-messages"), "{said}");
+    assert!(said.contains("--url"), "{said}");
     assert_eq!(hub.terminate().code(), Some(0));
     age(&db, 40);
     hub.restart();

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use coordhub_harness::{HubOptions, hub};
+use coordhub_harness::{Hub, HubOptions, hub};
 use serde_json::{Value, json};
 
 use super::{TokenHub, admin_file, text};
@@ -126,4 +126,54 @@ async fn whoever_has_the_file_has_the_hub() {
     let mut command = Command::new(hub::binary());
     let output = command.args(["token", "reset", "--db"]).arg(&nowhere).output().unwrap();
     assert!(!output.status.success() && !nowhere.exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_revoked_since_a_backup_stays_revoked_when_it_is_restored() {
+    let mut hub = TokenHub::with_everyone().await;
+    let program = |hub: &TokenHub, words: &[&str]| {
+        let mut command = Command::new(hub::binary());
+        let output = command.args(words).arg("--db").arg(hub.db_path()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let (revoked, gone) = hub.fresh_token("ai", "member").await;
+    let (rotated, before) = hub.fresh_token("ai", "member").await;
+    let (invite, _) = hub.invite(json!({ "name": "n", "entity_types": ["human"] })).await;
+    let copy = hub.db_path().with_file_name("copy.db").display().to_string();
+    program(&hub, &["backup", &copy]);
+
+    hub.revoke(&revoked).await;
+    let rotate = format!("/admin/tokens/{rotated}/rotate");
+    let reply = hub.post_as(hub.token("admin"), &rotate, json!({})).await.ok();
+    let after = reply["token"].as_str().unwrap().to_owned();
+    hub.delete_as(hub.token("admin"), &format!("/admin/invites/{invite}")).await.ok();
+    assert!(hub.terminate().success());
+    let said = program(&hub, &["restore", &copy, "--replace"]);
+    assert!(said.contains("1 tokens and 1 invites") && said.contains("1 tokens have"), "{said}");
+    Hub::restart(&mut hub);
+    for (token, status) in [(&gone, 401), (&before, 401), (&after, 200)] {
+        assert_eq!(hub.get_as(token, "/tasks/list").await.status, status);
+    }
+    hub.get_as(hub.token("session"), "/tasks/list").await.ok();
+    let invites = hub.get_as(hub.token("admin"), "/admin/invites").await.ok();
+    assert!(!invites.to_string().contains(&invite), "{invites}");
+    // Who did it stands in the audit.
+    let audit = hub.get_as(hub.token("admin"), "/audit?kind=token_revoked&actor=system").await;
+    assert_eq!(audit.ok()["count"], 1);
+
+    // Where nobody knows what was revoked, all may be.
+    assert!(hub.terminate().success());
+    let said = program(&hub, &["restore", &copy, "--replace", "--revoke-tokens"]);
+    let fresh = said.lines().last().unwrap().to_owned();
+    Hub::restart(&mut hub);
+    for token in [&after, &before, hub.token("admin"), hub.token("session")] {
+        assert_eq!(hub.get_as(token, "/tasks/list").await.status, 401);
+    }
+    assert_eq!(hub.get_as(&fresh, "/admin/tokens").await.ok()["count"], 1);
+    // What cannot be asked is said.
+    assert!(hub.terminate().success());
+    std::fs::write(hub.db_path(), "no hub at all").unwrap();
+    let said = program(&hub, &["restore", &copy, "--replace"]);
+    assert!(said.contains("good again") && said.contains("--revoke-tokens"), "{said}");
 }

@@ -11,7 +11,7 @@ use ulid::Ulid;
 use crate::{
     JsonText, Timestamp,
     command::{Auth, Caller, Command, CreateTask, Envelope, Key, Register, Role},
-    event::{Event, Stamped},
+    event::{Event, Stamped, Trace},
     hub::{
         Decision, KeptKey, KeyId, KnownReceipt, Prefetched, Rejection, SoftFacts, State, decide,
         invariants,
@@ -262,6 +262,7 @@ impl World {
             fresh: Ulid::from_parts(self.now.millis() as u64, u128::from(self.fresh)),
             command,
             key,
+            origin: None,
         };
         let known = self.known(&envelope);
         let decided = decide(&self.state, &known, &envelope, self.now);
@@ -284,7 +285,8 @@ impl World {
     fn make_true(&mut self, actor: Option<EntityId>, event: Event, key: Option<Arc<KeptKey>>) {
         let auth = self.auth;
         let seq = self.state.head() + 1;
-        let stamped = Stamped { seq, at: self.now, actor, auth, event, key };
+        let stamped =
+            Stamped { seq, at: self.now, actor, auth, event, key, trace: Trace::default() };
         let (kind, data) = (stamped.event.kind(), stamped.event.data());
         assert!(Event::from_stored(kind, &data).is_some(), "cannot be read back: {data}");
         if let Event::MessageSent(message) = &stamped.event {

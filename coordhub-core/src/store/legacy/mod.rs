@@ -16,7 +16,13 @@ use old::{Happening, Old};
 use super::{
     Batch, StoreError, create, damage, file_time, io_error, lock::beside, rows, schema, sqlite,
 };
-use crate::{command::Auth, event::Stamped, hub::State, limits::Limits, time::Timestamp};
+use crate::{
+    command::Auth,
+    event::{Stamped, Trace},
+    hub::State,
+    limits::Limits,
+    time::Timestamp,
+};
 
 /// How many events are written at a time.
 const EVENTS_A_BATCH: usize = 1_000;
@@ -133,5 +139,13 @@ fn stamp(happening: Happening, state: &State) -> Stamped {
     let seq = state.head() + 1;
     let at: Timestamp = happening.at.max(state.now());
     let event = old::place(happening.event, seq);
-    Stamped { seq, at, actor: happening.actor, auth: Auth::Open, event, key: None }
+    Stamped {
+        seq,
+        at,
+        actor: happening.actor,
+        auth: Auth::Open,
+        event,
+        key: None,
+        trace: Trace::default(),
+    }
 }

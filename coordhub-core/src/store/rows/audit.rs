@@ -3,8 +3,12 @@
 use rusqlite::{Connection, Row, params};
 use serde_json::{Map, Value};
 
-use super::{events::EVENT_TABLES, int, optional_text, seq, text, time, unreadable, unsigned};
+use super::{
+    events::{EVENT_TABLES, address_of},
+    int, optional_text, seq, text, time, unreadable, unsigned,
+};
 use crate::{
+    event::{Event, Stamped, Trace},
     ids::{EntityId, Seq},
     limits::AUDIT_LOOKS_MAX,
     model::{AuditEntry, Refusal, Refused},
@@ -39,7 +43,7 @@ pub(in crate::store) fn read(
     // What was pruned of a message leaves the event, which still says who sent it.
     let sql = format!(
         "SELECT e.seq, e.at, e.kind, e.actor, e.auth, e.data, m.message_id, m.from_entity,
-            m.to_entity, m.channel, octet_length(m.content)
+            m.to_entity, m.channel, octet_length(m.content), e.address, e.request_id, e.cause
          FROM {EVENT_TABLES}
          WHERE e.seq > ?1 AND e.seq <= ?2 AND (?3 IS NULL OR e.actor = ?3)
             AND (?4 IS NULL OR e.kind = ?4)
@@ -53,24 +57,55 @@ pub(in crate::store) fn read(
         .collect()
 }
 
+/// The same of events that are not in the log yet.
+pub(in crate::store) fn of_events<'e>(
+    events: impl Iterator<Item = &'e Stamped>,
+    filter: &AuditFilter,
+) -> Vec<AuditEntry> {
+    let wanted = |stamped: &&Stamped| {
+        let actor = stamped.actor.as_ref().map(EntityId::as_str);
+        filter.actor.as_deref().is_none_or(|wanted| actor == Some(wanted))
+            && filter.kind.is_none_or(|wanted| stamped.event.kind() == wanted)
+    };
+    events.filter(wanted).map(of_event).collect()
+}
+
+fn of_event(stamped: &Stamped) -> AuditEntry {
+    let data = stamped.event.data();
+    let content = match &stamped.event {
+        Event::MessageSent(message) => &message.content,
+        _ => &data,
+    };
+    let Trace { origin, cause } = &stamped.trace;
+    AuditEntry {
+        seq: stamped.seq,
+        timestamp: stamped.at,
+        kind: stamped.event.kind().to_owned(),
+        actor: stamped.actor.clone(),
+        auth: stamped.auth.as_str().to_owned(),
+        address: address_of(origin.as_deref()),
+        request_id: origin.as_ref().map(|origin| origin.request_id.to_string()),
+        cause: *cause,
+        about: serde_json::from_str(&data).map(|event| about(&event)).unwrap_or_default(),
+        bytes: content.len() as u64,
+    }
+}
+
 fn entry(row: &Row<'_>) -> rusqlite::Result<AuditEntry> {
-    let mut about = Map::new();
-    let bytes = match optional_text(row, 5)? {
+    let (about, bytes) = match optional_text(row, 5)? {
         Some(data) => {
             let event: Value = serde_json::from_str(data).map_err(|why| unreadable(5, why))?;
-            note(&mut about, &event);
-            // The noun that the event made or changed stands one step further in.
-            event.as_object().into_iter().flatten().for_each(|(_, noun)| note(&mut about, noun));
-            data.len() as u64
+            (about(&event), data.len() as u64)
         }
         None => {
+            let mut about = Map::new();
             let columns = ["message_id", "from_entity", "to_entity", "channel"];
             for (at, name) in (6..).zip(columns) {
                 if let Some(id) = optional_text(row, at)? {
                     about.insert(name.to_owned(), id.into());
                 }
             }
-            row.get::<_, Option<i64>>(10)?.unwrap_or(0).cast_unsigned()
+            (about, row.get::<_, Option<i64>>(10)?.unwrap_or(0).cast_unsigned())
         }
     };
     Ok(AuditEntry {
@@ -79,9 +114,21 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<AuditEntry> {
         kind: text(row, 2)?.to_owned(),
         actor: optional_text(row, 3)?.map(EntityId::trusted),
         auth: text(row, 4)?.to_owned(),
+        address: row.get(11)?,
+        request_id: row.get(12)?,
+        cause: row.get::<_, Option<i64>>(13)?.map(i64::cast_unsigned),
         about,
         bytes,
     })
+}
+
+/// What of an event is shown.
+fn about(event: &Value) -> Map<String, Value> {
+    let mut about = Map::new();
+    note(&mut about, event);
+    // The noun that the event made or changed stands one step further in.
+    event.as_object().into_iter().flatten().for_each(|(_, noun)| note(&mut about, noun));
+    about
 }
 
 fn note(about: &mut Map<String, Value>, event: &Value) {

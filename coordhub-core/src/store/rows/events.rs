@@ -6,15 +6,16 @@ use rusqlite::{Connection, Row, params};
 
 use super::{channels, int, json_text, optional_text, seq, text, time, unreadable};
 use crate::{
-    command::Auth,
-    event::{EVENT_VERSION, Event, Stamped, Subject},
+    command::{Auth, Origin},
+    event::{EVENT_VERSION, Event, Stamped, Subject, Trace},
     ids::{ChannelName, EntityId, MessageId, Seq},
     model::{Message, MessageHead},
 };
 
 const INSERT_EVENT: &str = "INSERT INTO events
-    (seq, at, kind, version, actor, auth, task_id, proposal_id, entity_id, data)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    (seq, at, kind, version, actor, auth, task_id, proposal_id, entity_id, data,
+     address, request_id, cause)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
 
 const INSERT_MESSAGE: &str = "INSERT INTO messages
     (seq, message_id, from_entity, to_entity, channel, at, message_type, reply_to, thread_id,
@@ -59,6 +60,7 @@ pub(in crate::store) fn write(conn: &Connection, events: &[Stamped]) -> rusqlite
             Event::MessageSent(_) => None,
             other => Some(other.data()),
         };
+        let Trace { origin, cause } = &stamped.trace;
         insert_event.execute(params![
             int(stamped.seq),
             stamped.at.millis(),
@@ -70,6 +72,9 @@ pub(in crate::store) fn write(conn: &Connection, events: &[Stamped]) -> rusqlite
             proposal,
             entity,
             data,
+            address_of(origin.as_deref()),
+            origin.as_deref().map(|origin| &*origin.request_id),
+            cause.map(int),
         ])?;
         if let Event::MessageSent(message) = &stamped.event {
             debug_assert_eq!(message.seq, stamped.seq, "a message carries the seq of its event");
@@ -104,6 +109,11 @@ pub(in crate::store) fn write(conn: &Connection, events: &[Stamped]) -> rusqlite
     Ok(())
 }
 
+/// The address that a command came from, as text.
+pub(in crate::store) fn address_of(origin: Option<&Origin>) -> Option<String> {
+    origin.and_then(|origin| origin.address).map(|address| address.to_string())
+}
+
 /// The `seq` of the newest event; 0 where there is none.
 pub(in crate::store) fn head(conn: &Connection) -> rusqlite::Result<Seq> {
     conn.query_row("SELECT coalesce(max(seq), 0) FROM events", [], |row| seq(row, 0))
@@ -134,6 +144,7 @@ pub(in crate::store) fn stamped(row: &Row<'_>) -> rusqlite::Result<Stamped> {
         event,
         // Kept beside the log.
         key: None,
+        trace: Trace::default(),
     })
 }
 

@@ -8,7 +8,7 @@ use super::*;
 use crate::{
     Timestamp,
     command::Auth,
-    event::{Event, MessageRedacted, MessageRef, Stamped},
+    event::{Event, MessageRedacted, MessageRef, Stamped, Trace},
     hub::{
         PrivateChannels,
         policy::{Reader, Scope, Standing},
@@ -47,7 +47,15 @@ fn message(seq: Seq, place: &str, content: &str) -> Stamped {
         timestamp: Timestamp::from_millis(0),
     };
     let event = Event::MessageSent(message.into());
-    Stamped { seq, at: Timestamp::from_millis(0), actor: None, auth: Auth::Open, key: None, event }
+    Stamped {
+        seq,
+        at: Timestamp::from_millis(0),
+        actor: None,
+        auth: Auth::Open,
+        key: None,
+        trace: Trace::default(),
+        event,
+    }
 }
 
 fn redacted(message_seq: Seq) -> Event {

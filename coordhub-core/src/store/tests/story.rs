@@ -13,7 +13,7 @@ use crate::{
         Join, Key, MakeInvite, MoveCursor, MoveLeases, Prune, Register, ReleaseTask, Remove,
         RenewLease, RenewReservation, ReturnClaim, Role, RotateToken, Send, UpdateTask,
     },
-    event::{Event, MessageRedacted, Stamped},
+    event::{Event, MessageRedacted, Stamped, Trace},
     hub::{Decision, KeyId, Prefetched, SoftFacts, State, decide},
     ids::{ChannelName, EntityId, InviteId, MessageId, ProposalId, ReservationId, TaskId, TokenId},
     limits::Limits,
@@ -199,7 +199,7 @@ impl<S: Store> Story<S> {
         let fresh = Ulid::from_parts(self.now.millis() as u64, u128::from(self.fresh) << 8);
         let role = if self.dice.one_in(3) { Role::Admin } else { Role::Member };
         let caller = Caller { id: caller, role, ..Caller::default() };
-        let envelope = Envelope { caller: caller.clone(), fresh, command, key };
+        let envelope = Envelope { caller: caller.clone(), fresh, command, key, origin: None };
         let decision = {
             let known = prefetch(&mut self.store, &self.log, &self.state, &envelope);
             decide(&self.state, &known, &envelope, self.now)
@@ -214,6 +214,7 @@ impl<S: Store> Story<S> {
                 auth: caller.auth,
                 event,
                 key: key.take_if(|_| nth == last),
+                trace: Trace::default(),
             };
             match &stamped.event {
                 Event::MessageSent(message) => self.messages.push(message.message_id.clone()),

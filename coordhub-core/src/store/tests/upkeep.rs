@@ -12,7 +12,7 @@ use crate::{
     limits::Limits,
     store::{
         SqliteStore, Store, StoreError, schema,
-        upkeep::{self, IfThere, UpkeepError},
+        upkeep::{self, IfThere, Tokens, UpkeepError},
     },
 };
 
@@ -78,7 +78,8 @@ fn a_backup_beside_a_running_hub_is_restored_as_another_history() {
     assert!(matches!(error, UpkeepError::Exists(_)), "{error}");
 
     fs::write(place.at("again.db.search"), "an index").expect("writes");
-    let restored = upkeep::restore(&copy, &again, IfThere::Refuse).expect("restores");
+    let restored =
+        upkeep::restore(&copy, &again, IfThere::Refuse, Tokens::default()).expect("restores");
     assert!(!place.at("again.db.search").exists());
     let (state, epoch) = loaded(&again);
     assert_eq!(state, backed_up);
@@ -87,17 +88,20 @@ fn a_backup_beside_a_running_hub_is_restored_as_another_history() {
     assert_ne!(epoch, made.history.epoch);
 
     // Not over a file that is there, unless that is kept; and never under a running hub.
-    let error = upkeep::restore(&copy, &again, IfThere::Refuse).expect_err("is there");
+    let error =
+        upkeep::restore(&copy, &again, IfThere::Refuse, Tokens::default()).expect_err("is there");
     assert!(matches!(error, UpkeepError::WouldReplace(_)), "{error}");
-    let second = upkeep::restore(&copy, &again, IfThere::PutAside).expect("restores");
+    let second =
+        upkeep::restore(&copy, &again, IfThere::PutAside, Tokens::default()).expect("restores");
     let aside = second.put_aside.expect("is kept");
     assert_eq!(loaded(&aside), (state, epoch));
     for if_there in [IfThere::Refuse, IfThere::PutAside] {
-        let error = upkeep::restore(&copy, &db, if_there).expect_err("is in use");
+        let error =
+            upkeep::restore(&copy, &db, if_there, Tokens::default()).expect_err("is in use");
         assert!(matches!(error, UpkeepError::Store(StoreError::InUse { .. })), "{error}");
     }
-    let error =
-        upkeep::restore(&db, &place.at("third.db"), IfThere::Refuse).expect_err("is in use");
+    let error = upkeep::restore(&db, &place.at("third.db"), IfThere::Refuse, Tokens::default())
+        .expect_err("is in use");
     assert!(matches!(error, UpkeepError::Store(StoreError::InUse { .. })), "{error}");
     assert!(!place.at("third.db").exists() && !place.at("third.db.lock").exists());
     assert!(
@@ -117,7 +121,8 @@ fn what_stands_in_a_log_is_put_aside_with_its_file() {
         fs::copy(place.at(&format!("hub.db{suffix}")), place.at(&name)).expect("copies");
     }
     let dead = place.at("dead.db");
-    let restored = upkeep::restore(&copy, &dead, IfThere::PutAside).expect("restores");
+    let restored =
+        upkeep::restore(&copy, &dead, IfThere::PutAside, Tokens::default()).expect("restores");
     assert_eq!(loaded(&restored.put_aside.expect("is kept")).0, story.state);
     assert_eq!(loaded(&dead).0, story.state);
 }
@@ -140,7 +145,8 @@ fn what_is_no_backup_is_not_restored_and_what_is_no_hub_not_backed_up() {
         let path = place.at(name);
         fs::write(&path, &content).expect("writes");
         let before = place.files();
-        upkeep::restore(&path, &place.at("new.db"), IfThere::Refuse).expect_err(name);
+        upkeep::restore(&path, &place.at("new.db"), IfThere::Refuse, Tokens::default())
+            .expect_err(name);
         upkeep::backup(&path, &place.at("copy.db")).expect_err(name);
         assert_eq!(fs::read(&path).expect("reads"), content, "{name}");
         let left: Vec<_> = place.files().difference(&before).cloned().collect();
@@ -282,7 +288,8 @@ fn what_is_made_is_its_owners_alone() {
     let (db, copy) = (place.at("hub.db"), place.at("copy.db"));
     let _story = lived(&db, 50);
     upkeep::backup(&db, &copy).expect("backs up");
-    upkeep::restore(&copy, &place.at("restored.db"), IfThere::Refuse).expect("restores");
+    upkeep::restore(&copy, &place.at("restored.db"), IfThere::Refuse, Tokens::default())
+        .expect("restores");
     let text = exported(&db).join("\n");
     upkeep::import(&mut text.as_bytes(), &place.at("imported.db")).expect("imports");
     let mut seen = 0;

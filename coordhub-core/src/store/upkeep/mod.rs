@@ -1,23 +1,27 @@
 //! What an operator does with a hub's file: back it up, restore it, take it out and in as text, look
-//! whether it is well.
+//! whether it is well, and what its audit says.
 //!
 //! None of it needs the hub's lock where it only reads: SQLite lets other processes read beside the
 //! one that writes. What makes a file holds the lock of the file that it makes.
 
 mod backup;
+mod revocations;
 mod restore;
 mod lines;
 mod export;
 mod import;
 mod examine;
+mod audit;
 
 use std::path::{Path, PathBuf};
 
+pub use audit::AuditFile;
 pub use backup::backup;
 pub use examine::{Depth, Examined, Finding, Health, examine};
 pub use export::export;
 pub use import::import;
 pub use restore::{IfThere, Restored, restore};
+pub use revocations::{Revocations, Tokens};
 
 use rusqlite::Connection;
 

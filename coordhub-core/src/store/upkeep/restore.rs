@@ -8,8 +8,11 @@ use std::{
 use rusqlite::{Connection, OpenFlags};
 
 use super::{
-    Copied, HistoryName, UpkeepError, backup::copy_pages, history_name, length, must_be_hub,
-    no_file, verify,
+    Copied, HistoryName, UpkeepError,
+    backup::copy_pages,
+    history_name, length, must_be_hub, no_file,
+    revocations::{self, Known, Revocations, Tokens},
+    verify,
 };
 use crate::store::{
     StoreError,
@@ -38,11 +41,18 @@ pub struct Restored {
     pub epoch_before: String,
     /// Where the file is that stood there before.
     pub put_aside: Option<PathBuf>,
+    /// What became of tokens and invites.
+    pub revocations: Revocations,
 }
 
 /// Puts a copy of the backup in the place of the hub's file `db`, on which no hub may run. Its history
 /// gets another epoch: what clients know of the old one's newest events need not be so any more.
-pub fn restore(backup: &Path, db: &Path, if_there: IfThere) -> Result<Restored, UpkeepError> {
+pub fn restore(
+    backup: &Path,
+    db: &Path,
+    if_there: IfThere,
+    tokens: Tokens,
+) -> Result<Restored, UpkeepError> {
     let db = sqlite::real_path(db)?;
     let backup = sqlite::real_path(backup)?;
     let lock = Lock::take(&db)?;
@@ -50,7 +60,7 @@ pub fn restore(backup: &Path, db: &Path, if_there: IfThere) -> Result<Restored, 
     let restored = if is_there && if_there == IfThere::Refuse {
         Err(UpkeepError::WouldReplace(db.display().to_string()))
     } else {
-        restore_locked(&backup, &db)
+        restore_locked(&backup, &db, tokens)
     };
     if restored.is_err() && !is_there {
         lock.abandon();
@@ -58,7 +68,7 @@ pub fn restore(backup: &Path, db: &Path, if_there: IfThere) -> Result<Restored, 
     restored
 }
 
-fn restore_locked(backup: &Path, db: &Path) -> Result<Restored, UpkeepError> {
+fn restore_locked(backup: &Path, db: &Path, tokens: Tokens) -> Result<Restored, UpkeepError> {
     if let Some(holder) = lock::holder_of(backup)? {
         let path = backup.display().to_string();
         return Err(StoreError::InUse { path, holder }.into());
@@ -66,21 +76,26 @@ fn restore_locked(backup: &Path, db: &Path) -> Result<Restored, UpkeepError> {
     let fresh = create::Fresh::begin(db)?;
     let before = copy(backup, fresh.path())?;
     verify(fresh.path(), backup, &before)?;
-    let mut epoch = String::new();
+    let (known, unread) = match Known::of(db) {
+        Ok(known) => (known, None),
+        Err(why) => (None, Some(why)),
+    };
+    let (mut history, mut revocations) = (HistoryName::default(), Revocations::default());
     create::fill(fresh.path(), |conn| {
+        revocations = revocations::apply(conn, tokens, known.as_ref(), &before)?;
         schema::rename_history(conn)?;
-        epoch = history_name(conn)?.epoch;
+        history = history_name(conn)?;
         Ok(())
     })?;
+    revocations.unread = unread;
     let bytes = length(fresh.path())?;
     fresh.sync()?;
     // The index is of the other history. It goes first: a hub makes it anew where there is none.
     remove_index(db)?;
     let put_aside = put_aside(db)?;
     fresh.take_name(db)?;
-    let history = HistoryName { epoch, head: before.head };
     let file = Copied { path: db.to_owned(), bytes, history };
-    Ok(Restored { file, epoch_before: before.epoch, put_aside })
+    Ok(Restored { file, epoch_before: before.epoch, put_aside, revocations })
 }
 
 /// A backup is taken as it is; one that somebody has opened since may have a log.

@@ -26,6 +26,8 @@ pub enum Asked {
     Change,
     /// A look.
     Read,
+    /// A look by somebody who shows nothing, where others show a token.
+    StrangersRead,
     /// To be let in with a secret that is not good.
     FailedLogin,
     /// To take part.
@@ -70,6 +72,7 @@ pub struct Buckets {
     reads: Option<Keyed<EntityId>>,
     address_changes: Option<Keyed<IpAddr>>,
     address_reads: Option<Keyed<IpAddr>>,
+    strangers_reads: Option<Keyed<IpAddr>>,
     failed_logins: Option<Keyed<IpAddr>>,
     registrations: Option<Keyed<IpAddr>>,
 }
@@ -82,6 +85,8 @@ impl Buckets {
             reads: Keyed::new(fair.reads_per_second, Quota::per_second),
             address_changes: Keyed::new(fair.address_changes_per_second, Quota::per_second),
             address_reads: Keyed::new(fair.address_reads_per_second, Quota::per_second),
+            // All of an address are one caller, who takes nothing from those that are known.
+            strangers_reads: Keyed::new(fair.reads_per_second, Quota::per_second),
             failed_logins: Keyed::new(fair.failed_logins_per_minute, Quota::per_minute),
             registrations: Keyed::new(fair.registrations_per_minute, Quota::per_minute),
         }
@@ -98,6 +103,7 @@ impl Buckets {
         let (of_entity, of_address) = match asked {
             Asked::Change => (&self.changes, &self.address_changes),
             Asked::Read => (&self.reads, &self.address_reads),
+            Asked::StrangersRead => (&None, &self.strangers_reads),
             Asked::FailedLogin => (&None, &self.failed_logins),
             Asked::Registration => (&None, &self.registrations),
         };
@@ -125,7 +131,7 @@ fn too_fast(asked: Asked, most: NonZeroU32, whose: &str, wait: Duration) -> Prob
             format!("{most} changes a second"),
             "If you answer another agent, and it answers you, you are in a loop with it: stop, and go on when there is something new to say",
         ),
-        Asked::Read => (
+        Asked::Read | Asked::StrangersRead => (
             format!("{most} reads a second"),
             "Rather than asking again and again, open a socket or wait with `wait_seconds`",
         ),

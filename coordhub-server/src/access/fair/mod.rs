@@ -44,6 +44,10 @@ pub struct FairUse {
     pub waits_per_entity: Option<u32>,
     /// The same from one address.
     pub waits_per_address: Option<u32>,
+    /// Channels that the sockets of one entity may be subscribed to, counted for each socket.
+    pub subscriptions_per_entity: Option<u32>,
+    /// The same from one address.
+    pub subscriptions_per_address: Option<u32>,
     /// Connections from one address.
     pub connections_per_address: Option<u32>,
 }
@@ -65,6 +69,7 @@ impl FairUse {
             registrations_per_minute: Some(600),
             sockets_per_entity: Some(64),
             waits_per_entity: Some(256),
+            subscriptions_per_entity: Some(4_000),
             connections_per_address: Some(2_000),
             ..Self::default()
         }
@@ -82,6 +87,8 @@ impl FairUse {
         self.sockets_per_address =
             self.sockets_per_address.or_else(|| of_many(self.sockets_per_entity));
         self.waits_per_address = self.waits_per_address.or_else(|| of_many(self.waits_per_entity));
+        self.subscriptions_per_address =
+            self.subscriptions_per_address.or_else(|| of_many(self.subscriptions_per_entity));
         self
     }
 }

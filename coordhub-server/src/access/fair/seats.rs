@@ -1,4 +1,4 @@
-//! Bounds on what stays open: sockets, streams, and calls that wait.
+//! Bounds on what stays open: sockets, their subscriptions, streams, and calls that wait.
 
 use std::{hash::Hash, net::IpAddr, sync::Arc};
 
@@ -16,6 +16,8 @@ pub enum Kept {
     Socket,
     /// A call that waits.
     Wait,
+    /// A channel that a socket is subscribed to.
+    Subscription,
 }
 
 #[derive(Debug)]
@@ -71,6 +73,8 @@ pub struct Seats {
     address_sockets: Option<Counted<IpAddr>>,
     waits: Option<Counted<EntityId>>,
     address_waits: Option<Counted<IpAddr>>,
+    subscriptions: Option<Counted<EntityId>>,
+    address_subscriptions: Option<Counted<IpAddr>>,
 }
 
 impl Seats {
@@ -81,6 +85,8 @@ impl Seats {
             address_sockets: Counted::new(fair.sockets_per_address),
             waits: Counted::new(fair.waits_per_entity),
             address_waits: Counted::new(fair.waits_per_address),
+            subscriptions: Counted::new(fair.subscriptions_per_entity),
+            address_subscriptions: Counted::new(fair.subscriptions_per_address),
         }
     }
 
@@ -89,6 +95,7 @@ impl Seats {
         let (of_entity, of_address) = match kept {
             Kept::Socket => (&self.sockets, &self.address_sockets),
             Kept::Wait => (&self.waits, &self.address_waits),
+            Kept::Subscription => (&self.subscriptions, &self.address_subscriptions),
         };
         let mut held = Held::default();
         if let (Some(counted), Some(entity)) = (of_entity, asker.entity) {
@@ -109,6 +116,7 @@ fn too_many(kept: Kept, most: u32, whose: &str) -> Problem {
     let what = match kept {
         Kept::Socket => "sockets and streams",
         Kept::Wait => "calls that wait",
+        Kept::Subscription => "subscriptions of sockets",
     };
     let detail = format!(
         "{whose} may have {most} {what} open at a time, and has them; close one, or share what you have"
@@ -132,5 +140,35 @@ mod tests {
         let _others = [take(&b, Kept::Socket), take(&a, Kept::Wait)].map(|one| one.expect("free"));
         drop(first);
         assert!(take(&a, Kept::Socket).is_ok());
+    }
+
+    #[test]
+    fn everything_has_a_bound_of_its_own_for_an_entity_and_for_an_address() {
+        let of_entity = FairUse {
+            sockets_per_entity: Some(1),
+            waits_per_entity: Some(1),
+            subscriptions_per_entity: Some(1),
+            ..FairUse::default()
+        };
+        let of_address = FairUse {
+            sockets_per_address: Some(1),
+            waits_per_address: Some(1),
+            subscriptions_per_address: Some(1),
+            ..FairUse::default()
+        };
+        let who = EntityId::parse("a").expect("an id");
+        let address = Some("192.0.2.1".parse().expect("an address"));
+        for (fair, asker) in [
+            (of_entity, Asker { entity: Some(&who), address: None }),
+            (of_address, Asker { entity: None, address }),
+        ] {
+            let seats = Seats::new(&fair);
+            let all = [Kept::Socket, Kept::Wait, Kept::Subscription];
+            let _held = all.map(|kept| seats.take(asker, kept).expect("the first"));
+            for kept in all {
+                let refused = seats.take(asker, kept).expect_err("the second");
+                assert_eq!(refused.code(), "too_many_open", "{kept:?}");
+            }
+        }
     }
 }

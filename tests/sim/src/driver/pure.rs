@@ -9,7 +9,7 @@ use coordhub_core::{
     HubError, Made, Outcome, Reply, Request, Timestamp,
     command::{Caller, Command, CreateTask, Envelope, MoveLeases, Send},
     engine::{Claim, Sent},
-    event::{Event, Stamped},
+    event::{Event, Stamped, Trace},
     hub::{
         Answer, Decision, KeptKey, KeyId, KnownReceipt, Prefetched, SoftFacts, State, decide,
         invariants,
@@ -103,7 +103,7 @@ impl Pure {
 
     fn own(&mut self, command: Command) -> Result<(), Mismatch> {
         let caller = Caller::named(EntityId::system());
-        let own = Envelope { caller, fresh: Ulid::nil(), command, key: None };
+        let own = Envelope { caller, fresh: Ulid::nil(), command, key: None, origin: None };
         let decision = self.judge(&own).map_err(|why| Mismatch(format!("its own: {why}")))?;
         self.make_true(&own.caller, &decision);
         self.check()
@@ -121,9 +121,9 @@ impl Pure {
         self.made += 1;
         let millis = u64::try_from(self.now.millis()).unwrap_or(0);
         let fresh = Ulid::from_parts(millis, u128::from(self.made) << 16);
-        let Request { caller, command, key, wait: _ } = request.clone();
+        let Request { caller, command, key, wait: _, origin } = request.clone();
         caller.id.iter().for_each(|id| self.touch(id));
-        let envelope = Envelope { caller, fresh, command, key };
+        let envelope = Envelope { caller, fresh, command, key, origin };
         let decision = self.judge(&envelope)?;
         self.make_true(&envelope.caller, &decision);
         if let Some(refusal) = decision.refusal {
@@ -150,6 +150,7 @@ impl Pure {
                 auth: caller.auth,
                 event: event.clone(),
                 key,
+                trace: Trace::default(),
             };
             self.state.evolve(&stamped);
             match event {

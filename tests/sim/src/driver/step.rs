@@ -84,6 +84,7 @@ impl Ask {
             command: self.command.clone(),
             key: self.key.clone(),
             wait: Duration::from_secs(self.wait_seconds),
+            origin: None,
         }
     }
 }
