@@ -30,8 +30,9 @@ fn case(
 const UNKEYED: [&str; 3] =
     ["/entities/{entity_id}/heartbeat", "/tasks/{task_id}/heartbeat", "/reservations/check"];
 
-/// There are no admins in open mode; `tokens` tries these.
-const BY_ADMINS: [&str; 3] = ["/admin/invites", "/admin/tokens", "/admin/tokens/{token_id}/rotate"];
+/// There are no admins in open mode; `tokens` and `rest::upkeep` try these.
+const BY_ADMINS: [&str; 4] =
+    ["/admin/invites", "/admin/prune", "/admin/tokens", "/admin/tokens/{token_id}/rotate"];
 
 /// Signing in is a matter of browsers: it has no key, and `session` tries it.
 const OF_BROWSERS: [&str; 1] = ["/session"];

@@ -7,12 +7,12 @@ use std::{
     time::SystemTime,
 };
 
+use crate::access::secret::{Kind, Secret};
 use clap::Args;
 use coordhub_core::{
     Timestamp,
     store::upkeep::{self, Copied, IfThere, Restored, Revocations, Tokens},
 };
-use crate::access::secret::{Kind, Secret};
 
 use super::{DbArgs, ended, tell, values};
 

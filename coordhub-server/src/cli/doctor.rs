@@ -7,9 +7,9 @@ use std::{
     process::ExitCode,
 };
 
+use crate::{Config, net::Tls};
 use clap::{Args, CommandFactory, Parser};
 use coordhub_core::store::upkeep::{self, Depth, Examined, Finding, Health};
-use crate::{Config, net::Tls};
 use rustix::fs::{Access, access, statvfs};
 use serde_json::json;
 

@@ -14,7 +14,7 @@ use super::{
     *,
 };
 use crate::{
-    command::{Ack, ClaimTask, CompleteTask, FailTask},
+    command::{Ack, ClaimTask, CompleteTask, FailTask, GiveUp},
     ids::TaskId,
     limits::Limits,
     model::{HistoryKind, Retention, Role, TaskStatus},
@@ -286,4 +286,47 @@ fn the_log_is_kept_as_long_as_it_was_asked_and_a_restart_knows() {
     assert_eq!(gap.map(|gap| gap.oldest_seq), Some(3));
     assert_eq!(seqs, (3..=head).collect::<Vec<_>>());
     assert_eq!(finds(&hub, "second"), 0);
+}
+
+#[test]
+fn what_was_written_a_moment_ago_is_given_up_as_well() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let days = Days::default();
+    let builder = Hub::builder().clock(days.clone());
+    let hub = builder.open(folder.path().join("hub.db")).expect("it opens");
+    // It stands in the tail, for the clock does not move on.
+    send(&hub, "just now").expect("sent");
+    assert!(hub.prune(HistoryKind::Messages, hub.now().plus_millis(1)).expect("prunes"));
+    while hub.is_pruning() {
+        thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(contents(&hub), [""; 0]);
+}
+
+#[test]
+fn an_admin_gives_up_what_is_old_and_nobody_else_does() {
+    let days = Days::default();
+    let hub = hub(&days);
+    send(&hub, "old").expect("sent");
+    days.pass(3);
+    send(&hub, "young").expect("sent");
+    let give_up = |caller: Caller, before: Timestamp| {
+        let command = GiveUp { what: HistoryKind::Messages, before };
+        hub.call(caller, Command::GiveUp(command))
+    };
+    let yesterday = hub.now().plus_millis(-DAY);
+    let refused = give_up(Caller::named(id("ada")), yesterday).expect_err("no admin");
+    assert!(matches!(refused, HubError::Rejected(Rejection::NotAllowed(_))), "{refused}");
+    let refused = give_up(Caller::hub(), hub.now()).expect_err("too young");
+    assert!(matches!(refused, HubError::Rejected(Rejection::Invalid { .. })), "{refused}");
+    assert_eq!(contents(&hub), ["old", "young"]);
+
+    let head = hub.head_seq();
+    assert_eq!(give_up(Caller::hub(), yesterday).expect("prunes").seq, head + 1);
+    while hub.is_pruning() {
+        thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(contents(&hub), ["young"]);
+    // There is no more of it.
+    assert_eq!(give_up(Caller::hub(), yesterday).expect("nothing").seq, head + 1);
 }
