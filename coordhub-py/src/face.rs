@@ -137,10 +137,6 @@ impl Face {
     /// Begins the same call, and gives the ticket for its answer. In this process they are done in
     /// the order of these calls.
     #[pyo3(signature = (method, path, args=None, caller=None, key=None, role=None))]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the arguments of a Python method, which have names"
-    )]
     fn submit(
         &self,
         method: &str,

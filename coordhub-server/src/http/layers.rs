@@ -28,6 +28,7 @@ use super::{
 };
 use crate::{
     access::{
+        fair,
         gate::{Page, Sender},
         origin::{Head, Verdict},
         refusals::{self, Whom},
@@ -137,6 +138,9 @@ async fn respond(app: &App, mut request: Request<Body>) -> Response<Body> {
         }
     };
     count(app, &asked, &response, client.address);
+    if let Some(code) = response.extensions().get().map(|Code(code)| *code) {
+        fair::hold_back(code).await;
+    }
     make_harmless(response.headers_mut(), client.is_secure);
     if is_chunked {
         // There may have been a Content-Length beside it, which a proxy went by: what it takes for the rest

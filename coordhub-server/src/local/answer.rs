@@ -15,7 +15,7 @@ pub struct Answer {
     /// Whether it is what the same idempotency key led to before.
     pub is_replayed: bool,
     /// Gives back what the answer tells of, should nobody take it.
-    pub(super) take_back: Option<TakeBack>,
+    pub(super) take_back: Option<Box<TakeBack>>,
 }
 
 impl Answer {

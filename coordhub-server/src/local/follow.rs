@@ -76,7 +76,7 @@ impl Follow {
                 }
                 Next::Item(Item::Gap(gap)) => found.push(told(&gap).into()),
                 Next::Item(Item::Cursor(_)) => {}
-                Next::Behind => self.catch_up().await,
+                Next::Behind => self.read_store().await,
                 Next::Idle => break,
             }
             if found.len() >= self.limit || bytes >= ANSWER_BYTES {
@@ -89,7 +89,7 @@ impl Follow {
         reply::array(&found)
     }
 
-    async fn catch_up(&mut self) {
+    async fn read_store(&mut self) {
         let Some(subscription) = self.subscription.take() else { return };
         self.position = subscription.position();
         match bridge::catch_up(subscription).await {

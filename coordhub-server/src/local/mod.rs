@@ -236,9 +236,11 @@ impl Local {
         let performed = handle::perform(&self.app, change, None);
         Started::Submitted(Box::pin(async move {
             match performed.await {
-                Ok(handle::Answered { body, made, take_back }) => {
-                    Answer { is_replayed: made == Made::Before, take_back, ..Answer::of(body) }
-                }
+                Ok(handle::Answered { body, made, take_back }) => Answer {
+                    is_replayed: made == Made::Before,
+                    take_back: take_back.map(Box::new),
+                    ..Answer::of(body)
+                },
                 Err(problem) => Answer::refused(&problem),
             }
         }))

@@ -9,7 +9,7 @@ use super::session;
 use crate::{
     access::{
         caller::{CallerIn, Named},
-        fair::{Asked, Asker},
+        fair::{self, Asked, Asker},
         gate::{self, Access, Page, Sender},
         network::Client,
         refusals::{self, Whom},
@@ -174,7 +174,7 @@ pub(super) fn send(
         });
         Answer::of(match sent {
             Ok((message_id, seq)) => session::sent(message_id.as_str(), seq, mark.as_deref()),
-            Err(why) => error(&app, &at, &Problem::from(why), mark.as_deref()),
+            Err(why) => error(&app, &at, &Problem::from(why), mark.as_deref()).await,
         })
     }
     .boxed()
@@ -198,7 +198,7 @@ pub(super) fn call(
                 };
                 Answer { frame, take_back }
             }
-            Err(problem) => Answer::of(refused(&app, &at, &problem, mark.as_deref())),
+            Err(problem) => Answer::of(refused(&app, &at, &problem, mark.as_deref()).await),
         }
     }
     .boxed()
@@ -225,13 +225,20 @@ pub(super) fn misframed(app: &App, problem: &Problem, mark: Option<&str>) -> Str
 }
 
 /// The frame for what was refused, which is counted.
-pub(super) fn error(app: &App, asker: &At, problem: &Problem, mark: Option<&str>) -> String {
+pub(super) async fn error(app: &App, asker: &At, problem: &Problem, mark: Option<&str>) -> String {
     asker.note(app, problem);
+    fair::hold_back(problem.code()).await;
     session::error(problem, mark)
 }
 
 /// The reply to a call that was refused, which is counted.
-pub(super) fn refused(app: &App, asker: &At, problem: &Problem, mark: Option<&str>) -> String {
+pub(super) async fn refused(
+    app: &App,
+    asker: &At,
+    problem: &Problem,
+    mark: Option<&str>,
+) -> String {
     asker.note(app, problem);
+    fair::hold_back(problem.code()).await;
     session::reply(problem.status().as_u16(), problem.to_json().to_string().as_bytes(), mark)
 }

@@ -343,7 +343,7 @@ impl Session {
             Ask::Ping => Some("{\"type\":\"pong\"}".to_owned()),
             Ask::Ready => None,
             Ask::Subscribe(_) if let Err(problem) = self.look() => {
-                Some(calls::error(&self.app, &at, &problem, mark))
+                Some(calls::error(&self.app, &at, &problem, mark).await)
             }
             Ask::Subscribe(channel) => {
                 let reader = self.app.hub().reader(Some(self.entity.clone()));
@@ -353,7 +353,7 @@ impl Session {
                         self.wait_for_subscription().await?.add_channel(channel.clone());
                         session::subscribed(&channel)
                     }
-                    Err(problem) => calls::error(&self.app, &at, &problem, mark),
+                    Err(problem) => calls::error(&self.app, &at, &problem, mark).await,
                 })
             }
             Ask::Unsubscribe(channel) => {
@@ -368,31 +368,31 @@ impl Session {
                 }
                 Ok(Do::Done(_)) => None,
                 Ok(Do::Refused(problem)) => {
-                    Some(calls::error(&self.app, &at, &problem.await, mark))
+                    Some(calls::error(&self.app, &at, &problem.await, mark).await)
                 }
-                Err(problem) => Some(calls::error(&self.app, &at, &problem, mark)),
+                Err(problem) => Some(calls::error(&self.app, &at, &problem, mark).await),
             },
             Ask::Call { op, args, key } => match self.change(&op, args, key.as_deref()) {
                 Ok(Do::Change(change)) if change.wait.is_zero() => {
                     self.calls.push(calls::call(self.app.clone(), at, *change, mark));
                     None
                 }
-                Ok(Do::Change(_)) if self.waits.len() >= WAITS_MAX => {
-                    Some(calls::refused(&self.app, &at, &calls::too_many_waits(WAITS_MAX), mark))
-                }
+                Ok(Do::Change(_)) if self.waits.len() >= WAITS_MAX => Some(
+                    calls::refused(&self.app, &at, &calls::too_many_waits(WAITS_MAX), mark).await,
+                ),
                 Ok(Do::Change(change)) => match self.keep_waiting() {
                     Ok(held) => {
                         let call = calls::call(self.app.clone(), at, *change, mark);
                         self.waits.push(call.inspect(move |_| drop(held)).boxed());
                         None
                     }
-                    Err(problem) => Some(calls::refused(&self.app, &at, &problem, mark)),
+                    Err(problem) => Some(calls::refused(&self.app, &at, &problem, mark).await),
                 },
                 Ok(Do::Done(body)) => Some(session::reply(200, &body, mark)),
                 Ok(Do::Refused(problem)) => {
-                    Some(calls::refused(&self.app, &at, &problem.await, mark))
+                    Some(calls::refused(&self.app, &at, &problem.await, mark).await)
                 }
-                Err(problem) => Some(calls::refused(&self.app, &at, &problem, mark)),
+                Err(problem) => Some(calls::refused(&self.app, &at, &problem, mark).await),
             },
         };
         match answer {

@@ -289,7 +289,7 @@ async fn the_doctor_says_what_is_wrong_and_what_to_do() {
         .unwrap();
     let found: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert_eq!(finding(&found, "address")["health"], "bad", "{found}");
+    assert_eq!(finding(&found, "network")["health"], "bad", "{found}");
     assert!(
         finding(&found, "options")["found"].as_str().unwrap().contains("COORDHUB_DBB"),
         "{found}"

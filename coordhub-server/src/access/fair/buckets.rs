@@ -125,6 +125,19 @@ impl std::fmt::Debug for Buckets {
     }
 }
 
+/// The code of the refusals of a bucket.
+const TOO_FAST: &str = "too_fast";
+/// For so long whoever is too fast waits to hear of it.
+const HELD_BACK: Duration = Duration::from_millis(25);
+
+/// Holds back the answer of this code where it tells somebody that it is too fast. Whoever does not heed it, and asks
+/// again at once, would cost the others more by what is refused than by what is admitted.
+pub async fn hold_back(code: &str) {
+    if code == TOO_FAST {
+        tokio::time::sleep(HELD_BACK).await;
+    }
+}
+
 fn too_fast(asked: Asked, most: NonZeroU32, whose: &str, wait: Duration) -> Problem {
     let (what, advice) = match asked {
         Asked::Change => (
@@ -147,7 +160,7 @@ fn too_fast(asked: Asked, most: NonZeroU32, whose: &str, wait: Duration) -> Prob
         "more than {what} came from {whose}, which is all that this hub takes; nothing was done; wait {millis} ms. {advice}"
     );
     let seconds = u32::try_from(millis.div_ceil(1_000)).unwrap_or(u32::MAX);
-    Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_fast", detail)
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, TOO_FAST, detail)
         .with("retry_after_ms", millis)
         .retry_after(seconds)
 }
@@ -155,6 +168,15 @@ fn too_fast(asked: Asked, most: NonZeroU32, whose: &str, wait: Duration) -> Prob
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_too_fast_waits_to_hear_of_it_and_nobody_else() {
+        for (code, waits) in [(TOO_FAST, HELD_BACK), ("too_many_open", Duration::ZERO)] {
+            let before = tokio::time::Instant::now();
+            hold_back(code).await;
+            assert_eq!(before.elapsed(), waits, "{code}");
+        }
+    }
 
     #[test]
     fn a_bucket_that_is_empty_says_when_to_come_back() {

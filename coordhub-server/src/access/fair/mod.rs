@@ -3,7 +3,7 @@
 mod buckets;
 mod seats;
 
-pub use buckets::{Asked, Buckets};
+pub use buckets::{Asked, Buckets, hold_back};
 pub use seats::{Held, Kept, Seats};
 
 use std::net::{IpAddr, SocketAddr};
