@@ -200,6 +200,29 @@ def test_workers(run: Callable[[Body], None]) -> None:
     run(body)
 
 
+def test_a_worker_outlives_a_hub_that_is_away_for_longer_than_its_lease(
+    run: Callable[[Body], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: Any, **__: Any) -> None:
+        raise coordhub.Unreachable("nobody answers", "unreachable")
+
+    async def body(hub: aio.HubProtocol) -> None:
+        async with hub.entity("worker") as me:
+            done: list[str] = []
+
+            async def work(job: aio.Job) -> None:
+                done.append(job.title)
+                job._hold.is_called_off = True
+
+            await me.create_tasks([{"title": "first"}, {"title": "second"}])
+            with monkeypatch.context() as patch:
+                patch.setattr(aio.EntityHandle, "complete", away)
+                await me.work(work, until_idle=True)
+            assert done == ["first", "second"]
+
+    run(body)
+
+
 def test_a_worker_that_is_cancelled_gives_back(run: Callable[[Body], None]) -> None:
     async def body(hub: aio.HubProtocol) -> None:
         async with hub.entity("worker") as me:

@@ -150,6 +150,28 @@ def test_a_cancelled_task_is_lost(hub: HubProtocol) -> None:
         assert hub.get_task(task.task_id).status == "cancelled"
 
 
+def test_a_worker_outlives_a_hub_that_is_away_for_longer_than_its_lease(
+    hub: HubProtocol, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    complete = EntityHandle.complete
+
+    def away_at_first(self: EntityHandle, task_id: str, **given: Any) -> Any:
+        if task_id == first.task_id:
+            raise coordhub.Unreachable("nobody answers", "unreachable")
+        return complete(self, task_id, **given)
+
+    def work(job: Job) -> str:
+        job._hold.is_called_off = job.task_id == first.task_id
+        return "done"
+
+    monkeypatch.setattr(EntityHandle, "complete", away_at_first)
+    with hub.entity("worker") as me:
+        first, second = me.create_task("first"), me.create_task("second")
+        me.work(work, until_idle=True)
+        assert me.get_task(first.task_id).status == "in_progress"
+        assert me.get_task(second.task_id).result == "done"
+
+
 def test_what_is_interrupted_is_given_back(hub: HubProtocol) -> None:
     with hub.entity("worker") as me:
         task = me.create_task("Interrupt")

@@ -169,8 +169,10 @@ class Worker:
             except HubError as error:
                 if is_loss(error):
                     break
-                if not is_passing(error) or hold.is_over or self._entity._face.closed:
+                if not is_passing(error) or self._entity._face.closed:
                     raise
+                if hold.is_over:  # The hub was away for longer than the lease.
+                    break
             pause.wait()
         hold.is_stale = True
         log.warning("task %s was lost; what came of it is not kept", job.task_id)
