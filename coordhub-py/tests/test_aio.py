@@ -223,6 +223,37 @@ def test_a_worker_outlives_a_hub_that_is_away_for_longer_than_its_lease(
     run(body)
 
 
+def test_whatever_can_be_awaited_is_awaited(run: Callable[[Body], None]) -> None:
+    class Called:
+        async def __call__(self, job: aio.Job) -> str:
+            return threading.current_thread().name
+
+    async def body(hub: aio.HubProtocol) -> None:
+        called = Called()
+        async with hub.entity("worker") as me:
+            for handler in (called, lambda job: called(job)):
+                task = await me.create_task("Who runs it?")
+                await me.work(handler, until_idle=True)
+                ended = await me.get_task(task.task_id)
+                assert ended.result == threading.current_thread().name
+
+    run(body)
+
+
+def test_a_handler_that_cancels_itself_fails_its_task(run: Callable[[Body], None]) -> None:
+    async def body(hub: aio.HubProtocol) -> None:
+        async with hub.entity("worker") as me:
+
+            async def work(job: aio.Job) -> None:
+                raise asyncio.CancelledError
+
+            task = await me.create_task("Hopeless")
+            await within(20, me.work(work, until_idle=True))
+            assert (await me.get_task(task.task_id)).status == "failed"
+
+    run(body)
+
+
 def test_a_worker_that_is_cancelled_gives_back(run: Callable[[Body], None]) -> None:
     async def body(hub: aio.HubProtocol) -> None:
         async with hub.entity("worker") as me:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -170,6 +171,17 @@ def test_a_worker_outlives_a_hub_that_is_away_for_longer_than_its_lease(
         me.work(work, until_idle=True)
         assert me.get_task(first.task_id).status == "in_progress"
         assert me.get_task(second.task_id).result == "done"
+
+
+def test_a_worker_runs_a_coroutine_to_its_end(hub: HubProtocol) -> None:
+    async def work(job: Job) -> str:
+        await asyncio.sleep(0)
+        return job.title.upper()
+
+    with hub.entity("worker") as me:
+        task = me.create_task("good")
+        me.work(work, until_idle=True)
+        assert me.get_task(task.task_id).result == "GOOD"
 
 
 def test_what_is_interrupted_is_given_back(hub: HubProtocol) -> None:

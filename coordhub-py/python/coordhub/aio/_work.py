@@ -129,9 +129,8 @@ class Worker:
         hold = Hold(self._lease)
         job: Job = job_of(Job, claim, hold)
         object.__setattr__(job, "_entity", self._entity)
-        on_thread = not inspect.iscoroutinefunction(self._handler)
-        handling = asyncio.to_thread(self._handler, job) if on_thread else self._handler(job)
-        working = asyncio.ensure_future(handling)
+        on_thread = not _is_coroutine_function(self._handler)
+        working = asyncio.ensure_future(self._handled(job, on_thread))
         renewing = asyncio.ensure_future(self._renew(job, hold, None if on_thread else working))
         try:
             await asyncio.wait((working,))
@@ -148,11 +147,20 @@ class Worker:
             renewing.cancel()
         await _finish(self._ended(job, hold, working))
 
+    async def _handled(self, job: Job, on_thread: bool) -> Any:
+        result = await asyncio.to_thread(self._handler, job) if on_thread else self._handler(job)
+        # A plain function may hand on what a coroutine function gave it.
+        return await result if inspect.isawaitable(result) else result
+
     async def _ended(self, job: Job, hold: Hold, working: asyncio.Future[Any]) -> None:
         if hold.is_stale:
             return
         if working.cancelled():
-            await self._give_back(job)
+            # Neither the worker was cancelled nor the claim lost: claimed again, it would only end so again.
+            log.warning("task %s failed: its handler was cancelled", job.task_id)
+            await self._end(
+                job, hold, lambda: self._fail(job, "CancelledError: the handler was cancelled")
+            )
             return
         error = working.exception()
         if error is None:
@@ -214,6 +222,13 @@ class Worker:
     def __repr__(self) -> str:
         name = getattr(self._handler, "__name__", repr(self._handler))
         return f"<coordhub.aio.Worker {name} of {self._entity.entity_id!r}>"
+
+
+def _is_coroutine_function(handler: Handler) -> bool:
+    """Whether it is one, or an object that is called like one."""
+    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(
+        getattr(type(handler), "__call__", None)
+    )
 
 
 class _Pause:
