@@ -254,6 +254,24 @@ def test_a_handler_that_cancels_itself_fails_its_task(run: Callable[[Body], None
     run(body)
 
 
+def test_a_worker_that_died_keeps_nothing_open(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        async with aio.Hub(tmp_path / "hub.db") as hub:
+            me = await hub.entity("worker")
+            # No lease may be as short as this: the hub refuses to hand a task out.
+            me.worker(lease=0)(lambda job: None).start()
+            for _ in range(200):
+                if "a worker ended" in caplog.text:
+                    break
+                await asyncio.sleep(0.01)
+        assert hub.closed
+        assert "a worker ended" in caplog.text
+
+    asyncio.run(main())
+
+
 def test_a_worker_that_is_cancelled_gives_back(run: Callable[[Body], None]) -> None:
     async def body(hub: aio.HubProtocol) -> None:
         async with hub.entity("worker") as me:

@@ -75,10 +75,12 @@ class _AnyHub(FaceCalls, HubProtocol):
 
     async def close(self) -> None:
         """Finishes what was begun, and lets go of the hub. A second call does nothing."""
-        for entity in list(self._entities):
-            await entity.close()
-        if self._opened is not None:
-            await _on_a_thread(self._opened.close)
+        try:
+            for entity in list(self._entities):
+                await entity.close()
+        finally:
+            if self._opened is not None:
+                await _on_a_thread(self._opened.close)
 
     def __await__(self) -> Generator[Any, None, Self]:
         return self.__aenter__().__await__()

@@ -79,7 +79,9 @@ class Worker:
 
     def start(self) -> Worker:
         """The same in the background. Each further start works on one more task at a time."""
-        self._tasks.add(asyncio.create_task(self.run()))
+        task = asyncio.create_task(self.run())
+        task.add_done_callback(_log_death)
+        self._tasks.add(task)
         return self
 
     async def stop(self) -> None:
@@ -87,7 +89,8 @@ class Worker:
         self._stopped.set()
         tasks = [task for task in self._tasks if task is not asyncio.current_task()]
         self._tasks.difference_update(tasks)
-        await asyncio.gather(*tasks)
+        # One that died has said so, and keeps nobody from stopping the others.
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _next(self, wait: int) -> Claim | None:
         pause = _Pause(self._stopped)
@@ -222,6 +225,12 @@ class Worker:
     def __repr__(self) -> str:
         name = getattr(self._handler, "__name__", repr(self._handler))
         return f"<coordhub.aio.Worker {name} of {self._entity.entity_id!r}>"
+
+
+def _log_death(task: asyncio.Task[None]) -> None:
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        log.error("a worker ended: %s", error, exc_info=error)
 
 
 def _is_coroutine_function(handler: Handler) -> bool:
