@@ -184,6 +184,45 @@ def test_a_worker_runs_a_coroutine_to_its_end(hub: HubProtocol) -> None:
         assert me.get_task(task.task_id).result == "GOOD"
 
 
+def test_an_exception_that_cannot_be_told_fails_its_task(hub: HubProtocol) -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise ValueError("no words")
+
+    def work(job: Job) -> None:
+        raise Mute
+
+    with hub.entity("worker") as me:
+        task = me.create_task("bad")
+        me.work(work, until_idle=True)
+        assert me.get_task(task.task_id).status == "failed"
+
+
+def test_a_worker_that_was_stopped_is_not_started_again(hub: HubProtocol) -> None:
+    with hub.entity("worker") as me:
+        worker = me.worker()(lambda job: None)
+        worker.stop()
+        with pytest.raises(RuntimeError, match="was stopped"):
+            worker.start()
+
+
+def test_an_inbox_goes_on_after_a_gap(hub: HubProtocol, monkeypatch: pytest.MonkeyPatch) -> None:
+    following = coordhub.EventStream.next
+
+    def gap_at_first(self: coordhub.EventStream, timeout: float | None = None) -> Any:
+        if not gaps:
+            gaps.append("pruned")
+            hub.send("Come", from_entity="ada", to_entity="me")
+            raise coordhub.HistoryGap("events were pruned", "pruned")
+        return following(self, timeout)
+
+    gaps: list[str] = []
+    hub.register("ada", "ai_agent")
+    monkeypatch.setattr(coordhub.EventStream, "next", gap_at_first)
+    with hub.entity("me") as me:
+        assert next(me.inbox()).content == "Come"
+
+
 def test_what_is_interrupted_is_given_back(hub: HubProtocol) -> None:
     with hub.entity("worker") as me:
         task = me.create_task("Interrupt")

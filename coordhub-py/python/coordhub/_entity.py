@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from . import _coordhub
-from ._errors import Busy, Conflict, HubError, RateLimited, Unavailable
+from ._errors import Busy, Conflict, HistoryGap, HubError, RateLimited, Unavailable
 from ._objects import Message, Proposal, Registered, Task
 from ._sync import FaceCalls
 from ._waits import answer_of, left_of, wait_seconds
@@ -199,8 +199,13 @@ class EntityHandle(FaceCalls):
                     if message.ack_required:
                         self._ack_where_asked(message)
                     self.mark_read(message.seq, direct=direct or None)
-                if not unread and (not wait or news.next() is None):
-                    return
+                if unread:
+                    continue
+                try:
+                    if not wait or news.next() is None:
+                        return
+                except HistoryGap:
+                    continue  # What was missed is looked for like all else.
 
     def _ack_where_asked(self, message: Message) -> None:
         try:

@@ -70,5 +70,9 @@ def is_loss(error: HubError) -> bool:
 
 def reason_of(error: BaseException) -> str:
     """What the hub is told of a handler's exception."""
-    text = f"{type(error).__name__}: {error}"[:_REASON_CHARACTERS_MAX]
+    try:
+        said = str(error)
+    except Exception:  # It is any program's, and may fail at that too.
+        said = "it cannot be said why"
+    text = f"{type(error).__name__}: {said}"[:_REASON_CHARACTERS_MAX]
     return text.encode("utf-8", "replace").decode("utf-8")

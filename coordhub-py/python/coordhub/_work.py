@@ -92,6 +92,8 @@ class Worker:
 
     def start(self) -> Worker:
         """The same in the background. Each further start works on one more task at a time."""
+        if self._stopped.is_set():
+            raise RuntimeError("this worker was stopped; make another one")
         thread = threading.Thread(
             target=self.run, name=f"coordhub-worker-{self._entity.entity_id}", daemon=True
         )

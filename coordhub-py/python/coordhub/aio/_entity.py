@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from .. import _coordhub
-from .._errors import Busy, Conflict, HubError, RateLimited, Unavailable
+from .._errors import Busy, Conflict, HistoryGap, HubError, RateLimited, Unavailable
 from .._objects import Message, Proposal, Registered, Task
 from .._operations import REGISTER
 from .._waits import answer_of, left_of, wait_seconds
@@ -206,8 +206,13 @@ class EntityHandle(FaceCalls):
                         with suppress(Conflict):  # It may ask others.
                             await self.ack(message.message_id)
                     await self.mark_read(message.seq, direct=direct or None)
-                if not unread and (not wait or await news.next() is None):
-                    return
+                if unread:
+                    continue
+                try:
+                    if not wait or await news.next() is None:
+                        return
+                except HistoryGap:
+                    continue  # What was missed is looked for like all else.
 
     # The handle itself.
 

@@ -79,6 +79,8 @@ class Worker:
 
     def start(self) -> Worker:
         """The same in the background. Each further start works on one more task at a time."""
+        if self._stopped.is_set():
+            raise RuntimeError("this worker was stopped; make another one")
         task = asyncio.create_task(self.run())
         task.add_done_callback(_log_death)
         self._tasks.add(task)
