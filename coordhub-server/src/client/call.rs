@@ -137,6 +137,11 @@ impl<'a> Sending<'a> {
 
     /// One try.
     async fn once(&mut self) -> Result<Answer, Failed> {
+        // Those that wait for something to happen keep no other from being sent.
+        let _turn = match self.prepared.wait.is_zero() {
+            true => self.shared.connector.turn().await,
+            false => None,
+        };
         let response = self.answer().await?;
         let (head, mut body) = (response.response.map(|_| ()), response.body);
         let mut whole = Bytes::new();
