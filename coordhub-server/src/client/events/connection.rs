@@ -11,13 +11,13 @@ use hyper::{
 };
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::parser::{Parser, Record};
-use crate::client::{
+use super::super::{
     ClientError, Delivery,
     call::{header, problem},
     connect::Sender,
     shared::Shared,
 };
+use super::parser::{Parser, Record};
 
 /// How long a stream may be silent. A hub shows every fifteen seconds that it is there.
 const SILENCE_MAX: Duration = Duration::from_secs(45);
