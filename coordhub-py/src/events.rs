@@ -3,15 +3,16 @@
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Poll, Waker},
+    time::Instant,
 };
 
-use coordhub_server::local::Answer;
 use pyo3::{prelude::*, types::PyList};
 use tokio::runtime::Handle;
 
 use crate::{
     completions::{Completions, Waiting},
     face::{Backend, Follow},
+    held::Held,
     pending::{Pending, deadline, shown},
     process::Process,
     refused,
@@ -29,7 +30,8 @@ struct At {
     /// Here while nobody waits; else with the page that is under way.
     follow: Option<Box<dyn Follow>>,
     under_way: Option<Page>,
-    is_closed: bool,
+    /// Why there is nothing more, as it is told to whoever asks again.
+    ended: Option<Arc<Held>>,
 }
 
 /// A page that is waited for.
@@ -43,7 +45,7 @@ struct Page {
 impl Feed {
     pub(crate) fn new(backend: Arc<dyn Backend>, follow: Box<dyn Follow>, runtime: Handle) -> Self {
         let position = follow.position();
-        let at = At { position, follow: Some(follow), under_way: None, is_closed: false };
+        let at = At { position, follow: Some(follow), under_way: None, ended: None };
         Self { backend, runtime, at: Mutex::new(at) }
     }
 
@@ -52,15 +54,15 @@ impl Feed {
     }
 
     /// The next page, where it is there.
-    pub(crate) fn poll(&self, waker: &Waker) -> Poll<Arc<Answer>> {
+    pub(crate) fn poll(&self, waker: &Waker) -> Poll<Arc<Held>> {
         self.page().poll(waker)
     }
 
     /// The page that is waited for now.
     fn page(&self) -> Arc<Pending> {
         let mut at = self.lock();
-        if at.is_closed {
-            return Arc::new(Pending::there(refused::closed()));
+        if let Some(ended) = &at.ended {
+            return Arc::new(Pending::held(ended.clone()));
         }
         if let Some(page) = &at.under_way {
             return page.pending.clone();
@@ -83,21 +85,27 @@ impl Feed {
         pending
     }
 
-    /// Has the next page follow the one that is there.
-    pub(crate) fn turn(&self) {
+    /// Has the next page follow this one, which whoever calls has read. False where another was first.
+    pub(crate) fn turn(&self, answer: &Arc<Held>) -> bool {
         let mut at = self.lock();
-        let Some(page) = at.under_way.take() else { return };
+        let Some(page) = at.under_way.take_if(|page| page.pending.is_answered_by(answer)) else {
+            return false;
+        };
         let follow = page.follow.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(follow) = &follow {
             at.position = follow.position();
         }
         at.follow = follow;
+        if !answer.is_ok() {
+            at.ended = Some(answer.clone());
+        }
+        true
     }
 
     fn close(&self) {
         let left = {
             let mut at = self.lock();
-            at.is_closed = true;
+            at.ended = Some(Arc::new(refused::closed().into()));
             (at.under_way.take(), at.follow.take())
         };
         let _context = self.runtime.enter();
@@ -141,10 +149,19 @@ impl Events {
             let Some(answer) = feed.page().wait(py, deadline)? else {
                 return Ok(PyList::empty(py));
             };
-            feed.turn();
-            let events = shown(py, &answer)?.cast_into::<PyList>().map_err(PyErr::from)?;
-            if !events.is_empty() {
+            // A page that cannot be made objects stays where it is.
+            let events = shown(py, &answer).inspect_err(|_| {
+                if !answer.is_ok() {
+                    feed.turn(&answer);
+                }
+            })?;
+            let events = events.cast_into::<PyList>().map_err(PyErr::from)?;
+            if feed.turn(&answer) && !events.is_empty() {
                 return Ok(events);
+            }
+            py.check_signals()?;
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                return Ok(PyList::empty(py));
             }
         }
     }

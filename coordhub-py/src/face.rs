@@ -120,10 +120,10 @@ impl Face {
         let args = to_json(args)?;
         let pending =
             match backend.begin(&Asked { method, path, args: &args, caller, key, role, timeout }) {
-                Begun::There(answer) => return shown(py, &answer),
+                Begun::There(answer) => return shown(py, &answer.into()),
                 Begun::Blocking(work) => {
                     let answer = py.detach(work);
-                    return shown(py, &answer);
+                    return shown(py, &answer.into());
                 }
                 Begun::Coming(later) => Pending::coming(later),
                 Begun::Waiting(later) => Pending::in_context(runtime::handle()?, later),
@@ -151,10 +151,7 @@ impl Face {
         let begun =
             backend.begin(&Asked { method, path, args: &args, caller, key, role, timeout: None });
         Ok(Ticket::new(match begun {
-            Begun::There(mut answer) => {
-                answer.taken();
-                Pending::there(answer)
-            }
+            Begun::There(answer) => Pending::there(answer),
             Begun::Coming(later) => Pending::coming(later),
             Begun::Waiting(later) => Pending::spawned(&runtime::handle()?, later),
             Begun::Blocking(work) => Pending::on_a_thread(&runtime::handle()?, work),
