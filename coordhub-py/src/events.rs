@@ -6,6 +6,7 @@ use std::{
     time::Instant,
 };
 
+use coordhub_server::net::Drain;
 use pyo3::{prelude::*, types::PyList};
 use tokio::runtime::Handle;
 
@@ -22,6 +23,8 @@ use crate::{
 pub(crate) struct Feed {
     backend: Arc<dyn Backend>,
     runtime: Handle,
+    /// Begins when it is closed, which whoever waits is told.
+    closed: Drain,
     at: Mutex<At>,
 }
 
@@ -46,7 +49,7 @@ impl Feed {
     pub(crate) fn new(backend: Arc<dyn Backend>, follow: Box<dyn Follow>, runtime: Handle) -> Self {
         let position = follow.position();
         let at = At { position, follow: Some(follow), under_way: None, ended: None };
-        Self { backend, runtime, at: Mutex::new(at) }
+        Self { backend, runtime, closed: Drain::new(), at: Mutex::new(at) }
     }
 
     fn lock(&self) -> MutexGuard<'_, At> {
@@ -73,9 +76,12 @@ impl Feed {
         };
         let (home, batch) = (Arc::new(Mutex::new(None)), follow.batch());
         let back = home.clone();
-        let backend = self.backend.clone();
+        let (backend, closed) = (self.backend.clone(), self.closed.clone());
         let later = Box::pin(async move {
-            let (follow, answer) = batch.await;
+            let (follow, answer) = tokio::select! {
+                came = batch => came,
+                () = closed.wait() => return refused::closed(),
+            };
             *back.lock().unwrap_or_else(PoisonError::into_inner) = Some(follow);
             // Where the hub was closed here, nothing more will come.
             if answer.body == b"[]" && backend.is_closed() { refused::closed() } else { answer }
@@ -108,6 +114,7 @@ impl Feed {
             at.ended = Some(Arc::new(refused::closed().into()));
             (at.under_way.take(), at.follow.take())
         };
+        self.closed.begin();
         let _context = self.runtime.enter();
         drop(left);
     }
