@@ -69,7 +69,7 @@ class Follower:
         if self._closed or error.code == "closed":
             self._closed = True
             return None
-        # In a process that was forked off it cannot be told from here what it comes to in the parent.
+        # A child that was forked off is told so each time by the native half.
         if error.code != "forked":
             self._closed = True
             self._error = error
