@@ -236,6 +236,78 @@ def test_workers(run: Callable[[Body], None]) -> None:
     run(body)
 
 
+def test_a_worker_outlives_a_hub_that_is_away_for_longer_than_its_lease(
+    run: Callable[[Body], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: Any, **__: Any) -> None:
+        raise coordhub.Unreachable("nobody answers", "unreachable")
+
+    async def body(hub: aio.HubProtocol) -> None:
+        async with hub.entity("worker") as me:
+            done: list[str] = []
+
+            async def work(job: aio.Job) -> None:
+                done.append(job.title)
+                job._hold.is_called_off = True
+
+            await me.create_tasks([{"title": "first"}, {"title": "second"}])
+            with monkeypatch.context() as patch:
+                patch.setattr(aio.EntityHandle, "complete", away)
+                await me.work(work, until_idle=True)
+            assert done == ["first", "second"]
+
+    run(body)
+
+
+def test_whatever_can_be_awaited_is_awaited(run: Callable[[Body], None]) -> None:
+    class Called:
+        async def __call__(self, job: aio.Job) -> str:
+            return threading.current_thread().name
+
+    async def body(hub: aio.HubProtocol) -> None:
+        called = Called()
+        async with hub.entity("worker") as me:
+            for handler in (called, lambda job: called(job)):
+                task = await me.create_task("Who runs it?")
+                await me.work(handler, until_idle=True)
+                ended = await me.get_task(task.task_id)
+                assert ended.result == threading.current_thread().name
+
+    run(body)
+
+
+def test_a_handler_that_cancels_itself_fails_its_task(run: Callable[[Body], None]) -> None:
+    async def body(hub: aio.HubProtocol) -> None:
+        async with hub.entity("worker") as me:
+
+            async def work(job: aio.Job) -> None:
+                raise asyncio.CancelledError
+
+            task = await me.create_task("Hopeless")
+            await within(20, me.work(work, until_idle=True))
+            assert (await me.get_task(task.task_id)).status == "failed"
+
+    run(body)
+
+
+def test_a_worker_that_died_keeps_nothing_open(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        async with aio.Hub(tmp_path / "hub.db") as hub:
+            me = await hub.entity("worker")
+            # No lease may be as short as this: the hub refuses to hand a task out.
+            me.worker(lease=0)(lambda job: None).start()
+            for _ in range(200):
+                if "a worker ended" in caplog.text:
+                    break
+                await asyncio.sleep(0.01)
+        assert hub.closed
+        assert "a worker ended" in caplog.text
+
+    asyncio.run(main())
+
+
 def test_a_worker_that_is_cancelled_gives_back(run: Callable[[Body], None]) -> None:
     async def body(hub: aio.HubProtocol) -> None:
         async with hub.entity("worker") as me:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -148,6 +149,39 @@ def test_a_cancelled_task_is_lost(hub: HubProtocol) -> None:
         task = boss.create_task("Never mind")
         me.work(lambda job: boss.cancel(job.task_id) and "done", lease=5, until_idle=True)
         assert hub.get_task(task.task_id).status == "cancelled"
+
+
+def test_a_worker_outlives_a_hub_that_is_away_for_longer_than_its_lease(
+    hub: HubProtocol, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    complete = EntityHandle.complete
+
+    def away_at_first(self: EntityHandle, task_id: str, **given: Any) -> Any:
+        if task_id == first.task_id:
+            raise coordhub.Unreachable("nobody answers", "unreachable")
+        return complete(self, task_id, **given)
+
+    def work(job: Job) -> str:
+        job._hold.is_called_off = job.task_id == first.task_id
+        return "done"
+
+    monkeypatch.setattr(EntityHandle, "complete", away_at_first)
+    with hub.entity("worker") as me:
+        first, second = me.create_task("first"), me.create_task("second")
+        me.work(work, until_idle=True)
+        assert me.get_task(first.task_id).status == "in_progress"
+        assert me.get_task(second.task_id).result == "done"
+
+
+def test_a_worker_runs_a_coroutine_to_its_end(hub: HubProtocol) -> None:
+    async def work(job: Job) -> str:
+        await asyncio.sleep(0)
+        return job.title.upper()
+
+    with hub.entity("worker") as me:
+        task = me.create_task("good")
+        me.work(work, until_idle=True)
+        assert me.get_task(task.task_id).result == "GOOD"
 
 
 def test_what_is_interrupted_is_given_back(hub: HubProtocol) -> None:

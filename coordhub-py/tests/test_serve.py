@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from urllib.request import urlopen
 import pytest
 
 import coordhub
+import coordhub.aio
 
 from support import program
 
@@ -66,6 +68,24 @@ def test_tokens_and_invites(tmp_path: Path) -> None:
         assert "token_revoked" in [entry.kind for entry in hub.audit()]
         assert hub.refusals()
         assert hub.prune("messages", older_than_days=30).kind == "messages"
+
+
+def test_a_guest_is_let_go_with_its_hub(tmp_path: Path) -> None:
+    async def awaited(url: str, secret: str) -> None:
+        async with coordhub.aio.connect(url, token=secret) as remote:
+            guest = await remote.entity("second")
+        with pytest.raises(coordhub.Unavailable, match="closed"):
+            await guest.send("Still in?")
+
+    with coordhub.Hub(tmp_path / "hub.db") as hub:
+        secret = hub.create_invite("agents", ["ai_agent"], uses=2).secret
+        assert secret is not None
+        with hub.serve("127.0.0.1:0", auth="token") as served:
+            with coordhub.connect(served.url, token=secret) as remote:
+                guest = remote.entity("first")
+            with pytest.raises(coordhub.Unavailable, match="closed"):
+                guest.send("Still in?")
+            asyncio.run(awaited(served.url, secret))
 
 
 def test_too_fast(tmp_path: Path) -> None:

@@ -136,6 +136,7 @@ class RemoteHub(_AnyHub["_coordhub.Remote"]):
     def __init__(self, url: str, options: ConnectOptions) -> None:
         self._url = url
         self._options = options
+        self._guests: list[_coordhub.Remote] = []
         caller = options.get("entity")
         has_token = options.get("token") or options.get("token_file")
         super().__init__(
@@ -148,7 +149,17 @@ class RemoteHub(_AnyHub["_coordhub.Remote"]):
         return self._url
 
     def _by_token(self, token: str) -> _coordhub.Face:
-        return remote(self._url, {**self._options, "token": token, "token_file": None})
+        guest = remote(self._url, {**self._options, "token": token, "token_file": None})
+        self._guests.append(guest)
+        return guest
+
+    def close(self) -> None:
+        """Finishes what was begun, and lets go of the hub. A second call does nothing."""
+        try:
+            super().close()
+        finally:
+            for guest in self._guests:
+                guest.close()
 
     def __repr__(self) -> str:
         return f"<coordhub.RemoteHub {self._url!r}{' closed' if self.closed else ''}>"

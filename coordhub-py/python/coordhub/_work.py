@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -40,7 +42,7 @@ class Job(BaseJob):
 
 
 Handler = Callable[[Job], Any]
-"""What a worker hands each task to. What it returns is the task's result."""
+"""What a worker hands each task to. What it returns is the task's result; a coroutine is run to its end."""
 
 
 class Worker:
@@ -141,6 +143,8 @@ class Worker:
         with renewer.holding(job, hold):
             try:
                 result = self._handler(job)
+                if inspect.isawaitable(result):
+                    result = asyncio.run(_result_of(result))
             except Exception as error:
                 reason = reason_of(error)
                 log.warning("task %s failed", job.task_id, exc_info=True)
@@ -169,8 +173,10 @@ class Worker:
             except HubError as error:
                 if is_loss(error):
                     break
-                if not is_passing(error) or hold.is_over or self._entity._face.closed:
+                if not is_passing(error) or self._entity._face.closed:
                     raise
+                if hold.is_over:  # The hub was away for longer than the lease.
+                    break
             pause.wait()
         hold.is_stale = True
         log.warning("task %s was lost; what came of it is not kept", job.task_id)
@@ -186,6 +192,10 @@ class Worker:
     def __repr__(self) -> str:
         name = getattr(self._handler, "__name__", repr(self._handler))
         return f"<coordhub.Worker {name} of {self._entity.entity_id!r}>"
+
+
+async def _result_of(awaited: Awaitable[Any]) -> Any:
+    return await awaited
 
 
 class _Pause:

@@ -213,13 +213,15 @@ class EntityHandle(FaceCalls):
 
     async def close(self) -> None:
         """Stops its workers, and says no longer that it is there. The entity stays registered."""
-        for worker in list(self._workers):
-            await worker.stop()
-        if self._pulse is not None:
-            self._pulse.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._pulse
-            self._pulse = None
+        try:
+            for worker in list(self._workers):
+                await worker.stop()
+        finally:
+            if self._pulse is not None:
+                self._pulse.cancel()
+                with suppress(asyncio.CancelledError):
+                    await self._pulse
+                self._pulse = None
 
     def __await__(self) -> Generator[Any, None, Self]:
         return self.__aenter__().__await__()

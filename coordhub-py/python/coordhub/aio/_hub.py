@@ -75,10 +75,12 @@ class _AnyHub(FaceCalls, HubProtocol):
 
     async def close(self) -> None:
         """Finishes what was begun, and lets go of the hub. A second call does nothing."""
-        for entity in list(self._entities):
-            await entity.close()
-        if self._opened is not None:
-            await _on_a_thread(self._opened.close)
+        try:
+            for entity in list(self._entities):
+                await entity.close()
+        finally:
+            if self._opened is not None:
+                await _on_a_thread(self._opened.close)
 
     def __await__(self) -> Generator[Any, None, Self]:
         return self.__aenter__().__await__()
@@ -151,6 +153,7 @@ class RemoteHub(_AnyHub):
         super().__init__(caller, named=caller is not None or has_token is not None)
         self._url = url
         self._options = options
+        self._guests: list[_coordhub.Remote] = []
 
     @property
     def url(self) -> str:
@@ -161,7 +164,17 @@ class RemoteHub(_AnyHub):
         return remote(self._url, self._options)
 
     def _by_token(self, token: str) -> _coordhub.Face:
-        return remote(self._url, {**self._options, "token": token, "token_file": None})
+        guest = remote(self._url, {**self._options, "token": token, "token_file": None})
+        self._guests.append(guest)
+        return guest
+
+    async def close(self) -> None:
+        """Finishes what was begun, and lets go of the hub. A second call does nothing."""
+        try:
+            await super().close()
+        finally:
+            for guest in self._guests:
+                await _on_a_thread(guest.close)
 
     def __repr__(self) -> str:
         return f"<coordhub.aio.RemoteHub {self._url!r}{' closed' if self.closed else ''}>"

@@ -79,7 +79,9 @@ class Worker:
 
     def start(self) -> Worker:
         """The same in the background. Each further start works on one more task at a time."""
-        self._tasks.add(asyncio.create_task(self.run()))
+        task = asyncio.create_task(self.run())
+        task.add_done_callback(_log_death)
+        self._tasks.add(task)
         return self
 
     async def stop(self) -> None:
@@ -87,7 +89,8 @@ class Worker:
         self._stopped.set()
         tasks = [task for task in self._tasks if task is not asyncio.current_task()]
         self._tasks.difference_update(tasks)
-        await asyncio.gather(*tasks)
+        # One that died has said so, and keeps nobody from stopping the others.
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _next(self, wait: int) -> Claim | None:
         pause = _Pause(self._stopped)
@@ -130,9 +133,8 @@ class Worker:
         hold = Hold(self._lease)
         job: Job = job_of(Job, claim, hold)
         object.__setattr__(job, "_entity", self._entity)
-        on_thread = not inspect.iscoroutinefunction(self._handler)
-        handling = asyncio.to_thread(self._handler, job) if on_thread else self._handler(job)
-        working = asyncio.ensure_future(handling)
+        on_thread = not _is_coroutine_function(self._handler)
+        working = asyncio.ensure_future(self._handled(job, on_thread))
         renewing = asyncio.ensure_future(self._renew(job, hold, None if on_thread else working))
         try:
             await asyncio.wait((working,))
@@ -149,11 +151,20 @@ class Worker:
             renewing.cancel()
         await _finish(self._ended(job, hold, working))
 
+    async def _handled(self, job: Job, on_thread: bool) -> Any:
+        result = await asyncio.to_thread(self._handler, job) if on_thread else self._handler(job)
+        # A plain function may hand on what a coroutine function gave it.
+        return await result if inspect.isawaitable(result) else result
+
     async def _ended(self, job: Job, hold: Hold, working: asyncio.Future[Any]) -> None:
         if hold.is_stale:
             return
         if working.cancelled():
-            await self._give_back(job)
+            # Neither the worker was cancelled nor the claim lost: claimed again, it would only end so again.
+            log.warning("task %s failed: its handler was cancelled", job.task_id)
+            await self._end(
+                job, hold, lambda: self._fail(job, "CancelledError: the handler was cancelled")
+            )
             return
         error = working.exception()
         if error is None:
@@ -198,8 +209,10 @@ class Worker:
             except HubError as error:
                 if is_loss(error):
                     break
-                if not is_passing(error) or hold.is_over or self._entity._face.closed:
+                if not is_passing(error) or self._entity._face.closed:
                     raise
+                if hold.is_over:  # The hub was away for longer than the lease.
+                    break
             await pause.wait()
         hold.is_stale = True
         log.warning("task %s was lost; what came of it is not kept", job.task_id)
@@ -213,6 +226,19 @@ class Worker:
     def __repr__(self) -> str:
         name = getattr(self._handler, "__name__", repr(self._handler))
         return f"<coordhub.aio.Worker {name} of {self._entity.entity_id!r}>"
+
+
+def _log_death(task: asyncio.Task[None]) -> None:
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        log.error("a worker ended: %s", error, exc_info=error)
+
+
+def _is_coroutine_function(handler: Handler) -> bool:
+    """Whether it is one, or an object that is called like one."""
+    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(
+        getattr(type(handler), "__call__", None)
+    )
 
 
 class _Pause:
