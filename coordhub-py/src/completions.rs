@@ -10,10 +10,9 @@ use std::{
     task::{Poll, Wake, Waker},
 };
 
-use coordhub_server::local::Answer;
-use pyo3::prelude::*;
+use pyo3::{prelude::*, types::PyList};
 
-use crate::{events::Feed, json::to_python, pending::Pending, process::Process};
+use crate::{events::Feed, held::Held, pending::Pending, process::Process, refused};
 
 /// What is waited for under a token.
 #[derive(Clone)]
@@ -25,7 +24,7 @@ pub(crate) enum Waiting {
 }
 
 impl Waiting {
-    fn poll(&self, waker: &Waker) -> Poll<Arc<Answer>> {
+    fn poll(&self, waker: &Waker) -> Poll<Arc<Held>> {
         match self {
             Self::Call(pending) => pending.poll(waker),
             Self::Events(feed) => feed.poll(waker),
@@ -103,7 +102,7 @@ impl Completions {
 
     fn inner(&self) -> PyResult<&Inner> {
         self.process.check()?;
-        self.inner.as_ref().ok_or_else(crate::refused::forked)
+        self.inner.as_ref().ok_or_else(refused::forked)
     }
 }
 
@@ -117,7 +116,7 @@ impl Inner {
     }
 
     /// What is there now. A token whose answer was called ready too early goes on waiting.
-    fn take_ready(&self) -> Vec<(u64, Waiting, Arc<Answer>)> {
+    fn take_ready(&self) -> Vec<(u64, Waiting, Arc<Held>)> {
         let mut ready = Vec::new();
         for token in self.bell.take() {
             let Some(waiting) = self.lock().get(&token).cloned() else { continue };
@@ -155,11 +154,17 @@ impl Completions {
     fn drain<'py>(&self, py: Python<'py>) -> PyResult<Vec<(u64, bool, Bound<'py, PyAny>)>> {
         let inner = self.inner()?;
         let ready = py.detach(|| inner.take_ready());
-        let show = |(token, waiting, answer): (u64, Waiting, Arc<Answer>)| {
-            if let Waiting::Events(feed) = &waiting {
-                feed.turn();
+        // One that cannot be read is a failure of its own, and no matter of those beside it.
+        let show = |(token, waiting, answer): (u64, Waiting, Arc<Held>)| {
+            let (is_ok, mut value) = refused::read(py, &answer)?;
+            if let Waiting::Events(feed) = &waiting
+                && !feed.turn(&answer)
+                && is_ok
+            {
+                // Somebody else has them.
+                value = PyList::empty(py).into_any();
             }
-            Ok((token, answer.is_ok(), to_python(py, &answer.body)?))
+            Ok((token, is_ok, value))
         };
         ready.into_iter().map(show).collect()
     }

@@ -3,15 +3,17 @@
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Poll, Waker},
+    time::Instant,
 };
 
-use coordhub_server::local::Answer;
+use coordhub_server::net::Drain;
 use pyo3::{prelude::*, types::PyList};
 use tokio::runtime::Handle;
 
 use crate::{
     completions::{Completions, Waiting},
     face::{Backend, Follow},
+    held::Held,
     pending::{Pending, deadline, shown},
     process::Process,
     refused,
@@ -21,6 +23,8 @@ use crate::{
 pub(crate) struct Feed {
     backend: Arc<dyn Backend>,
     runtime: Handle,
+    /// Begins when it is closed, which whoever waits is told.
+    closed: Drain,
     at: Mutex<At>,
 }
 
@@ -29,7 +33,8 @@ struct At {
     /// Here while nobody waits; else with the page that is under way.
     follow: Option<Box<dyn Follow>>,
     under_way: Option<Page>,
-    is_closed: bool,
+    /// Why there is nothing more, as it is told to whoever asks again.
+    ended: Option<Arc<Held>>,
 }
 
 /// A page that is waited for.
@@ -43,8 +48,8 @@ struct Page {
 impl Feed {
     pub(crate) fn new(backend: Arc<dyn Backend>, follow: Box<dyn Follow>, runtime: Handle) -> Self {
         let position = follow.position();
-        let at = At { position, follow: Some(follow), under_way: None, is_closed: false };
-        Self { backend, runtime, at: Mutex::new(at) }
+        let at = At { position, follow: Some(follow), under_way: None, ended: None };
+        Self { backend, runtime, closed: Drain::new(), at: Mutex::new(at) }
     }
 
     fn lock(&self) -> MutexGuard<'_, At> {
@@ -52,15 +57,15 @@ impl Feed {
     }
 
     /// The next page, where it is there.
-    pub(crate) fn poll(&self, waker: &Waker) -> Poll<Arc<Answer>> {
+    pub(crate) fn poll(&self, waker: &Waker) -> Poll<Arc<Held>> {
         self.page().poll(waker)
     }
 
     /// The page that is waited for now.
     fn page(&self) -> Arc<Pending> {
         let mut at = self.lock();
-        if at.is_closed {
-            return Arc::new(Pending::there(refused::closed()));
+        if let Some(ended) = &at.ended {
+            return Arc::new(Pending::held(ended.clone()));
         }
         if let Some(page) = &at.under_way {
             return page.pending.clone();
@@ -71,9 +76,12 @@ impl Feed {
         };
         let (home, batch) = (Arc::new(Mutex::new(None)), follow.batch());
         let back = home.clone();
-        let backend = self.backend.clone();
+        let (backend, closed) = (self.backend.clone(), self.closed.clone());
         let later = Box::pin(async move {
-            let (follow, answer) = batch.await;
+            let (follow, answer) = tokio::select! {
+                came = batch => came,
+                () = closed.wait() => return refused::closed(),
+            };
             *back.lock().unwrap_or_else(PoisonError::into_inner) = Some(follow);
             // Where the hub was closed here, nothing more will come.
             if answer.body == b"[]" && backend.is_closed() { refused::closed() } else { answer }
@@ -83,23 +91,30 @@ impl Feed {
         pending
     }
 
-    /// Has the next page follow the one that is there.
-    pub(crate) fn turn(&self) {
+    /// Has the next page follow this one, which whoever calls has read. False where another was first.
+    pub(crate) fn turn(&self, answer: &Arc<Held>) -> bool {
         let mut at = self.lock();
-        let Some(page) = at.under_way.take() else { return };
+        let Some(page) = at.under_way.take_if(|page| page.pending.is_answered_by(answer)) else {
+            return false;
+        };
         let follow = page.follow.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(follow) = &follow {
             at.position = follow.position();
         }
         at.follow = follow;
+        if !answer.is_ok() {
+            at.ended = Some(answer.clone());
+        }
+        true
     }
 
     fn close(&self) {
         let left = {
             let mut at = self.lock();
-            at.is_closed = true;
+            at.ended = Some(Arc::new(refused::closed().into()));
             (at.under_way.take(), at.follow.take())
         };
+        self.closed.begin();
         let _context = self.runtime.enter();
         drop(left);
     }
@@ -141,10 +156,19 @@ impl Events {
             let Some(answer) = feed.page().wait(py, deadline)? else {
                 return Ok(PyList::empty(py));
             };
-            feed.turn();
-            let events = shown(py, &answer)?.cast_into::<PyList>().map_err(PyErr::from)?;
-            if !events.is_empty() {
+            // A page that cannot be made objects stays where it is.
+            let events = shown(py, &answer).inspect_err(|_| {
+                if !answer.is_ok() {
+                    feed.turn(&answer);
+                }
+            })?;
+            let events = events.cast_into::<PyList>().map_err(PyErr::from)?;
+            if feed.turn(&answer) && !events.is_empty() {
                 return Ok(events);
+            }
+            py.check_signals()?;
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                return Ok(PyList::empty(py));
             }
         }
     }

@@ -11,6 +11,7 @@ use crate::{
     pending::{Pending, Ticket, deadline, shown, timed_out},
     process::Process,
     refused, runtime,
+    served::Service,
 };
 
 /// One call, on its way to a hub.
@@ -47,6 +48,9 @@ pub(crate) trait Backend: Send + Sync {
 
     /// Whether it was closed here.
     fn is_closed(&self) -> bool;
+
+    /// Has nothing new begun. Gives what is to end before it can be closed. Does not block.
+    fn begin_close(&self) -> Vec<Arc<Service>>;
 
     /// Ends every wait, and lets go of everything. May block.
     fn close(&self);
@@ -120,10 +124,10 @@ impl Face {
         let args = to_json(args)?;
         let pending =
             match backend.begin(&Asked { method, path, args: &args, caller, key, role, timeout }) {
-                Begun::There(answer) => return shown(py, &answer),
+                Begun::There(answer) => return shown(py, &answer.into()),
                 Begun::Blocking(work) => {
                     let answer = py.detach(work);
-                    return shown(py, &answer);
+                    return shown(py, &answer.into());
                 }
                 Begun::Coming(later) => Pending::coming(later),
                 Begun::Waiting(later) => Pending::in_context(runtime::handle()?, later),
@@ -151,10 +155,7 @@ impl Face {
         let begun =
             backend.begin(&Asked { method, path, args: &args, caller, key, role, timeout: None });
         Ok(Ticket::new(match begun {
-            Begun::There(mut answer) => {
-                answer.taken();
-                Pending::there(answer)
-            }
+            Begun::There(answer) => Pending::there(answer),
             Begun::Coming(later) => Pending::coming(later),
             Begun::Waiting(later) => Pending::spawned(&runtime::handle()?, later),
             Begun::Blocking(work) => Pending::on_a_thread(&runtime::handle()?, work),
@@ -183,10 +184,19 @@ impl Face {
         Ok(self.backend()?.is_closed())
     }
 
-    /// Finishes what was begun, and lets go of everything. Whoever waits is told. A second call does nothing.
+    /// Finishes what was begun, and lets go of everything. Whoever waits is told. A second call does nothing. Where
+    /// a signal handler of Python's raises meanwhile, services are broken off, and it is closed all the same.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         let backend = self.backend()?;
+        let services = backend.begin_close();
+        let ended = services.iter().try_for_each(|service| {
+            service.ending().wait(py, None)?;
+            Ok(())
+        });
+        if ended.is_err() {
+            services.iter().for_each(|service| service.abort());
+        }
         py.detach(|| backend.close());
-        Ok(())
+        ended
     }
 }

@@ -10,6 +10,7 @@ mod remote;
 mod served;
 mod json;
 mod pending;
+mod held;
 mod events;
 mod completions;
 mod program;

@@ -15,13 +15,15 @@ use serde_json::json;
 
 use crate::{
     face::{Asked, Backend, Batch, Begun, Face, Follow},
+    process::Process,
     refused, runtime,
-    served::{self, Served, Services},
+    served::{self, Served, Service, Services},
 };
 
 /// A hub in this process. Use coordhub.Hub, which has names and types for what it can do.
 #[pyclass(frozen, extends = Face, module = "coordhub._coordhub")]
 pub(crate) struct Local {
+    process: Process,
     here: Arc<Here>,
     epoch: String,
     path: PathBuf,
@@ -30,7 +32,9 @@ pub(crate) struct Local {
 struct Here {
     /// Taken out by `close`, so that nothing of the file stays open after it.
     hub: Mutex<Option<local::Local>>,
-    services: Services,
+    /// Where it is until it is closed indeed.
+    closing: Mutex<Option<local::Local>>,
+    services: Arc<Services>,
 }
 
 impl Here {
@@ -70,10 +74,19 @@ impl Backend for Here {
         self.handle().is_err()
     }
 
-    fn close(&self) {
+    fn begin_close(&self) -> Vec<Arc<Service>> {
         let taken = self.hub.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(hub) = taken {
-            self.services.stop();
+            *self.closing.lock().unwrap_or_else(PoisonError::into_inner) = Some(hub);
+        }
+        self.services.begin_stop()
+    }
+
+    fn close(&self) {
+        self.begin_close().iter().for_each(|service| service.wait());
+        self.services.forget();
+        let closing = self.closing.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(hub) = closing {
             hub.end_waits();
             hub.hub().close();
         }
@@ -111,9 +124,9 @@ impl Local {
         let hub = opened.map_err(|why| refused::refused(py, &Answer::refused(&why).body))?;
         let epoch = hub.epoch().to_owned();
         let hub = Mutex::new(Some(local::Local::new(hub, Config::default())));
-        let here = Arc::new(Here { hub, services: Services::default() });
+        let here = Arc::new(Here { hub, closing: Mutex::default(), services: Arc::default() });
         let face = PyClassInitializer::from(Face::new(here.clone()));
-        Ok(face.add_subclass(Self { here, epoch, path }))
+        Ok(face.add_subclass(Self { process: Process::current(), here, epoch, path }))
     }
 
     /// Puts the hub on the network, page and all, in the background. Bind names addresses, parted by commas; options are
@@ -125,6 +138,7 @@ impl Local {
         bind: &str,
         options: Option<&Bound<'_, pyo3::types::PyDict>>,
     ) -> PyResult<Served> {
+        self.process.check()?;
         let hub = self.here.handle().map_err(|closed| refused::refused(py, &closed.body))?;
         served::serve(
             py,
@@ -146,6 +160,7 @@ impl Local {
     /// The seq of the newest event; 0 before the first. Raises Refused where the hub was closed.
     #[getter]
     fn head_seq(&self, py: Python<'_>) -> PyResult<u64> {
+        self.process.check()?;
         let hub = self.here.handle().map_err(|closed| refused::refused(py, &closed.body))?;
         Ok(hub.hub().head_seq())
     }

@@ -14,7 +14,7 @@ use tokio::{runtime::Handle, task::JoinHandle};
 
 use crate::{
     completions::{Completions, Waiting},
-    json::to_python,
+    held::Held,
     process::Process,
     refused,
 };
@@ -29,13 +29,18 @@ pub(crate) struct Pending {
 
 enum State {
     Coming(Later),
-    There(Arc<Answer>),
+    There(Arc<Held>),
 }
 
 impl Pending {
     /// An answer that is there.
     pub(crate) fn there(answer: Answer) -> Self {
-        Self { state: Mutex::new(State::There(Arc::new(answer))) }
+        Self { state: Mutex::new(State::There(Arc::new(answer.into()))) }
+    }
+
+    /// An answer that was there before.
+    pub(crate) fn held(answer: Arc<Held>) -> Self {
+        Self { state: Mutex::new(State::There(answer)) }
     }
 
     /// An answer that comes without a runtime.
@@ -65,19 +70,24 @@ impl Pending {
     }
 
     /// The answer, where it is there; else `waker` is woken when it is. The last one that looked is.
-    pub(crate) fn poll(&self, waker: &Waker) -> Poll<Arc<Answer>> {
+    pub(crate) fn poll(&self, waker: &Waker) -> Poll<Arc<Held>> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let later = match &mut *state {
             State::There(answer) => return Poll::Ready(answer.clone()),
             State::Coming(later) => later,
         };
-        let Poll::Ready(mut answer) = later.as_mut().poll(&mut Context::from_waker(waker)) else {
+        let Poll::Ready(answer) = later.as_mut().poll(&mut Context::from_waker(waker)) else {
             return Poll::Pending;
         };
-        answer.taken();
-        let answer = Arc::new(answer);
+        let answer = Arc::new(Held::from(answer));
         *state = State::There(answer.clone());
         Poll::Ready(answer)
+    }
+
+    /// Whether this is its answer.
+    pub(crate) fn is_answered_by(&self, answer: &Arc<Held>) -> bool {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        matches!(&*state, State::There(there) if Arc::ptr_eq(there, answer))
     }
 
     /// Waits for the answer until the deadline; ends early where a signal raises an exception.
@@ -85,7 +95,7 @@ impl Pending {
         &self,
         py: Python<'_>,
         deadline: Option<Instant>,
-    ) -> PyResult<Option<Arc<Answer>>> {
+    ) -> PyResult<Option<Arc<Held>>> {
         if let Poll::Ready(answer) = self.poll(Waker::noop()) {
             return Ok(Some(answer));
         }
@@ -103,7 +113,7 @@ impl Pending {
         }
     }
 
-    fn wait_until(&self, waker: &Waker, until: Instant) -> Option<Arc<Answer>> {
+    fn wait_until(&self, waker: &Waker, until: Instant) -> Option<Arc<Held>> {
         loop {
             if let Poll::Ready(answer) = self.poll(waker) {
                 return Some(answer);
@@ -163,11 +173,14 @@ pub(crate) fn deadline(timeout: Option<f64>) -> Option<Instant> {
 }
 
 /// What an answer is in Python: the object that was asked for, or the exception that it stands for.
-pub(crate) fn shown<'py>(py: Python<'py>, answer: &Answer) -> PyResult<Bound<'py, PyAny>> {
-    if answer.is_ok() {
-        to_python(py, &answer.body)
-    } else {
-        Err(refused::refused(py, &answer.body))
+/// Whoever calls has it then.
+pub(crate) fn shown<'py>(py: Python<'py>, answer: &Held) -> PyResult<Bound<'py, PyAny>> {
+    match refused::read(py, answer)? {
+        (true, value) => {
+            answer.take();
+            Ok(value)
+        }
+        (false, problem) => Err(refused::Refused::new_err(problem.unbind())),
     }
 }
 
@@ -213,9 +226,21 @@ impl Ticket {
     #[pyo3(signature = (timeout=None))]
     fn is_refused(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
         match self.pending()?.wait(py, deadline(timeout))? {
-            Some(answer) => Ok(!answer.is_ok()),
+            Some(answer) => {
+                answer.take();
+                Ok(!answer.is_ok())
+            }
             None => Err(timed_out()),
         }
+    }
+
+    /// Says that the answer which completions handed out has arrived: else a claim that it tells of is given back when
+    /// the ticket is dropped.
+    fn keep(&self) -> PyResult<()> {
+        if let Poll::Ready(answer) = self.pending()?.poll(Waker::noop()) {
+            answer.take();
+        }
+        Ok(())
     }
 
     /// Whether the answer is there.

@@ -1,10 +1,14 @@
 //! What is raised where a call has no answer.
 
 use coordhub_server::local::Answer;
-use pyo3::{create_exception, exceptions::PyException, prelude::*};
+use pyo3::{
+    create_exception,
+    exceptions::{PyException, PyValueError},
+    prelude::*,
+};
 use serde_json::{Value, json};
 
-use crate::json::to_python;
+use crate::{held::Held, json::to_python};
 
 create_exception!(
     coordhub._coordhub,
@@ -43,6 +47,25 @@ pub(crate) fn internal() -> Answer {
     let detail = "a fault of the hub's own; what came of the call is not known";
     let problem = json!({ "status": 500, "detail": detail, "code": "internal" });
     Answer::new(500, problem.to_string().into_bytes())
+}
+
+/// An answer came that is no JSON: whoever answered is no hub, and what came of the call is not known.
+pub(crate) fn unreadable() -> Answer {
+    let detail = "the answer is not JSON, so that whoever answered is no hub; look at the address";
+    let problem =
+        json!({ "status": 502, "detail": detail, "code": "unreachable", "outcome": "unknown" });
+    Answer::new(502, problem.to_string().into_bytes())
+}
+
+/// What an answer holds; where that cannot be read, the problem that this is.
+pub(crate) fn read<'py>(py: Python<'py>, answer: &Held) -> PyResult<(bool, Bound<'py, PyAny>)> {
+    match to_python(py, answer.body()) {
+        Ok(value) => Ok((answer.is_ok(), value)),
+        Err(why) if why.is_instance_of::<PyValueError>(py) => {
+            Ok((false, to_python(py, &unreadable().body)?))
+        }
+        Err(why) => Err(why),
+    }
 }
 
 /// The handle was made before a fork.

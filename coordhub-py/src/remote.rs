@@ -10,12 +10,16 @@ use coordhub_server::{
 };
 use pyo3::{prelude::*, types::PyDict};
 use serde_json::{Map, Value, json};
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::{sync::watch, task::JoinHandle, time::timeout};
 
 use crate::{
     face::{Asked, Backend, Batch, Begun, Face, Follow},
     refused,
+    served::Service,
 };
+
+/// What is longer than any call takes. Times are added up, and must not overflow.
+const TIMEOUT_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// A hub over the network. Use coordhub.connect, which has names and types for what it can do.
 #[pyclass(frozen, extends = Face, module = "coordhub._coordhub")]
@@ -29,13 +33,32 @@ struct There {
     closed: Drain,
     /// How many streams have not heard yet where they begin: what is asked for later comes after that.
     beginning: watch::Sender<usize>,
+    /// How long a call may wait for that.
+    call_time: Duration,
+}
+
+/// One of those that have not heard yet; whatever ends it, it is counted no more.
+struct Beginning(watch::Sender<usize>);
+
+impl Beginning {
+    fn one_of(beginning: &watch::Sender<usize>) -> Self {
+        beginning.send_modify(|many| *many += 1);
+        Self(beginning.clone())
+    }
+}
+
+impl Drop for Beginning {
+    fn drop(&mut self) {
+        self.0.send_modify(|many| *many -= 1);
+    }
 }
 
 impl There {
     fn options(asked: &Asked<'_>) -> CallOptions {
+        let timeout = asked.timeout.and_then(|timeout| Duration::try_from_secs_f64(timeout).ok());
         CallOptions {
             key: asked.key.map_or(Key::Made, |key| Key::Given(key.to_owned())),
-            timeout: asked.timeout.and_then(|timeout| Duration::try_from_secs_f64(timeout).ok()),
+            timeout: timeout.map(|timeout| timeout.min(TIMEOUT_MAX)),
             entity: asked.caller.map(str::to_owned),
         }
     }
@@ -50,13 +73,16 @@ impl Backend for There {
             (self.client.clone(), self.closed.clone(), Self::options(asked));
         let (method, path, args) =
             (asked.method.to_owned(), asked.path.to_owned(), asked.args.to_vec());
+        let call_time = options.timeout.unwrap_or(self.call_time);
         let is_beginning = *self.beginning.borrow() > 0;
         let beginning = is_beginning.then(|| self.beginning.subscribe());
         Begun::Waiting(Box::pin(async move {
             let answered = async {
                 if let Some(mut beginning) = beginning {
                     // An error means that nothing begins any more.
-                    let _begun = beginning.wait_for(|many| *many == 0).await.is_ok();
+                    let begun = beginning.wait_for(|many| *many == 0);
+                    // One that is late is waited for no longer than the call itself.
+                    let _begun = timeout(call_time, begun).await.is_ok_and(|begun| begun.is_ok());
                 }
                 client.call_with(&method, &path, &args, options).await
             };
@@ -97,6 +123,10 @@ impl Backend for There {
         self.closed.is_draining()
     }
 
+    fn begin_close(&self) -> Vec<Arc<Service>> {
+        Vec::new()
+    }
+
     fn close(&self) {
         self.closed.begin();
     }
@@ -105,11 +135,10 @@ impl Backend for There {
 impl There {
     /// Asks where the log ends now. Needs the runtime's context.
     fn begin_now(&self) -> JoinHandle<Option<String>> {
-        self.beginning.send_modify(|many| *many += 1);
-        let (client, beginning) = (self.client.clone(), self.beginning.clone());
+        let (client, beginning) = (self.client.clone(), Beginning::one_of(&self.beginning));
         tokio::spawn(async move {
             let asked = client.call("GET", "/state", b"{}").await;
-            beginning.send_modify(|many| *many -= 1);
+            drop(beginning);
             let state: Value = asked.ok()?.json().ok()?;
             let (epoch, head) = (state.get("epoch")?.as_str()?, state.get("head_seq")?.as_u64()?);
             Some(format!("{epoch}:{head}"))
@@ -244,6 +273,7 @@ impl Remote {
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<PyClassInitializer<Self>> {
         let mut builder = Client::builder(url.as_str());
+        let mut call_time = None;
         if let Some(options) = options {
             for (name, value) in options {
                 let name: String = name.extract()?;
@@ -257,9 +287,10 @@ impl Remote {
                     "ca_file" => builder.ca_file(value.extract::<PathBuf>()?),
                     "timeout" => {
                         let timeout = Duration::try_from_secs_f64(value.extract()?);
-                        builder.timeout(
-                            timeout.map_err(|why| refused::invalid("timeout", &why.to_string()))?,
-                        )
+                        let timeout =
+                            timeout.map_err(|why| refused::invalid("timeout", &why.to_string()))?;
+                        call_time = Some(timeout.min(TIMEOUT_MAX));
+                        builder.timeout(timeout.min(TIMEOUT_MAX))
                     }
                     _ => return Err(refused::invalid(&name, "there is no such option")),
                 };
@@ -267,7 +298,12 @@ impl Remote {
         }
         let built = py.detach(|| builder.build());
         let client = built.map_err(|why| refused::refused(py, &refusal(&why).body))?;
-        let there = There { client, closed: Drain::new(), beginning: watch::Sender::new(0) };
+        let there = There {
+            client,
+            closed: Drain::new(),
+            beginning: watch::Sender::new(0),
+            call_time: call_time.unwrap_or(TIMEOUT_MAX),
+        };
         let face = PyClassInitializer::from(Face::new(Arc::new(there)));
         Ok(face.add_subclass(Self { url }))
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import select
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ import pytest
 
 import coordhub
 from coordhub import aio
+from coordhub.aio._loop import bridge
 
 Body = Callable[[aio.HubProtocol], Coroutine[Any, Any, None]]
 
@@ -168,6 +170,40 @@ def test_a_claim_that_nobody_waits_for_is_given_back(run: Callable[[Body], None]
             task = await here.create_task("For whoever is there")
             claim = await here.claim_next(wait_seconds=30)
             assert claim is not None and claim.task_id == task.task_id
+
+    run(body)
+
+
+def test_a_claim_goes_back_where_its_answer_came_with_the_cancelling() -> None:
+    async def main() -> None:
+        async with aio.Hub(":memory:") as hub, hub.entity("gone") as gone, hub.entity("here") as me:
+            task = await hub.create_task("For whoever is there")
+            waiting = asyncio.create_task(gone.claim_next())
+            await asyncio.sleep(0)
+            # The loop does not run from here until the answer is there and nobody wants it.
+            answers = bridge()
+            assert select.select([answers._completions.fileno()], [], [], 30)[0]
+            answers._drain()
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+            claim = await me.claim_next(wait_seconds=30)
+            assert claim is not None and claim.task_id == task.task_id
+            assert await gone.claim_next() is None
+
+    asyncio.run(main())
+
+
+def test_what_cannot_be_read_harms_no_other_call(run: Callable[[Body], None]) -> None:
+    async def body(hub: aio.HubProtocol) -> None:
+        long = 10**5_000 - 1
+        stream = hub.events(since=0, kinds=["message_sent"])
+        await hub.send("long", from_entity="ada", metadata={"n": long})
+        await hub.send("short", from_entity="ada")
+        found = await within(30, asyncio.gather(*(hub.recent() for _ in range(10))))
+        assert all(messages[0].metadata["n"] == long for messages in found)
+        events = [await within(30, stream.next()) for _ in range(2)]
+        assert [event.data["content"] for event in events if event] == ["long", "short"]
 
     run(body)
 

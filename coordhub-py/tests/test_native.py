@@ -175,6 +175,8 @@ def test_a_forked_child_is_refused_and_ends(hub: _coordhub.Local) -> None:
                 events.next,
                 completions.drain,
                 served.stop,
+                lambda: hub.head_seq,
+                lambda: hub.serve("127.0.0.1:0"),
                 hub.close,
             )
             codes = []
@@ -230,3 +232,58 @@ def test_options_of_serving_are_those_of_the_program(hub: _coordhub.Local) -> No
     # The one that is told of may be reached by nobody else.
     with pytest.raises(OSError, match="auth"):
         hub.serve("0.0.0.0:0")
+
+
+def test_an_int_of_any_subclass_and_length_is_written_as_what_it_is(hub: _coordhub.Local) -> None:
+    class Odd(int):
+        def __repr__(self) -> str:
+            return "odd"
+
+        __str__ = __repr__
+
+    for value in (7, 2**70, 10**5_000 + 3, -(10**5_000)):
+        sent = {"from_entity": "ada", "content": "x", "metadata": {"n": Odd(value)}}
+        made = hub.call(*SEND, sent)
+        found = hub.call("GET", "/messages/{message_id}", {"message_id": made["message_id"]})
+        assert found["metadata"]["n"] == value
+    with pytest.raises(_coordhub.Refused) as refused:
+        hub.call(*SEND, {"from_entity": "ada", "content": "x", "metadata": {"n": 1 << (1 << 23)}})
+    assert problem(refused)["field"] == "metadata"
+
+
+def test_a_claim_that_nobody_has_is_given_back(hub: _coordhub.Local) -> None:
+    claim = ("POST", "/tasks/claim-next", {"entity_id": "ada"})
+    hub.call("POST", "/tasks/create", {"title": "x"})
+    ticket, completions = hub.submit(*claim), _coordhub.Completions()
+    ticket.add_to(completions, 1)
+    assert select.select([completions.fileno()], [], [], 30)[0]
+    assert completions.drain()[0][1] and ticket.done()
+    # It was handed to the loop, and whoever waited was cancelled in the same moment.
+    del ticket
+    again = hub.submit(*claim)
+    assert again.result()["status"] == "claimed"
+    del again
+    assert hub.call(*claim)["status"] == "none"
+
+
+def test_a_page_of_events_is_given_once(hub: _coordhub.Local) -> None:
+    events = hub.events({"since": 0})
+    seen: list[int] = []
+
+    def follow() -> None:
+        with contextlib.suppress(_coordhub.Refused):
+            while found := events.next(30):
+                seen.extend(event["seq"] for event in found)
+                if len(seen) >= last:
+                    events.close()
+
+    last = hub.head_seq + 400
+    threads = [threading.Thread(target=follow) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for number in range(400):
+        hub.call(*SEND, {"from_entity": "ada", "content": f"{number}"})
+    for thread in threads:
+        thread.join(60)
+        assert not thread.is_alive()
+    assert sorted(seen) == list(range(1, last + 1))

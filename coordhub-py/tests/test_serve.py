@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
@@ -119,3 +121,61 @@ def test_the_command_serves_until_it_is_interrupted(tmp_path: Path) -> None:
         server.send_signal(signal.SIGINT)
         output, errors = server.communicate(timeout=30)
     assert server.returncode == 0, output + errors
+
+
+def test_a_service_whose_handle_nobody_kept_ends_with_its_hub() -> None:
+    hub = coordhub.Hub(":memory:")
+    url = hub.serve("127.0.0.1:0").url
+    gc.collect()
+    with urlopen(f"{url}/health") as health:
+        assert health.status == 200
+    hub.close()
+    with pytest.raises(URLError):
+        urlopen(f"{url}/health", timeout=10)
+    with pytest.raises(coordhub.Unavailable):
+        hub.serve("127.0.0.1:0")
+
+
+def test_a_hub_in_memory_has_its_token_in_a_folder_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with coordhub.Hub(":memory:") as hub:
+        with hub.serve("127.0.0.1:0", auth="token") as served:
+            file = served.admin_token
+            assert file is not None and file.stat().st_mode & 0o077 == 0
+            assert file.parent.stat().st_mode & 0o077 == 0
+            with coordhub.connect(served.url, token_file=file) as admin:
+                assert admin.tokens()
+        with hub.serve("127.0.0.1:0", auth="token") as served:
+            assert served.admin_token is None and file.exists()
+    assert not file.parent.exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+STOPS = """
+import os, signal, socket, sys, threading, time, coordhub
+hub = coordhub.Hub(":memory:")
+served = hub.serve("127.0.0.1:0")
+host, port = served.addresses[0].rsplit(":", 1)
+# A request whose end never comes: the drain waits for it.
+one = socket.create_connection((host, int(port)))
+one.sendall(b"POST /messages/send HTTP/1.1\\r\\nHost: localhost\\r\\nContent-Length: 9\\r\\n\\r\\n{")
+with coordhub.connect(served.url) as other:
+    other.health()
+begun = time.monotonic()
+threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+try:
+    eval(sys.argv[1])()
+except KeyboardInterrupt:
+    hub.close()
+    print("interrupted", hub.closed, time.monotonic() - begun)
+else:
+    print("not interrupted", time.monotonic() - begun)
+"""
+
+
+@pytest.mark.parametrize("stop", ["served.stop", "hub.close"])
+def test_a_stop_ends_on_ctrl_c(stop: str) -> None:
+    said, errors = program(STOPS, stop).communicate(timeout=60)
+    assert said.startswith("interrupted True"), said + errors

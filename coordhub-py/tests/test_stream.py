@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+import pytest
 
 import coordhub
 from coordhub import aio
@@ -115,3 +120,103 @@ def test_a_hub_that_is_not_there(tmp_path: Path) -> None:
                 raise AssertionError("nobody can have answered")
             except (coordhub.Unreachable, coordhub.TimedOut) as error:
                 assert isinstance(error, coordhub.Unavailable)
+
+
+@contextmanager
+def answering(status: int, body: bytes) -> Iterator[str]:
+    """A server that is no hub, and answers everything the same."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST = answer
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    one = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=one.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{one.server_port}"
+    finally:
+        one.shutdown()
+        thread.join()
+        one.server_close()
+
+
+def test_a_stream_that_ended_by_an_error_says_so_again() -> None:
+    with answering(401, b"") as url, coordhub.connect(url) as hub:
+        events = hub.events(since=0)
+        for _ in range(3):
+            with pytest.raises(coordhub.HubError):
+                events.next()
+            assert events.closed
+        events.close()
+        assert events.next() is None
+
+        native = hub._face.events({"since": "0"})
+        for _ in range(3):
+            with pytest.raises(coordhub._coordhub.Refused):
+                native.next(1)
+
+        async def main() -> None:
+            async with aio.connect(url) as other:
+                events = other.events(since=0)
+                for _ in range(3):
+                    with pytest.raises(coordhub.HubError):
+                        await events.next()
+                    assert events.closed
+
+        asyncio.run(main())
+
+
+def test_an_answer_that_is_no_json_is_a_failure_of_its_own() -> None:
+    with answering(200, b"<html>") as url:
+        with coordhub.connect(url) as hub, pytest.raises(coordhub.Unreachable) as refused:
+            hub.recent()
+        assert refused.value.outcome_unknown
+
+        async def main() -> list[object]:
+            async with aio.connect(url) as hub:
+                calls = [hub.recent() for _ in range(20)]
+                return list(await asyncio.gather(*calls, return_exceptions=True))
+
+        came = asyncio.run(main())
+        assert [type(one) for one in came] == [coordhub.Unreachable] * 20
+
+
+def test_one_thread_at_a_time_waits_for_a_stream() -> None:
+    with coordhub.Hub(":memory:") as hub, hub.events() as events:
+        refused = threading.Event()
+        many = threading.Barrier(2)
+
+        def follow() -> None:
+            many.wait()
+            try:
+                assert events.next() is None
+            except RuntimeError:
+                refused.set()
+                events.close()
+
+        threads = [threading.Thread(target=follow) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+            assert not thread.is_alive()
+        assert refused.is_set()
+
+
+def test_a_long_time_is_as_good_as_a_year(tmp_path: Path) -> None:
+    with server(tmp_path / "hub.db") as served:
+        with coordhub.connect(served.url, timeout=1e18) as hub:
+            events = hub.events()
+            sent = hub.send("x", from_entity="ada")
+            event = events.next(60)
+            assert event is not None and event.seq == sent.seq

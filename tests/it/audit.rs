@@ -194,12 +194,14 @@ async fn a_secret_planted_anywhere_is_found_nowhere() {
     let hub = TokenHub::with_everyone_at(options).await;
     let (_, invite) = hub.invite(json!({ "name": "n", "entity_types": ["ai_agent"] })).await;
     let (_, token) = hub.fresh_token("ai", "member").await;
+    let cookie = crate::session::sign_in(&hub, hub.token("anna")).await;
+    let (cookie_name, _) = cookie.split_once('=').expect("a name and a value");
     let mut answers = Vec::new();
     for secret in [&*token, &invite, WRONG_TOKEN] {
         let body =
             json!({ "token": secret, "secret": secret, "invite": secret, "password": secret });
         let basic = format!("Basic {secret}");
-        let cookie = format!("coordhub_session={secret}; token={secret}");
+        let cookie = format!("{cookie_name}={secret}; token={secret}");
         let offered = format!("coordhub.v1, bearer.{secret}, {secret}");
         for (method, path) in [
             ("GET", "/tasks/list"),

@@ -110,6 +110,44 @@ async fn connections_are_used_again() {
 }
 
 #[tokio::test]
+async fn many_calls_at_once_share_some_connections() {
+    let hub = Hub::new();
+    let door = Door::to(hub.port()).await;
+    let client = Client::builder(&door.url).entity("me").build().unwrap();
+    let calls = (0..300).map(|number| {
+        let client = client.clone();
+        tokio::spawn(async move { say(&client, "me", number.to_string()).await })
+    });
+    for call in calls.collect::<Vec<_>>() {
+        call.await.unwrap();
+    }
+    assert!(door.connections() <= 64, "{}", door.connections());
+    assert_eq!(hub.get_ok("/state").await["head_seq"], 300);
+}
+
+#[tokio::test]
+async fn calls_that_wait_keep_no_other_from_being_sent() {
+    const WAITING: usize = 70;
+    let hub = Hub::new();
+    let door = Door::to(hub.port()).await;
+    let client = Client::builder(&door.url).entity("me").build().unwrap();
+    let waiting: Vec<_> = (0..WAITING)
+        .map(|_| {
+            let client = client.clone();
+            let args = br#"{"since":0,"wait":60}"#;
+            tokio::spawn(async move { client.call("GET", "/events", args).await.unwrap() })
+        })
+        .collect();
+    while door.connections() < WAITING {
+        tokio::task::yield_now().await;
+    }
+    timeout(WAIT_MAX, say(&client, "me", "x".to_owned())).await.unwrap();
+    for answer in waiting {
+        timeout(WAIT_MAX, answer).await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_change_whose_answer_is_lost_is_made_once() {
     let hub = Hub::new();
     let door = Door::to(hub.port()).await;
@@ -128,11 +166,12 @@ async fn a_change_whose_answer_is_lost_is_made_once() {
     let lost = client().call_with("POST", "/messages/send", args, options).await.unwrap_err();
     assert!(lost.may_have_been_done(), "{lost:?}");
     assert_eq!(hub.get_ok("/messages/recent").await["count"], 2);
-    // So is a claim: whoever asks again has it.
+    // So is a claim under a key of one's own: whoever asks again has it.
     hub.task("t").await;
     door.lose_answers(2);
     let args = br#"{"entity_id":"me","lease_seconds":60,"wait_seconds":1}"#;
-    let claim = client().call("POST", "/tasks/claim-next", args).await.unwrap();
+    let options = CallOptions { key: Key::Given("c".to_owned()), ..CallOptions::default() };
+    let claim = client().call_with("POST", "/tasks/claim-next", args, options).await.unwrap();
     assert!(claim.is_replayed);
     assert_eq!(claim.json::<Value>().unwrap()["claim_token"], 1);
 }

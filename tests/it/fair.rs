@@ -322,6 +322,36 @@ async fn an_address_has_so_many_connections() {
     }
 }
 
+/// Asks the same until it is told that this is too fast, whatever it is told before.
+async fn until_turned_away(hub: &TokenHub, request: Request) {
+    let mut client = hub.client().await;
+    let mut statuses = Vec::new();
+    while statuses.last() != Some(&429) {
+        assert!(statuses.len() < TRIES, "it was never too fast: {statuses:?}");
+        statuses.push(client.send(request.clone()).await.status);
+    }
+}
+
+#[tokio::test]
+async fn what_is_refused_for_who_asks_is_not_asked_for_without_end() {
+    let hub = TokenHub::with_everyone_at(options(&["--reads-per-second", "2"])).await;
+    let bearer = |request: Request, who| request.bearer(hub.token(who));
+    until_turned_away(&hub, bearer(Request::get("/admin/tokens"), "ai")).await;
+    let invite = json!({ "name": "n", "entity_types": ["ai_agent"] });
+    until_turned_away(&hub, bearer(Request::post("/admin/invites").json(&invite), "session")).await;
+    // Over a socket, too, and so is what there is not.
+    for (who, op) in [("anna", "admin.invites"), ("backup", "nothing.such")] {
+        let mut socket = hub.socket_as(who).await;
+        let mut statuses = Vec::new();
+        while statuses.last() != Some(&json!(429)) {
+            assert!(statuses.len() < TRIES, "it was never too fast: {statuses:?}");
+            statuses.push(socket.call(op, invite.clone()).await["status"].clone());
+        }
+    }
+    // It took looks, and no changes.
+    hub.post_as(hub.token("ai"), "/messages/send", json!({ "content": "c" })).await.ok();
+}
+
 #[tokio::test]
 async fn those_who_show_nothing_or_guess_lock_nobody_out_who_shows_a_token() {
     let words = [
@@ -333,18 +363,18 @@ async fn those_who_show_nothing_or_guess_lock_nobody_out_who_shows_a_token() {
         "2",
     ];
     let hub = TokenHub::with_everyone_at(options(&words)).await;
-    let mut client = hub.client().await;
+    let (_, invite) = hub.invite(json!({ "name": "n", "entity_types": ["ai_agent"] })).await;
     let flood = [
         Request::get("/docs"),
         Request::get("/tasks/list"),
+        Request::get("/nowhere"),
+        Request::post("/messages/send").json(&json!({ "content": "c" })),
+        Request::post("/entities/ai/heartbeat").json(&json!({})),
+        Request::get("/tasks/list").bearer(&invite),
         Request::get("/tasks/list").bearer(WRONG_TOKEN),
     ];
     for request in flood {
-        let mut statuses = Vec::new();
-        for _ in 0..TRIES {
-            statuses.push(client.send(request.clone()).await.status);
-        }
-        assert!(statuses.iter().any(|status| matches!(status, 401 | 429)), "{statuses:?}");
+        until_turned_away(&hub, request).await;
     }
     // The bucket of the address is full all the same.
     hub.get_as(hub.token("ai"), "/tasks/list").await.ok();

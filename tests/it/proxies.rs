@@ -135,7 +135,7 @@ async fn start(
     let child = match program(folder.path(), port, &format!("127.0.0.1:{hub_port}")) {
         Ok(child) => child,
         Err(why) => {
-            println!("{name} does not run here, so it was not tried: {why}");
+            crate::support::not_here(name, &why);
             return None;
         }
     };
@@ -284,6 +284,16 @@ async fn serves(name: &str, program: impl FnOnce(&Path, u16, &str) -> io::Result
     // The largest body that the hub takes, and one that is too large for either.
     let large = json!({ "content": "c", "metadata": { "k": "x".repeat(60_000) } });
     proxy.ask("POST", "/messages/send", &[&bearer], &large).await.is(200);
+    let body = "x".repeat(2 * 1_024 * 1_024);
+    let request = format!(
+        "POST /messages/send HTTP/1.1\r\nHost: {NAME}\r\n{bearer}\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut stream = proxy.connect().await;
+    // It may be refused before it is there.
+    let _written = stream.write_all(request.as_bytes()).await;
+    let answer = read_until(&mut stream, "\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
 }
 
 #[tokio::test]

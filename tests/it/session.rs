@@ -1,6 +1,6 @@
 //! Signing in to the page: a cookie that stands for a token, and counts for the hub's own page alone.
 
-use coordhub_harness::{Hub, Request, Response, Socket};
+use coordhub_harness::{Hub, HubOptions, Request, Response, Socket};
 use serde_json::json;
 
 use crate::tokens::TokenHub;
@@ -123,6 +123,38 @@ async fn a_session_that_ends_for_another_closes_its_sockets() {
     assert_eq!(socket.close_code().await, Some(4401));
     let request = Request::get("/tasks/list").header("Cookie", &cookie).header("Origin", &own);
     hub.send(request).await.problem(401, "unauthorized");
+}
+
+#[tokio::test]
+async fn a_stop_signs_nobody_out() {
+    let mut hub =
+        TokenHub::with_everyone_at(HubOptions::default().arg("--monitor").arg("127.0.0.1:0")).await;
+    let cookie = sign_in(&hub, hub.token("ai")).await;
+    let own = origin(&hub);
+    let with = |request: Request| request.header("Cookie", &cookie).header("Origin", &own);
+    let mut waits = Vec::new();
+    for _ in 0..4 {
+        let mut client = hub.client().await;
+        let request = with(Request::post("/tasks/claim-next"));
+        let request = request.json(&json!({ "wait_seconds": 60 }));
+        waits.push(tokio::spawn(async move { client.send(request).await }));
+    }
+    while hub.metrics().await.get("coordhub_claim_waiters", "") != 4.0 {
+        tokio::task::yield_now().await;
+    }
+    let headers = [("Cookie", &*cookie), ("Origin", &*own)];
+    let mut sockets = Vec::new();
+    for _ in 0..4 {
+        sockets.push(Socket::try_open(hub.addr(), "/ws/ai", &headers).await.unwrap());
+    }
+    let stopping = tokio::task::spawn_blocking(move || hub.terminate());
+    for wait in waits {
+        assert_eq!(wait.await.unwrap().ok()["status"], "none");
+    }
+    for mut socket in sockets {
+        assert_eq!(socket.close_code().await, Some(1012));
+    }
+    assert_eq!(stopping.await.unwrap().code(), Some(0));
 }
 
 #[tokio::test]

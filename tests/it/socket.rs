@@ -327,6 +327,19 @@ async fn events_fill_what_no_other_frame_shows() {
 }
 
 #[tokio::test]
+async fn a_socket_opens_with_as_many_channels_as_it_may_subscribe_to() {
+    let hub = hub_with_everyone().await;
+    let path = |count: usize| {
+        let names: Vec<_> = (0..count).map(|nth| format!("c{nth}")).collect();
+        format!("/ws/ai?channels={}", names.join(","))
+    };
+    hub.get(&path(1_001)).await.wrong_field("channels");
+    let mut socket = hub.socket(&path(1_000)).await;
+    socket.send(json!({ "type": "subscribe_channel", "channel": "one-more" })).await;
+    assert_eq!(socket.until("error").await["field"], "channel");
+}
+
+#[tokio::test]
 async fn close_codes_of_removal_and_stop() {
     let mut hub = hub_with_everyone().await;
     let mut removed = hub.socket("/ws/ai").await;

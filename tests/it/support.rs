@@ -110,3 +110,10 @@ pub(crate) async fn event_after(hub: &Hub, since: u64, kind: &str) -> Value {
     let found = hub.get_ok(&format!("/events?since={since}&wait=20&kinds={kind}")).await;
     found["events"].get(0).unwrap_or_else(|| panic!("no {kind} after {since}")).clone()
 }
+
+/// Says that a program of a test does not run here, which then has nothing to try; under `tests/run` there is each.
+pub(crate) fn not_here(program: &str, why: &std::io::Error) {
+    let is_whole = std::env::var_os("COORDHUB_TESTS_WHOLE").is_some();
+    assert!(!is_whole, "{program} does not run, and tests/run says that it is there: {why}");
+    println!("{program} does not run here, so nothing was tried with it: {why}");
+}

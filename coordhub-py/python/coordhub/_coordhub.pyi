@@ -150,6 +150,12 @@ class Ticket:
     def is_refused(self, timeout: float | None = None) -> bool:
         """Waits for the answer like result(), and says only whether it is a refusal: it is not made an object."""
 
+    def keep(self) -> None:
+        """Says that the answer which completions handed out has arrived.
+
+        Else a claim that it tells of is given back when the ticket is dropped.
+        """
+
     def done(self) -> bool:
         """Whether the answer is there."""
 

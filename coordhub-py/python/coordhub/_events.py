@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ class Follower:
         self._ready: deque[dict[str, Any]] = deque()
         self._position = native.position
         self._closed = False
+        self._error: HubError | None = None
 
     @property
     def position(self) -> str:
@@ -51,14 +53,27 @@ class Follower:
         self._position = f"{epoch}:{fields['seq']}" if self._ready else latest
         return Event.from_dict(fields)
 
+    def _is_over(self) -> bool:
+        """Whether nothing more comes. Raises what ended it, as often as somebody asks."""
+        if self._closed and self._error is not None:
+            raise self._error.with_traceback(None)
+        return self._closed
+
     def _end(self) -> None:
         self._closed = True
+        self._error = None
         self._native.close()
 
-    def _failure(self, refused: _coordhub.Refused) -> HubError | None:
-        """Why there is nothing more; ``None`` where the hub was closed here, which ends a stream quietly."""
-        error = failure(refused)
-        return None if self._closed or error.code == "closed" else error
+    def _ended_by(self, error: HubError) -> HubError | None:
+        """Ends it. Why there is nothing more; ``None`` where it was closed here, which ends a stream quietly."""
+        if self._closed or error.code == "closed":
+            self._closed = True
+            return None
+        # A child that was forked off is told so each time by the native half.
+        if error.code != "forked":
+            self._closed = True
+            self._error = error
+        return error
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} after {self._position}{' closed' if self._closed else ''}>"
@@ -71,18 +86,33 @@ class EventStream(Follower):
     closed here. Where events were missed for good it raises ``HistoryGap``, and can be gone on with.
     """
 
+    def __init__(self, native: _coordhub.Events) -> None:
+        super().__init__(native)
+        self._turn = threading.Lock()
+
     def next(self, timeout: float | None = None) -> Event | None:
-        """The next event; ``None`` where ``timeout`` seconds went by, or the stream has ended."""
+        """The next event; ``None`` where ``timeout`` seconds went by, or the stream was closed.
+
+        What ended it otherwise is raised, and raised again. One thread at a time may wait here.
+        """
+        # Not to be waited for: a signal's handler may ask in the thread that is being waited in.
+        if not self._turn.acquire(blocking=False):
+            raise RuntimeError("another thread waits for the next event of this stream")
+        try:
+            return self._next(timeout)
+        finally:
+            self._turn.release()
+
+    def _next(self, timeout: float | None) -> Event | None:
         while not self._ready:
-            if self._closed:
+            if self._is_over():
                 return None
             try:
                 found = self._native.next(timeout)
             except _coordhub.Refused as refused:
-                error = self._failure(refused)
+                error = self._ended_by(failure(refused))
                 if error is not None:
                     raise error from None
-                self._closed = True
                 return None
             self._add(found)
             if not found and timeout is not None:

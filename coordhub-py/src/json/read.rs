@@ -140,7 +140,15 @@ impl<'py, 'a> Reader<'py, 'a> {
             let number: f64 = raw.parse().map_err(|_| malformed())?;
             return Ok(PyFloat::new(self.py, number).into_any());
         }
-        self.py.get_type::<PyInt>().call1((raw,)).map_err(|_| malformed())
+        let int = self.py.get_type::<PyInt>();
+        int.call1((raw,)).or_else(|_| self.long(raw)).map_err(|_| malformed())
+    }
+
+    /// An `int` of more digits than Python makes of a text: its limit is for texts of strangers that are of any length,
+    /// and one of the hub's is not. What `decimal` takes has none.
+    fn long(&self, raw: &str) -> PyResult<Bound<'py, PyAny>> {
+        let decimal = self.py.import("decimal")?.getattr("Decimal")?.call1((raw,))?;
+        self.py.get_type::<PyInt>().call1((decimal,))
     }
 
     fn word(&mut self, word: &str, value: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {

@@ -8,6 +8,9 @@ use pyo3::{
 
 use crate::refused;
 
+/// How long an int may be: more than a million digits, which is more than any hub takes.
+const INT_BITS_MAX: u64 = 1 << 22;
+
 /// The JSON text of a call's arguments. What JSON cannot say is refused, by the name of its argument.
 pub(crate) fn to_json(args: Option<&Bound<'_, PyDict>>) -> PyResult<Vec<u8>> {
     let mut text = Vec::with_capacity(256);
@@ -150,7 +153,20 @@ fn write_int(text: &mut Vec<u8>, whole: &Bound<'_, PyInt>) -> Result<(), Wrong> 
         // A subclass may say anything of itself; what it is as an int is what counts.
         Err(_) => {
             let int = whole.py().get_type::<PyInt>();
-            let written = int.call_method1("__repr__", (whole,))?;
+            let bits: u64 = int.call_method1("bit_length", (whole,))?.extract()?;
+            if bits > INT_BITS_MAX {
+                return Err(Wrong::value("an int of more digits than a hub takes"));
+            }
+            // Python writes no more than some thousand digits; `decimal` writes them all, and knows of no subclass.
+            let written = int.call_method1("__repr__", (whole,)).or_else(|_| {
+                whole
+                    .py()
+                    .import("decimal")?
+                    .getattr("Decimal")?
+                    .call1((whole,))?
+                    .str()
+                    .map(Bound::into_any)
+            })?;
             text.extend_from_slice(
                 written.cast::<PyString>().map_err(PyErr::from)?.to_str()?.as_bytes(),
             );

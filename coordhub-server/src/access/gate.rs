@@ -178,14 +178,17 @@ pub fn know(app: &App, headers: &HeaderMap, sender: &Sender) -> Result<Access, P
 }
 
 /// Lets in whoever may come in.
-pub async fn admit(
+pub fn may_come(route: Option<&Route>, access: &Access) -> Result<(), Problem> {
+    // What there is no route for is nobody's business who shows nothing.
+    check(route.map_or(OpenTo::Holders, |route| route.open_to), access)
+}
+
+/// Has it written down that a token was shown, where it never was before.
+pub async fn note_use(
     app: &App,
-    route: Option<&Route>,
     access: &Access,
     origin: Option<Arc<Origin>>,
 ) -> Result<(), Problem> {
-    // What there is no route for is nobody's business who shows nothing.
-    check(route.map_or(OpenTo::Holders, |route| route.open_to), access)?;
     if let Some(identity) = access.holder().filter(|_| access.is_first_use()) {
         app.hub().note_use(&identity.token_id, origin)?.await?;
     }
@@ -199,11 +202,18 @@ pub async fn revoked(app: &App, access: &Access) -> Problem {
     let whose = Whose::Session(*session);
     tokio::select! {
         biased;
-        _ = app.sockets().closed(&whose) => {}
+        () = revocation(app.sockets().closed(&whose)) => {}
         why = token_revoked(app, identity) => return why,
         () = app.sessions().over(session) => {}
     }
     unauthorized("you have signed out; sign in again")
+}
+
+/// Waits for word that what was shown is good no more. A hub that stops closes everything, and revokes nothing.
+async fn revocation(closed: impl Future<Output = Closing>) {
+    if closed.await != Closing::TokenRevoked {
+        std::future::pending::<()>().await;
+    }
 }
 
 async fn token_revoked(app: &App, identity: &Identity) -> Problem {
@@ -212,12 +222,9 @@ async fn token_revoked(app: &App, identity: &Identity) -> Problem {
     // Listens first, and then looks: it may have been revoked since it was shown.
     let before = (&mut closed).now_or_never();
     if app.hub().authenticate(&identity.hash).is_some() {
-        let why = match before {
-            Some(why) => why,
-            None => closed.await,
-        };
-        if why != Closing::TokenRevoked {
-            std::future::pending::<()>().await;
+        match before {
+            Some(why) => revocation(std::future::ready(why)).await,
+            None => revocation(closed).await,
         }
     }
     unauthorized(Rejection::TokenRevoked.to_string())

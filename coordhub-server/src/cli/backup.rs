@@ -152,7 +152,7 @@ fn make_restored(args: &RestoreArgs) -> Result<(), String> {
 }
 
 fn told_of(revocations: &Revocations, are_all_revoked: bool) -> String {
-    let Revocations { tokens, rotated, invites, unread } = revocations;
+    let Revocations { tokens, rotated, invites, unknown } = revocations;
     let mut text = String::new();
     if tokens + rotated + invites > 0 {
         text += &format!(
@@ -161,9 +161,9 @@ fn told_of(revocations: &Revocations, are_all_revoked: bool) -> String {
     }
     if are_all_revoked {
         text += "a new token of the admin is told below, and is kept nowhere\n";
-    } else if let Some(why) = unread {
+    } else if let Some(why) = unknown {
         text += &format!(
-            "what was revoked since the backup is good again, for the file that was there cannot be asked ({why}); --revoke-tokens revokes all\n"
+            "tokens and invites that were revoked since the backup may be good again, for {why}; --revoke-tokens revokes all\n"
         );
     }
     text

@@ -198,7 +198,7 @@ fn ask(
     shown: &[&str],
 ) -> ExitCode {
     match remote.call(method, path, body) {
-        Ok(answer) if remote.json => print(&format!("{answer}\n")),
+        Ok(answer) if remote.by.json => print(&format!("{answer}\n")),
         // The hub had done it, the answer was lost on its way, and what is asked again tells no secret.
         Ok(answer) if shown.first().is_some_and(|name| answer[*name].is_null()) => {
             let id = ["token_id", "invite_id"].iter().find_map(|name| answer[*name].as_str());
@@ -247,7 +247,7 @@ pub(super) fn show_rows(
     plural: &str,
     columns: &[&str],
 ) -> ExitCode {
-    if remote.json {
+    if remote.by.json {
         return print(&format!("{}\n", json!({ plural: rows, "count": rows.len() })));
     }
     let mut table = vec![columns.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()];

@@ -13,7 +13,7 @@ use coordhub_core::store::upkeep::{self, Depth, Examined, Finding, Health};
 use rustix::fs::{Access, access, statvfs};
 use serde_json::json;
 
-use super::{DbArgs, backup::now, ended, serve::ServeArgs, tell};
+use super::{Cli, DbArgs, backup::now, ended, serve::ServeArgs, tell};
 
 /// With less room than this the hub will soon refuse to write.
 const ROOM_BYTES_MIN: u64 = 64 << 20;
@@ -130,7 +130,7 @@ fn examine_configuration(is_in_use: bool) -> Vec<Finding> {
     if !unknown.is_empty() {
         let found =
             format!("the environment has {}, and no option is called so", unknown.join(", "));
-        let advice = "compare it with `coordhub serve --help`";
+        let advice = "compare it with `coordhub serve --help`, and with that of the other commands";
         findings.push(Finding::of("options", Health::Warning, found, advice));
     }
     let serve = match Environment::try_parse_from(std::iter::empty::<OsString>()) {
@@ -188,16 +188,19 @@ fn examine_address(address: SocketAddr, is_in_use: bool) -> Finding {
 
 /// Variables that look like options of ours and are none.
 fn unknown_variables(names: impl Iterator<Item = OsString>) -> Vec<String> {
-    /// Of the scripts and programs of `examples/`, and of the tests.
+    /// Of the scripts and programs of `examples/`, and of the tests; a token is no option.
     const OTHERS: [&str; 4] = ["COORDHUB_URL", "COORDHUB_ENTITY", "COORDHUB_TOKEN", "COORDHUB_BIN"];
-    let command = Environment::command();
-    let is_known = |name: &str| {
-        OTHERS.contains(&name)
-            || command.get_arguments().any(|option| option.get_env().is_some_and(|env| env == name))
-    };
+    let program = Cli::command();
+    let is_known = |name: &str| OTHERS.contains(&name) || has_variable(&program, name);
     let names = names.map(|name| name.to_string_lossy().into_owned());
     let ours = names.filter(|name| name.starts_with("COORDHUB_"));
     ours.filter(|name| !is_known(name)).collect()
+}
+
+/// Whether an option of this command, or of one below it, is also taken from this variable.
+fn has_variable(command: &clap::Command, name: &str) -> bool {
+    command.get_arguments().any(|option| option.get_env().is_some_and(|env| env == name))
+        || command.get_subcommands().any(|below| has_variable(below, name))
 }
 
 #[cfg(test)]
@@ -206,7 +209,8 @@ mod tests {
 
     #[test]
     fn a_misspelt_variable_is_told() {
-        let names = ["COORDHUB_DB", "COORDHUB_BINDD", "HOME", "COORDHUB_URL"].map(OsString::from);
+        let names = ["COORDHUB_DB", "COORDHUB_BINDD", "HOME", "COORDHUB_URL", "COORDHUB_CA_FILE"];
+        let names = names.map(OsString::from);
         assert_eq!(unknown_variables(names.into_iter()), ["COORDHUB_BINDD"]);
     }
 

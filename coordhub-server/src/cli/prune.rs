@@ -12,7 +12,11 @@ use clap::Args;
 use coordhub_core::{Hub, model::HistoryKind, store::StoreError};
 use serde_json::json;
 
-use super::{DB_DEFAULT, backup, ended, remote::Remote, tell, values};
+use super::{
+    DB_DEFAULT, ended,
+    remote::{By, printable},
+    tell, values,
+};
 
 /// How often it looks whether all is gone.
 const LOOKS: Duration = Duration::from_millis(20);
@@ -32,17 +36,21 @@ pub(crate) struct PruneArgs {
 
     /// The file that the hub is kept in. Without it, and without --url, COORDHUB_DB, or the file of that
     /// name in this folder.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "url")]
     db: Option<PathBuf>,
 
+    /// The hub to ask. It is not taken from COORDHUB_URL: what is removed is said in full.
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+
     #[command(flatten)]
-    remote: Option<Remote>,
+    by: By,
 }
 
 pub(crate) fn run(args: &PruneArgs) -> ExitCode {
-    ended(match (&args.db, &args.remote) {
-        (None, Some(hub)) => ask(args, hub),
-        (Some(db), _) => prune(args, db),
+    ended(match (&args.db, &args.url) {
+        (_, Some(url)) => ask(args, url),
+        (Some(db), None) => prune(args, db),
         (None, None) => {
             let db = std::env::var_os("COORDHUB_DB").unwrap_or_else(|| DB_DEFAULT.into());
             prune(args, Path::new(&db))
@@ -50,12 +58,22 @@ pub(crate) fn run(args: &PruneArgs) -> ExitCode {
     })
 }
 
-fn ask(args: &PruneArgs, hub: &Remote) -> Result<(), String> {
+fn ask(args: &PruneArgs, url: &str) -> Result<(), String> {
+    const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
+    // What would be refused is, before anything is removed.
+    if args.kind.contains(&HistoryKind::Events) {
+        return Err("a hub that runs gives up no events of its log when asked: stop it and use --db, or start it with --retain-events".to_owned());
+    }
+    // The age goes to the hub, whose clock it is that counts, and which is told days.
+    if args.older_than % DAY_MILLIS != 0 {
+        return Err("with --url the age is in whole days, such as 30d".to_owned());
+    }
     for kind in &args.kind {
-        let before = backup::now().plus_millis(-args.older_than);
-        let body = json!({ "kind": kind.as_str(), "before": before });
-        let answer = hub.call("POST", "/admin/prune", Some(&body))?;
-        tell(&if hub.json {
+        let body =
+            json!({ "kind": kind.as_str(), "older_than_days": args.older_than / DAY_MILLIS });
+        let answer = args.by.call(url, "POST", "/admin/prune", Some(&body))?;
+        let before = answer["before"].as_str().map(printable).unwrap_or_default();
+        tell(&if args.by.json {
             format!("{answer}\n")
         } else {
             format!("pruned {kind} older than {before}, as of event {}\n", answer["seq"])
@@ -65,6 +83,9 @@ fn ask(args: &PruneArgs, hub: &Remote) -> Result<(), String> {
 }
 
 fn prune(args: &PruneArgs, db: &Path) -> Result<(), String> {
+    if args.by.json || args.by.token_file.is_some() {
+        return Err("--json and --token-file go with --url".to_owned());
+    }
     if !db.exists() {
         return Err(format!("{} does not exist", db.display()));
     }

@@ -10,16 +10,23 @@ use crate::client::{Client, ClientError};
 /// How often a call is tried again: whoever waits at a terminal is not kept.
 const RETRIES: u32 = 2;
 
-/// Which hub, and by what right. A token is no argument: those are shown to everyone on the machine.
+/// Which hub, and by what right.
 #[derive(Args, Debug)]
 pub(super) struct Remote {
     /// The hub.
     #[arg(long, env = "COORDHUB_URL", value_name = "URL", default_value = "http://localhost:8550")]
     url: String,
 
+    #[command(flatten)]
+    pub(super) by: By,
+}
+
+/// By what right a hub is asked. A token is no argument: those are shown to everyone on the machine.
+#[derive(Args, Debug)]
+pub(super) struct By {
     /// A file with your token, such as the one that the hub wrote; COORDHUB_TOKEN where not given.
     #[arg(long, value_name = "FILE")]
-    token_file: Option<PathBuf>,
+    pub(super) token_file: Option<PathBuf>,
 
     /// A file of certificates (PEM) to trust where the hub is asked by https; those that the machine trusts where not given.
     #[arg(long, env = "COORDHUB_CA_FILE", value_name = "FILE")]
@@ -31,14 +38,27 @@ pub(super) struct Remote {
 }
 
 impl Remote {
-    /// One call. The answer, or a sentence that says why there is none.
+    /// See [`By::call`].
     pub(super) fn call(
         &self,
         method: &str,
         path: &str,
         body: Option<&Value>,
     ) -> Result<Value, String> {
-        let builder = Client::builder(&self.url).token(self.token()?).retries(RETRIES);
+        self.by.call(&self.url, method, path, body)
+    }
+}
+
+impl By {
+    /// One call. The answer, or a sentence that says why there is none.
+    pub(super) fn call(
+        &self,
+        url: &str,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, String> {
+        let builder = Client::builder(url).token(self.token()?).retries(RETRIES);
         let builder = match &self.ca_file {
             Some(path) => builder.ca_file(path),
             None => builder,

@@ -28,8 +28,14 @@ pub(super) enum Scheme {
 
 impl Address {
     pub(super) fn parse(url: &str) -> Result<Self, String> {
-        let wrong = || format!("{url}: write the hub's address, such as http://localhost:8550");
+        let shown = shown(url);
+        let wrong = || format!("{shown}: write the hub's address, such as http://localhost:8550");
         let url = url.trim().trim_end_matches('/');
+        if url.contains(['@', '?', '#']) {
+            return Err(format!(
+                "{shown}: an address has neither a name and password nor a query; a token is given by itself"
+            ));
+        }
         let uri: Uri = url.parse().map_err(|_| wrong())?;
         let scheme = match uri.scheme_str() {
             Some("http") => Scheme::Http,
@@ -37,19 +43,24 @@ impl Address {
             _ => return Err(wrong()),
         };
         let authority = uri.authority().ok_or_else(wrong)?;
-        if authority.as_str().contains('@') || authority.host().is_empty() || uri.query().is_some()
-        {
+        if authority.host().is_empty() {
             return Err(wrong());
         }
-        let default = match scheme {
-            Scheme::Http => 80,
-            Scheme::Https => 443,
+        let port = match authority.as_str().strip_prefix(authority.host()) {
+            Some("") => match scheme {
+                Scheme::Http => 80,
+                Scheme::Https => 443,
+            },
+            // Nobody means the usual port who names another that is none.
+            rest => rest.and_then(port).ok_or_else(|| {
+                format!("{shown}: the port after the colon is a number from 1 to 65535")
+            })?,
         };
         Ok(Self {
             url: url.to_owned(),
             scheme,
             host: authority.host().trim_matches(['[', ']']).to_owned(),
-            port: authority.port_u16().unwrap_or(default),
+            port,
             authority: authority.to_string(),
             prefix: uri.path().trim_end_matches('/').to_owned(),
         })
@@ -73,9 +84,60 @@ impl Address {
     }
 }
 
+/// An address as it may be shown, right or wrong: what somebody put into it as a secret is not repeated.
+pub(super) fn shown(url: &str) -> String {
+    let url = url.trim();
+    let (scheme, rest) = url.split_at(url.find("://").map_or(0, |at| at + 3));
+    let rest = match (rest.rfind('@'), rest.find(['?', '#'])) {
+        (None, None) => rest,
+        (None, Some(query)) => &rest[..query],
+        (Some(at), Some(query)) if query > at => &rest[at + 1..query],
+        (Some(at), None) => &rest[at + 1..],
+        // Who knows where the secret ends.
+        (Some(_), Some(_)) => "…",
+    };
+    format!("{scheme}{rest}")
+}
+
+/// The port behind a host.
+fn port(rest: &str) -> Option<u16> {
+    let digits = rest.strip_prefix(':')?;
+    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits.parse().ok().filter(|port| is_number && *port != 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_wrong_port_is_no_other_port() {
+        for wrong in [":85500", ":", ":0", ":-1", ":+1", ":x"] {
+            for host in ["http://localhost", "https://hub.example", "http://[::1]"] {
+                assert!(Address::parse(&format!("{host}{wrong}")).is_err(), "{host}{wrong}");
+            }
+        }
+        assert_eq!(Address::parse("http://localhost:65535").map(|it| it.port), Ok(65_535));
+    }
+
+    #[test]
+    fn a_secret_in_an_address_is_not_repeated() {
+        for (url, expected) in [
+            ("http://me:secret@hub:1/a", "http://hub:1/a"),
+            ("http://me:sec/ret@hub", "http://hub"),
+            ("http://me:sec?ret@hub", "http://…"),
+            ("http://hub/?token=secret", "http://hub/"),
+            ("http://hub/a#secret", "http://hub/a"),
+            ("http://hub?token=se@cret", "http://…"),
+            ("http://secret@hub?token=secret", "http://hub"),
+            ("secret@hub", "hub"),
+        ] {
+            assert_eq!(shown(url), expected);
+            let refused = Address::parse(url).map_err(|why| why.contains("cret"));
+            assert_eq!(refused, Err(false), "{url}");
+        }
+        assert_eq!(shown(" http://localhost:8550/a "), "http://localhost:8550/a");
+    }
 
     #[test]
     fn addresses_are_taken_apart() {

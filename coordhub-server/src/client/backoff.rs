@@ -6,6 +6,8 @@ use std::time::Duration;
 const FIRST: Duration = Duration::from_millis(50);
 /// The longest.
 const MOST: Duration = Duration::from_secs(3);
+/// The longest that is waited because somebody asked for it.
+const ASKED_MAX: Duration = Duration::from_secs(3_600);
 
 /// Waits that grow, each somewhere between half of it and all of it: clients that lost the same hub do not come back in step.
 #[derive(Debug, Default)]
@@ -19,12 +21,12 @@ impl Backoff {
         self.tries
     }
 
-    /// The next wait: at least as long as whoever answered asked for.
+    /// The next wait: at least as long as whoever answered asked for, an hour at most.
     pub(super) fn next(&mut self, asked: Option<Duration>) -> Duration {
         let grown = FIRST.saturating_mul(1 << self.tries.min(16)).min(MOST);
         self.tries = self.tries.saturating_add(1);
         let part = f64::from(random_byte()) / 510.0;
-        asked.unwrap_or_default() + grown.mul_f64(0.5 + part)
+        asked.unwrap_or_default().min(ASKED_MAX) + grown.mul_f64(0.5 + part)
     }
 }
 
@@ -51,5 +53,6 @@ mod tests {
         }
         let asked = Duration::from_secs(7);
         assert!((asked + MOST / 2..=asked + MOST).contains(&backoff.next(Some(asked))));
+        assert!(backoff.next(Some(Duration::MAX)) <= ASKED_MAX + MOST);
     }
 }

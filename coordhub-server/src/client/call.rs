@@ -12,11 +12,11 @@ use hyper::{
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::{
-    Answer, CallOptions, ClientError, Delivery, Key, Problem,
+    Answer, CallOptions, ClientError, Delivery, Key, Problem, TIMEOUT_MAX,
     backoff::Backoff,
     connect::Sender,
     json,
-    request::{self, Prepared, misused},
+    request::{self, Prepared, Repeats, misused},
     shared::Shared,
 };
 
@@ -54,7 +54,7 @@ pub(super) async fn call(
 ) -> Result<Answer, ClientError> {
     let prepared = request::prepare(method, path, args, &options, shared.entity.as_deref())?;
     let mut sending = Sending::new(shared, &prepared, &options)?;
-    let after = options.timeout.unwrap_or(shared.timeout) + prepared.wait;
+    let after = options.timeout.unwrap_or(shared.timeout).min(TIMEOUT_MAX) + prepared.wait;
     let deadline = Instant::now() + after;
     let mut backoff = Backoff::default();
     loop {
@@ -106,7 +106,9 @@ impl<'a> Sending<'a> {
         let (key, is_key_own) = match &options.key {
             Key::Given(key) => (Some(header("an idempotency key", key)?), false),
             // A key belongs to a caller.
-            Key::Made if !prepared.repeats && is_known => (Some(own_key()?), true),
+            Key::Made if prepared.repeats == Repeats::UnderKey && is_known => {
+                (Some(own_key()?), true)
+            }
             Key::Made | Key::None => (None, false),
         };
         Ok(Self { shared, prepared, entity, key, is_key_own, delivery: Delivery::NotSent })
@@ -114,7 +116,11 @@ impl<'a> Sending<'a> {
 
     /// Whether the hub does the same, or nothing more, when it is asked again.
     fn is_harmless_twice(&self) -> bool {
-        self.prepared.repeats || self.key.is_some()
+        match self.prepared.repeats {
+            Repeats::AtWill => true,
+            Repeats::UnderKey | Repeats::UnderGivenKey => self.key.is_some(),
+            Repeats::Never => false,
+        }
     }
 
     /// A key that the client made itself is nothing to fail for: the hub finds that nobody calls.
@@ -131,6 +137,11 @@ impl<'a> Sending<'a> {
 
     /// One try.
     async fn once(&mut self) -> Result<Answer, Failed> {
+        // Those that wait for something to happen keep no other from being sent.
+        let _turn = match self.prepared.wait.is_zero() {
+            true => self.shared.connector.turn().await,
+            false => None,
+        };
         let response = self.answer().await?;
         let (head, mut body) = (response.response.map(|_| ()), response.body);
         let mut whole = Bytes::new();

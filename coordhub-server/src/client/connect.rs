@@ -17,6 +17,7 @@ use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpStream, lookup_host},
+    sync::{Semaphore, SemaphorePermit},
     time::{Instant, timeout},
 };
 use tokio_rustls::{
@@ -33,8 +34,8 @@ use super::address::{Address, Scheme};
 
 /// How long a connection is kept that nobody uses: less than a hub keeps it.
 const IDLE_MAX: Duration = Duration::from_secs(50);
-/// How many are kept.
-const IDLE_CONNECTIONS_MAX: usize = 64;
+/// How many calls are under way at once, each on a connection of its own, and how many connections are kept.
+const CALLS_MAX: usize = 64;
 
 /// A connection that takes requests.
 pub(super) type Sender = SendRequest<Full<Bytes>>;
@@ -45,6 +46,7 @@ pub(super) struct Connector {
     tls: Option<(TlsConnector, ServerName<'static>)>,
     patience: Duration,
     idle: Mutex<Vec<(Sender, Instant)>>,
+    turns: Semaphore,
 }
 
 /// Why there is no connection.
@@ -70,7 +72,14 @@ impl Connector {
                 Some((TlsConnector::from(Arc::new(tls_config(ca_file)?)), name))
             }
         };
-        Ok(Self { address, tls, patience, idle: Mutex::default() })
+        let (idle, turns) = (Mutex::default(), Semaphore::new(CALLS_MAX));
+        Ok(Self { address, tls, patience, idle, turns })
+    }
+
+    /// Waits until a call may be sent: a thousand at once take no thousand connections.
+    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        // It is never closed.
+        self.turns.acquire().await.ok()
     }
 
     /// A connection that was used before, if one is still open.
@@ -90,7 +99,7 @@ impl Connector {
     /// Keeps a connection whose answer was read to its end.
     pub(super) fn keep(&self, sender: Sender) {
         let mut idle = self.idle();
-        if !sender.is_closed() && idle.len() < IDLE_CONNECTIONS_MAX {
+        if !sender.is_closed() && idle.len() < CALLS_MAX {
             idle.push((sender, Instant::now()));
         }
     }

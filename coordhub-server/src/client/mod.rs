@@ -49,9 +49,10 @@
 //! A [`Client`] is cheap to clone, keeps its connections, and wants a tokio runtime with I/O and time. Dropping the future of
 //! a call breaks the call off.
 //!
-//! Everything has its time. Reads, removals and signs of life are tried again where a connection breaks or the hub is
-//! busy, with growing waits. So is a change, because the client makes it under an idempotency key: what the hub has
-//! done is not done again. A change by nobody has no key; it is tried again only where nothing was done.
+//! Everything has its time. Reads and signs of life are tried again where a connection breaks or the hub is busy, with
+//! growing waits. So is a change, because the client makes it under an idempotency key: what the hub has done is not
+//! done again. A removal, a change by nobody and a `claim-next` have no key; they are tried again only where nothing
+//! was done. The hub takes back a claim without a key when nobody hears of it.
 
 mod address;
 mod json;
@@ -79,6 +80,8 @@ use shared::Shared;
 
 /// How long a call may take where nothing else is said.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// The longest time that anything is given: the clock ends somewhere.
+const TIMEOUT_MAX: Duration = Duration::from_secs(365 * 24 * 3_600);
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often a call is tried again.
@@ -161,8 +164,8 @@ impl Builder {
         Self { entity: Some(id.into()), ..self }
     }
 
-    /// How long a call may take, all its tries together; 30 seconds where not given. How long the hub is asked to wait
-    /// comes on top.
+    /// How long a call may take, all its tries together; 30 seconds where not given, a year at most. How long the hub is
+    /// asked to wait comes on top.
     #[must_use]
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
@@ -204,10 +207,11 @@ impl Builder {
                 Some(value)
             }
         };
-        let connector =
-            Connector::new(address.clone(), self.ca_file.as_deref(), self.connect_timeout)
-                .map_err(misused)?;
+        let connect_timeout = self.connect_timeout.min(TIMEOUT_MAX);
+        let connector = Connector::new(address.clone(), self.ca_file.as_deref(), connect_timeout)
+            .map_err(misused)?;
         let Self { entity, timeout, retries, .. } = self;
+        let timeout = timeout.min(TIMEOUT_MAX);
         Ok(Client {
             shared: Arc::new(Shared { address, token, entity, timeout, retries, connector }),
         })
@@ -224,7 +228,7 @@ impl Builder {
 impl std::fmt::Debug for Builder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Builder")
-            .field("url", &self.url)
+            .field("url", &address::shown(&self.url))
             .field("entity", &self.entity)
             .finish_non_exhaustive()
     }
@@ -244,7 +248,7 @@ pub struct CallOptions {
 /// Under which idempotency key a change is made.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub enum Key {
-    /// One that the client makes, where the change is somebody's.
+    /// One that the client makes, where the change is somebody's and a key is of use to it.
     #[default]
     Made,
     /// This one.

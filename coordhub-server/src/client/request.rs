@@ -25,8 +25,34 @@ pub(super) struct Prepared {
     pub(super) wait: Duration,
     /// Whether the arguments name who calls.
     pub(super) names_caller: bool,
-    /// Whether it may be repeated at will, without a key.
-    pub(super) repeats: bool,
+    pub(super) repeats: Repeats,
+}
+
+/// When a call does no harm twice.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Repeats {
+    /// Always: reads, and signs of life.
+    AtWill,
+    /// Under an idempotency key, which the client makes: changes.
+    UnderKey,
+    /// Under a key of the caller's own. The hub takes back a claim of `claim-next` that nobody hears of, but not under a
+    /// key: then it waits for whoever asks again, and of a key of the client's own nobody else knows.
+    UnderGivenKey,
+    /// Never: the hub knows no key for removals, and what is removed the second time may be another of the same name.
+    Never,
+}
+
+impl Repeats {
+    fn of(method: &Method, path: &str) -> Self {
+        let path = path.split('?').next().unwrap_or_default();
+        match *method {
+            Method::POST if path.ends_with("/heartbeat") => Self::AtWill,
+            Method::POST if path.ends_with("/claim-next") => Self::UnderGivenKey,
+            Method::POST => Self::UnderKey,
+            Method::DELETE => Self::Never,
+            _ => Self::AtWill,
+        }
+    }
 }
 
 /// Makes a request of a route's method and path, with `{id}` where an id stands, and of all arguments as one object. A
@@ -54,8 +80,7 @@ pub(super) fn prepare(
     {
         return Err(misused(format!("{path:?} is no path of the hub")));
     }
-    let is_heartbeat = path.ends_with("/heartbeat");
-    let repeats = method != Method::POST || is_heartbeat;
+    let repeats = Repeats::of(&method, path);
     // A batch may be the list of its items.
     if method == Method::POST && args.trim_ascii_start().starts_with(b"[") && !path.contains('{') {
         let body = Bytes::copy_from_slice(args);
@@ -192,11 +217,26 @@ mod tests {
     #[test]
     fn what_a_call_may_do_is_read_off_it() {
         let waits = check("GET", "/events", r#"{"wait":7}"#, "/events?wait=7", "");
-        assert_eq!((waits.wait, waits.repeats), (Duration::from_secs(7), true));
+        assert_eq!((waits.wait, waits.repeats), (Duration::from_secs(7), Repeats::AtWill));
         let send = check("POST", "/messages/send", "{}", "/messages/send", "{}");
-        assert_eq!((send.wait, send.repeats, send.names_caller), (Duration::ZERO, false, false));
+        assert_eq!((send.wait, send.names_caller), (Duration::ZERO, false));
         let named = r#"{"from_entity":"a"}"#;
         assert!(check("POST", "/messages/send", named, "/messages/send", named).names_caller);
+    }
+
+    #[test]
+    fn what_does_no_harm_twice_is_read_off_the_route() {
+        for (method, path, expected) in [
+            (Method::GET, "/tasks/list", Repeats::AtWill),
+            (Method::POST, "/entities/{entity_id}/heartbeat", Repeats::AtWill),
+            (Method::POST, "/messages/send", Repeats::UnderKey),
+            (Method::POST, "/tasks/{task_id}/claim", Repeats::UnderKey),
+            (Method::POST, "/tasks/claim-next", Repeats::UnderGivenKey),
+            (Method::POST, "/tasks/claim-next?wait_seconds=5", Repeats::UnderGivenKey),
+            (Method::DELETE, "/entities/{id}", Repeats::Never),
+        ] {
+            assert_eq!(Repeats::of(&method, path), expected, "{method} {path}");
+        }
     }
 
     #[test]

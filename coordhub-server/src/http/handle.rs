@@ -48,7 +48,9 @@ pub async fn handle(
     };
     let first_use = access.is_first_use().then(|| origin_of(request.extensions())).flatten();
     let answered = async {
-        gate::admit(app, route, &access, first_use).await?;
+        gate::may_come(route, &access)
+            .or_else(|refusal| take_refused(app, &access, sender).and(Err(refusal)))?;
+        gate::note_use(app, &access, first_use).await?;
         take(app, route, &access, sender)?;
         let answer = answer(app, route, request, &access);
         if !route.is_some_and(Route::may_wait) {
@@ -195,6 +197,17 @@ fn take(app: &App, route: Option<&Route>, access: &Access, sender: Sender) -> Re
         app.buckets().take(asker, Asked::Registration, 1)?;
     }
     Ok(())
+}
+
+/// Takes the worth of a look out of the buckets of whoever is turned away: what is refused for nothing would be
+/// asked for without end.
+fn take_refused(app: &App, access: &Access, sender: Sender) -> Result<(), Problem> {
+    let asked = match access {
+        Access::Nobody | Access::Guest(_) => Asked::StrangersRead,
+        Access::Open | Access::Holder(..) | Access::Program(_) => Asked::Read,
+    };
+    let entity = access.holder().map(|identity| &identity.entity_id);
+    app.buckets().take(Asker { entity, address: sender.client.address }, asked, 1)
 }
 
 /// The same of a caller that only the fields name.

@@ -99,15 +99,18 @@ pub(super) fn change(
     args: &str,
     under: Option<&str>,
 ) -> Result<Do, Problem> {
+    let By { access, entity, address } = by;
+    let asker = Asker { entity: Some(entity), address };
     let route = router::by_op(op).ok_or_else(|| {
         Problem::field(
             "op",
             format!("there is no operation {op:?}; GET /capabilities lists the calls"),
         )
-    })?;
-    let By { access, entity, address } = by;
-    gate::check(route.open_to, access)?;
-    let asker = Asker { entity: Some(entity), address };
+    });
+    // As over HTTP: what is refused here takes the worth of a look.
+    let route = route
+        .and_then(|route| gate::check(route.open_to, access).map(|()| route))
+        .or_else(|refusal| app.buckets().take(asker, Asked::Read, 1).and(Err(refusal)))?;
     if let Some(asked) = route.asks() {
         let may_change = access.check_changes();
         // As over HTTP: what an observer is refused takes nothing of its entity's changes.
@@ -174,7 +177,7 @@ pub(super) fn send(
         });
         Answer::of(match sent {
             Ok((message_id, seq)) => session::sent(message_id.as_str(), seq, mark.as_deref()),
-            Err(why) => error(&app, &at, &Problem::from(why), mark.as_deref()).await,
+            Err(why) => error_frame(&app, &at, &Problem::from(why), mark.as_deref()).await,
         })
     }
     .boxed()
@@ -198,7 +201,7 @@ pub(super) fn call(
                 };
                 Answer { frame, take_back }
             }
-            Err(problem) => Answer::of(refused(&app, &at, &problem, mark.as_deref()).await),
+            Err(problem) => Answer::of(refused_frame(&app, &at, &problem, mark.as_deref()).await),
         }
     }
     .boxed()
@@ -212,10 +215,16 @@ pub(super) fn too_many_waits(most: usize) -> Problem {
     Problem::field("wait_seconds", detail)
 }
 
-/// A socket that is subscribed to too much at once.
-pub(super) fn too_many_channels(most: usize) -> Problem {
-    let detail = format!("one socket subscribes to at most {most} channels; open another");
-    Problem::field("channel", detail)
+/// How many channels one socket may subscribe to.
+const CHANNELS_MAX: usize = 1_000;
+
+/// Refuses more channels than one socket may have, which the field `name` asks for.
+pub(super) fn check_channels(count: usize, name: &'static str) -> Result<(), Problem> {
+    if count <= CHANNELS_MAX {
+        return Ok(());
+    }
+    let detail = format!("one socket subscribes to at most {CHANNELS_MAX} channels; open another");
+    Err(Problem::field(name, detail))
 }
 
 /// The frame for one that could not be read, which is counted.
@@ -225,20 +234,36 @@ pub(super) fn misframed(app: &App, problem: &Problem, mark: Option<&str>) -> Str
 }
 
 /// The frame for what was refused, which is counted.
-pub(super) async fn error(app: &App, asker: &At, problem: &Problem, mark: Option<&str>) -> String {
-    asker.note(app, problem);
+pub(super) fn error(
+    app: App,
+    at: At,
+    problem: BoxFuture<'static, Problem>,
+    mark: Option<&str>,
+) -> BoxFuture<'static, Answer> {
+    let mark = mark.map(str::to_owned);
+    async move { Answer::of(error_frame(&app, &at, &problem.await, mark.as_deref()).await) }.boxed()
+}
+
+/// The reply to a call that was refused, which is counted.
+pub(super) fn refused(
+    app: App,
+    at: At,
+    problem: BoxFuture<'static, Problem>,
+    mark: Option<&str>,
+) -> BoxFuture<'static, Answer> {
+    let mark = mark.map(str::to_owned);
+    async move { Answer::of(refused_frame(&app, &at, &problem.await, mark.as_deref()).await) }
+        .boxed()
+}
+
+async fn error_frame(app: &App, at: &At, problem: &Problem, mark: Option<&str>) -> String {
+    at.note(app, problem);
     fair::hold_back(problem.code()).await;
     session::error(problem, mark)
 }
 
-/// The reply to a call that was refused, which is counted.
-pub(super) async fn refused(
-    app: &App,
-    asker: &At,
-    problem: &Problem,
-    mark: Option<&str>,
-) -> String {
-    asker.note(app, problem);
+async fn refused_frame(app: &App, at: &At, problem: &Problem, mark: Option<&str>) -> String {
+    at.note(app, problem);
     fair::hold_back(problem.code()).await;
     session::reply(problem.status().as_u16(), problem.to_json().to_string().as_bytes(), mark)
 }

@@ -15,7 +15,6 @@ use coordhub_core::{
     Hub,
     command::Origin,
     engine::{Connection, PresenceChange},
-    hub::policy,
     ids::{ChannelName, EntityId},
     subscribe::{Filter, Next, Start, Subscription},
 };
@@ -23,8 +22,9 @@ use futures_util::{FutureExt, SinkExt, StreamExt, future::BoxFuture};
 use tokio::time::{Instant, interval_at, timeout, timeout_at};
 use tokio_tungstenite::tungstenite;
 
+use self::asked::Told;
 use super::{
-    calls::{self, Answer, At, Do},
+    calls::{self, Answer},
     outgoing::{cursor_frame, frame_of, text},
     presence::{self, Watch},
     session::{self, Ask, Frame, Misframe, Opening},
@@ -32,7 +32,7 @@ use super::{
 };
 use crate::{
     access::{
-        fair::{Asked, Asker, Held, Kept},
+        fair::Held,
         gate::{self, Access},
         network::Client,
     },
@@ -45,6 +45,8 @@ use crate::{
     wire::Problem,
 };
 
+mod asked;
+
 /// How often a socket is pinged.
 const PING_EVERY: Duration = Duration::from_secs(20);
 /// A socket that says nothing for so long is gone; neither does one that takes nothing.
@@ -53,10 +55,6 @@ const SILENCE_MAX: Duration = Duration::from_secs(60);
 const QUIET: Duration = Duration::from_millis(250);
 /// How many changes one socket may have under way; the next frame is read when one is answered.
 const CALLS_MAX: usize = 64;
-/// How many of its changes may wait for something to claim, besides.
-const WAITS_MAX: usize = 256;
-/// How many channels one socket may subscribe to.
-const CHANNELS_MAX: usize = 1_000;
 /// How long the answers of changes under way are waited for when a socket is closed.
 const ANSWERS_AT_END: Duration = Duration::from_secs(3);
 /// How many frames are joined into one write.
@@ -112,6 +110,8 @@ struct Session {
     calls: UnderWay<Answer>,
     /// Changes that wait for something to claim. They hold up nothing else.
     waits: UnderWay<Answer>,
+    /// A refusal that is looked up or held back: until it is told, no more is read of the client, and all else goes on.
+    refusals: UnderWay<Answer>,
     /// What is given back if the frames that tell of it cannot be written.
     unwritten: Vec<TakeBack>,
     connection: Option<Connection>,
@@ -148,6 +148,7 @@ pub(super) async fn serve(app: App, socket: WebSocket, opened: Opened) {
         opening,
         calls: UnderWay::default(),
         waits: UnderWay::default(),
+        refusals: UnderWay::default(),
         unwritten: Vec::new(),
         connection,
         heard_at: Instant::now(),
@@ -204,10 +205,13 @@ impl Session {
                 return end;
             }
             let stepped = tokio::select! {
-                frame = next_frame(&mut self.unread, &mut self.socket), if self.calls.len() < CALLS_MAX => {
+                frame = next_frame(&mut self.unread, &mut self.socket), if self.may_read() => {
                     self.heard(frame).await
                 }
                 Some(answer) = self.calls.next(), if !self.calls.is_empty() => {
+                    self.answer(answer).await
+                }
+                Some(answer) = self.refusals.next(), if !self.refusals.is_empty() => {
                     self.answer(answer).await
                 }
                 Some(answer) = self.waits.next(), if !self.waits.is_empty() => {
@@ -226,6 +230,11 @@ impl Session {
                 return end;
             }
         }
+    }
+
+    /// Whether the client may ask for more.
+    fn may_read(&self) -> bool {
+        self.calls.len() < CALLS_MAX && self.refusals.is_empty()
     }
 
     /// Tells of the roll-calls of the emergency channel that are open: a reminder, outside the order.
@@ -251,6 +260,11 @@ impl Session {
             {
                 self.answer(answer).await?;
             }
+            while !self.refusals.is_empty()
+                && let Some(Some(answer)) = self.refusals.next().now_or_never()
+            {
+                self.answer(answer).await?;
+            }
             let fed = match self.opening {
                 Opening::Begun => self.feed_items().await?,
                 Opening::Waiting => 0,
@@ -263,7 +277,7 @@ impl Session {
                 return Ok(());
             }
             // A long replay must not keep the client's own frames from being read.
-            while self.calls.len() < CALLS_MAX
+            while self.may_read()
                 && let Some(frame) = next_frame(&mut self.unread, &mut self.socket).now_or_never()
             {
                 self.heard(frame).await?;
@@ -339,92 +353,15 @@ impl Session {
             _ => Cow::default(),
         };
         let at = self.at(op, mark);
-        let answer = match ask {
-            Ask::Ping => Some("{\"type\":\"pong\"}".to_owned()),
-            Ask::Ready => None,
-            Ask::Subscribe(_) if let Err(problem) = self.look() => {
-                Some(calls::error(&self.app, &at, &problem, mark).await)
+        let refused = if matches!(ask, Ask::Call { .. }) { calls::refused } else { calls::error };
+        match self.asked(ask, &at, mark).await? {
+            Told::Frame(frame) => self.feed(text(frame)).await,
+            Told::Later => Ok(()),
+            Told::Refused(problem) => {
+                self.refusals.push(refused(self.app.clone(), at, problem, mark));
+                Ok(())
             }
-            Ask::Subscribe(channel) => {
-                let reader = self.app.hub().reader(Some(self.entity.clone()));
-                let allowed = policy::check_subscribe(&reader, &channel).map_err(Problem::from);
-                Some(match allowed.and_then(|()| self.take_channel(&channel)) {
-                    Ok(()) => {
-                        self.wait_for_subscription().await?.add_channel(channel.clone());
-                        session::subscribed(&channel)
-                    }
-                    Err(problem) => calls::error(&self.app, &at, &problem, mark).await,
-                })
-            }
-            Ask::Unsubscribe(channel) => {
-                self.wait_for_subscription().await?.remove_channel(&channel);
-                self.subscribed.remove(&channel);
-                Some(session::unsubscribed(&channel))
-            }
-            Ask::Message(message) => match self.change("messages.send", message, None) {
-                Ok(Do::Change(change)) => {
-                    self.calls.push(calls::send(self.app.clone(), at, *change, mark));
-                    None
-                }
-                Ok(Do::Done(_)) => None,
-                Ok(Do::Refused(problem)) => {
-                    Some(calls::error(&self.app, &at, &problem.await, mark).await)
-                }
-                Err(problem) => Some(calls::error(&self.app, &at, &problem, mark).await),
-            },
-            Ask::Call { op, args, key } => match self.change(&op, args, key.as_deref()) {
-                Ok(Do::Change(change)) if change.wait.is_zero() => {
-                    self.calls.push(calls::call(self.app.clone(), at, *change, mark));
-                    None
-                }
-                Ok(Do::Change(_)) if self.waits.len() >= WAITS_MAX => Some(
-                    calls::refused(&self.app, &at, &calls::too_many_waits(WAITS_MAX), mark).await,
-                ),
-                Ok(Do::Change(change)) => match self.keep_waiting() {
-                    Ok(held) => {
-                        let call = calls::call(self.app.clone(), at, *change, mark);
-                        self.waits.push(call.inspect(move |_| drop(held)).boxed());
-                        None
-                    }
-                    Err(problem) => Some(calls::refused(&self.app, &at, &problem, mark).await),
-                },
-                Ok(Do::Done(body)) => Some(session::reply(200, &body, mark)),
-                Ok(Do::Refused(problem)) => {
-                    Some(calls::refused(&self.app, &at, &problem.await, mark).await)
-                }
-                Err(problem) => Some(calls::refused(&self.app, &at, &problem, mark).await),
-            },
-        };
-        match answer {
-            Some(answer) => self.feed(text(answer)).await,
-            None => Ok(()),
         }
-    }
-
-    /// Takes a look out of the buckets of whoever is at the other end.
-    fn look(&self) -> Result<(), Problem> {
-        let asker = Asker { entity: Some(&self.entity), address: self.client.address };
-        self.app.buckets().take(asker, Asked::Read, 1)
-    }
-
-    /// What a subscription takes of what its entity may have; one that is there takes nothing more.
-    fn take_channel(&mut self, channel: &ChannelName) -> Result<(), Problem> {
-        if self.subscribed.contains_key(channel) {
-            return Ok(());
-        }
-        if self.subscribed.len() >= CHANNELS_MAX {
-            return Err(calls::too_many_channels(CHANNELS_MAX));
-        }
-        let asker = Asker { entity: Some(&self.entity), address: self.client.address };
-        let held = self.app.seats().take(asker, Kept::Subscription)?;
-        self.subscribed.insert(channel.clone(), held);
-        Ok(())
-    }
-
-    /// What a change that waits takes of what its entity may keep open.
-    fn keep_waiting(&self) -> Result<Held, Problem> {
-        let asker = Asker { entity: Some(&self.entity), address: self.client.address };
-        self.app.seats().take(asker, Kept::Wait)
     }
 
     /// The subscription, which may be away reading the store.
@@ -434,18 +371,6 @@ impl Session {
             self.caught_up(caught_up)?;
         }
         self.subscription.as_mut().ok_or(End::Gone)
-    }
-
-    /// Who asks, should it be refused.
-    fn at(&self, op: Cow<'static, str>, mark: Option<&str>) -> At {
-        let origin = calls::origin_of(&self.origin, mark);
-        At { entity: self.entity.clone(), address: self.client.address, op, origin }
-    }
-
-    fn change(&self, op: &str, args: &str, key: Option<&str>) -> Result<Do, Problem> {
-        let by =
-            calls::By { access: &self.access, entity: &self.entity, address: self.client.address };
-        calls::change(&self.app, by, op, args, key)
     }
 
     async fn ping(&mut self) -> Result<(), End> {
@@ -519,6 +444,9 @@ impl Session {
         // What is under way will be decided: whoever asked is told before the door closes.
         let answered = async {
             while let Some(answer) = self.calls.next().await {
+                self.answer(answer).await?;
+            }
+            while let Some(answer) = self.refusals.next().await {
                 self.answer(answer).await?;
             }
             while let Some(answer) = self.waits.next().await {

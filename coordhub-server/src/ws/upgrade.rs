@@ -15,6 +15,7 @@ use coordhub_core::{
 };
 
 use super::{
+    calls,
     session::Opening,
     socket::{self, Opened},
 };
@@ -84,6 +85,7 @@ pub async fn upgrade(
 fn opened(call: &Call<'_>, entity: EntityId, request_id: Box<str>) -> Result<Opened, Problem> {
     let hub = call.app.hub();
     let channels = events::channels(call)?;
+    calls::check_channels(channels.as_ref().map_or(0, BTreeSet::len), "channels")?;
     let reader = hub.reader(Some(entity.clone())).in_role(call.access.role());
     for channel in channels.iter().flatten() {
         policy::check_subscribe(&reader, channel)?;

@@ -53,6 +53,7 @@ async fn check(script: Vec<Answer>, call: (&str, &str), key: Key, expected: (boo
 async fn what_does_no_harm_twice_is_tried_again_and_nothing_else() {
     let (send, read) = (("POST", "/messages/send"), ("GET", "/tasks/list"));
     let heartbeat = ("POST", "/entities/{entity_id}/heartbeat");
+    let (claim, remove) = (("POST", "/tasks/claim-next"), ("DELETE", "/session"));
     let given = || Key::Given("k".to_owned());
     for (script, call, key, expected) in [
         // The connection breaks before there is an answer.
@@ -60,15 +61,23 @@ async fn what_does_no_harm_twice_is_tried_again_and_nothing_else() {
         (vec![Answer::Closes, Answer::Closes, ok()], send, given(), (true, 3)),
         (vec![Answer::Closes, ok()], send, Key::None, (false, 1)),
         (vec![Answer::Closes, ok()], read, Key::Made, (true, 2)),
-        (vec![Answer::Closes, ok()], ("DELETE", "/session"), Key::Made, (true, 2)),
         (vec![Answer::Closes, ok()], heartbeat, Key::Made, (true, 2)),
+        (vec![Answer::Closes, ok()], claim, Key::Made, (false, 1)),
+        (vec![Answer::Closes, ok()], claim, given(), (true, 2)),
+        // The hub knows no key for a removal.
+        (vec![Answer::Closes, ok()], remove, Key::Made, (false, 1)),
+        (vec![Answer::Closes, ok()], remove, given(), (false, 1)),
         // Nothing was changed: anything may be asked again.
         (vec![unavailable(), ok()], send, Key::None, (true, 2)),
+        (vec![unavailable(), ok()], claim, Key::Made, (true, 2)),
+        (vec![unavailable(), ok()], remove, Key::Made, (true, 2)),
         (vec![too_fast(), too_fast(), ok()], send, Key::None, (true, 3)),
         (vec![too_fast(), ok()], read, Key::Made, (true, 2)),
         // Nobody knows what was changed.
         (vec![unknown(), ok()], send, Key::None, (false, 1)),
         (vec![unknown(), ok()], send, Key::Made, (true, 2)),
+        (vec![unknown(), ok()], claim, Key::Made, (false, 1)),
+        (vec![unknown(), ok()], remove, Key::Made, (false, 1)),
         (vec![Answer::json("502 Bad Gateway", "", "<html>"), ok()], send, Key::None, (false, 1)),
         (vec![Answer::json("502 Bad Gateway", "", "<html>"), ok()], read, Key::None, (true, 2)),
         // Refused is refused.
@@ -115,6 +124,38 @@ async fn a_key_of_its_own_is_given_up_where_nobody_calls() {
     hub.call("POST", "/tasks/create", br#"{"title":"x"}"#).await.unwrap();
     let keys = keys(&server);
     assert!(keys[0].is_some() && keys[1].is_none() && keys.len() == 2, "{keys:?}");
+}
+
+#[tokio::test]
+async fn a_claim_that_nobody_may_hear_of_has_no_key_of_the_clients_own() {
+    let server = Scripted::start(vec![ok()]).await;
+    let hub = Client::builder(&server.url).entity("me").build().unwrap();
+    hub.call("POST", "/tasks/claim-next", br#"{"wait_seconds":1}"#).await.unwrap();
+    hub.call("POST", "/tasks/t/claim", b"{}").await.unwrap();
+    let keys = keys(&server);
+    assert!(keys[0].is_none() && keys[1].is_some(), "{keys:?}");
+}
+
+#[tokio::test]
+async fn a_time_without_end_is_a_long_one() {
+    let max = u64::MAX;
+    let later = Answer::json("429 Too Many Requests", &format!("Retry-After: {max}\r\n"), "{}");
+    let body = format!(r#"{{"code":"too_fast","retry_after_ms":{max}}}"#);
+    let in_millis = Answer::json("503 Service Unavailable", "", &body);
+    for answer in [later, in_millis] {
+        let server = Scripted::start(vec![answer]).await;
+        let hub = Client::builder(&server.url).build().unwrap();
+        let refused = hub.call("GET", "/tasks/list", b"").await.unwrap_err();
+        assert!(refused.problem().unwrap().retry_after > Some(Duration::from_secs(1 << 32)));
+        assert_eq!(server.requests().len(), 1);
+    }
+    let server = Scripted::start(vec![ok()]).await;
+    let builder = Client::builder(&server.url).timeout(Duration::MAX);
+    let hub = builder.connect_timeout(Duration::MAX).build().unwrap();
+    let timeout = Some(Duration::MAX);
+    let options = CallOptions { timeout, ..CallOptions::default() };
+    hub.call_with("GET", "/events", br#"{"wait":1e300}"#, options).await.unwrap();
+    hub.call("GET", "/tasks/list", b"").await.unwrap();
 }
 
 #[tokio::test]
@@ -171,6 +212,13 @@ fn a_token_is_shown_to_no_other_machine_in_plain() {
     }
     let builder = Client::builder("http://localhost").token("cht_secret");
     assert!(!format!("{builder:?} {:?}", builder.clone().build()).contains("cht_secret"));
+    // Nor is one repeated that stands in the address.
+    for url in ["http://me:cht_secret@localhost", "http://localhost/?token=cht_secret"] {
+        let builder = Client::builder(url);
+        assert!(!format!("{builder:?} {:?}", builder.clone().build()).contains("cht_secret"));
+        let refused = builder.build().unwrap_err().to_string();
+        assert!(refused.contains("a token is given by itself"), "{refused}");
+    }
     let wrong = Client::builder("http://localhost").token("cht_ secret").build().unwrap_err();
     assert!(!wrong.to_string().contains("secret"), "{wrong}");
 }

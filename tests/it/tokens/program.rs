@@ -171,9 +171,57 @@ async fn what_was_revoked_since_a_backup_stays_revoked_when_it_is_restored() {
         assert_eq!(hub.get_as(token, "/tasks/list").await.status, 401);
     }
     assert_eq!(hub.get_as(&fresh, "/admin/tokens").await.ok()["count"], 1);
-    // What cannot be asked is said.
+    // What cannot be asked is said, and so is that there is nothing to ask.
     assert!(hub.terminate().success());
     std::fs::write(hub.db_path(), "no hub at all").unwrap();
     let said = program(&hub, &["restore", &copy, "--replace"]);
     assert!(said.contains("good again") && said.contains("--revoke-tokens"), "{said}");
+    std::fs::remove_file(hub.db_path()).unwrap();
+    let said = program(&hub, &["restore", &copy]);
+    assert!(said.contains("no file was there") && said.contains("--revoke-tokens"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_older_file_in_the_place_of_a_backup_brings_no_older_secret_back() {
+    let mut hub = TokenHub::with_everyone().await;
+    let program = |hub: &TokenHub, words: &[&str]| {
+        let mut command = Command::new(hub::binary());
+        let output = command.args(words).arg("--db").arg(hub.db_path()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let (id, first) = hub.fresh_token("ai", "member").await;
+    let copies = ["b1.db", "b2.db"].map(|name| hub.db_path().with_file_name(name));
+    let [b1, b2] = copies.map(|path| path.display().to_string());
+    program(&hub, &["backup", &b1]);
+    let rotate = format!("/admin/tokens/{id}/rotate");
+    let mut secrets = vec![first];
+    for is_backed_up in [true, false] {
+        let reply = hub.post_as(hub.token("admin"), &rotate, json!({})).await.ok();
+        secrets.push(reply["token"].as_str().unwrap().to_owned());
+        if is_backed_up {
+            program(&hub, &["backup", &b2]);
+        }
+    }
+    assert!(hub.terminate().success());
+    let newest = hub.db_path().with_file_name("newest.db");
+    std::fs::rename(hub.db_path(), &newest).unwrap();
+
+    // The file is lost, and the older backup taken for it; then the newer one is found.
+    program(&hub, &["restore", &b1]);
+    program(&hub, &["restore", &b2, "--replace"]);
+    Hub::restart(&mut hub);
+    for (secret, status) in secrets.iter().zip([401, 200, 401]) {
+        assert_eq!(hub.get_as(secret, "/tasks/list").await.status, status);
+    }
+    // Where the file is there, its secret passes through both, and through the same one twice.
+    assert!(hub.terminate().success());
+    std::fs::rename(&newest, hub.db_path()).unwrap();
+    for copy in [&b1, &b2, &b1] {
+        program(&hub, &["restore", copy, "--replace"]);
+    }
+    Hub::restart(&mut hub);
+    for (secret, status) in secrets.iter().zip([401, 401, 200]) {
+        assert_eq!(hub.get_as(secret, "/tasks/list").await.status, status);
+    }
 }

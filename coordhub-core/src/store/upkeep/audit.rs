@@ -80,6 +80,12 @@ impl AuditFile {
         &self,
         body: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
-        body(&self.conn).map_err(|error| damage(&self.path, error))
+        // One state of the file: what a running hub puts from the tail into the log meanwhile would be in
+        // neither.
+        let read = || {
+            let transaction = self.conn.unchecked_transaction()?;
+            body(&transaction)
+        };
+        read().map_err(|error| damage(&self.path, error))
     }
 }

@@ -76,18 +76,14 @@ fn restore_locked(backup: &Path, db: &Path, tokens: Tokens) -> Result<Restored, 
     let fresh = create::Fresh::begin(db)?;
     let before = copy(backup, fresh.path())?;
     verify(fresh.path(), backup, &before)?;
-    let (known, unread) = match Known::of(db) {
-        Ok(known) => (known, None),
-        Err(why) => (None, Some(why)),
-    };
+    let known = Known::of(db);
     let (mut history, mut revocations) = (HistoryName::default(), Revocations::default());
     create::fill(fresh.path(), |conn| {
-        revocations = revocations::apply(conn, tokens, known.as_ref(), &before)?;
+        revocations = revocations::apply(conn, tokens, &known, &before)?;
         schema::rename_history(conn)?;
         history = history_name(conn)?;
         Ok(())
     })?;
-    revocations.unread = unread;
     let bytes = length(fresh.path())?;
     fresh.sync()?;
     // The index is of the other history. It goes first: a hub makes it anew where there is none.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
@@ -55,7 +54,7 @@ class FaceCalls(Calls):
         """Begins an operation."""
         given = arguments(args)
         try:
-            # Nothing else holds the ticket: when nobody waits for it any more, it is gone.
+            # Nothing else holds the ticket: when it is forgotten, it is gone.
             return bridge().start(
                 self._face.submit(
                     operation.method,
@@ -74,8 +73,8 @@ class FaceCalls(Calls):
     ) -> T:
         pending = self._start(operation, args, idempotency_key)
         try:
-            reply = await pending.future
-        except asyncio.CancelledError:
+            await pending.future
+            return operation.read(pending.take())
+        finally:
+            # Whoever is cancelled has not taken it, even where it was there already.
             pending.forget()
-            raise
-        return operation.read(reply)

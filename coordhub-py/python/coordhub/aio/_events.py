@@ -28,15 +28,14 @@ class EventStream(Follower):
         if self._pending is not None:
             raise RuntimeError("another coroutine waits for the next event of this stream")
         while not self._ready:
-            if self._closed:
+            if self._is_over():
                 return None
             self._pending = bridge().start(self._native, self._add)
             try:
                 await self._pending.future
             except HubError as error:
-                if not self._closed and error.code != "closed":
-                    raise
-                self._closed = True
+                if (ended := self._ended_by(error)) is not None:
+                    raise ended
             finally:
                 self._pending.forget()
                 self._pending = None

@@ -19,17 +19,28 @@ class _Source(Protocol):
 class Pending:
     """Something that is to come."""
 
-    __slots__ = ("_bridge", "_token", "future", "keep")
+    __slots__ = ("_bridge", "_source", "_token", "future", "keep")
 
-    def __init__(self, of: Bridge, token: int, keep: Callable[[Any], None] | None) -> None:
+    def __init__(
+        self, of: Bridge, source: _Source, token: int, keep: Callable[[Any], None] | None
+    ) -> None:
         self._bridge = of
+        self._source: _Source | None = source
         self._token = token
         self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.keep = keep
 
+    def take(self) -> Any:
+        """What came, or the error. It is the caller's now: a claim stays."""
+        reply = self.future.result()
+        if isinstance(self._source, _coordhub.Ticket):
+            self._source.keep()
+        return reply
+
     def forget(self) -> None:
-        """Waits for it no more. What comes too late is nobody's, and a claim is given back."""
+        """Waits for it no more. What nobody took is nobody's, and a claim is given back."""
         self._bridge.forget(self._token)
+        self._source = None
 
 
 class Bridge:
@@ -47,7 +58,7 @@ class Bridge:
         ``keep`` gets it at once: whoever awaits the future may be cancelled at the very moment when it is done.
         """
         token = self._next_token = self._next_token + 1
-        pending = self._waiting[token] = Pending(self, token, keep)
+        pending = self._waiting[token] = Pending(self, source, token, keep)
         source.add_to(self._completions, token)
         return pending
 

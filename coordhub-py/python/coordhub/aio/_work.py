@@ -121,14 +121,15 @@ class Worker:
             await asyncio.wait((claiming.future, stopping), return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
             if claiming.future.done() and claiming.future.exception() is None:
-                claim = CLAIM_NEXT.read(claiming.future.result())
+                claim = CLAIM_NEXT.read(claiming.take())
                 if claim is not None:
                     await _finish(self._give_back(claim))
             raise
+        else:
+            return CLAIM_NEXT.read(claiming.take()) if claiming.future.done() else None
         finally:
             stopping.cancel()
             claiming.forget()
-        return CLAIM_NEXT.read(claiming.future.result()) if claiming.future.done() else None
 
     async def _do(self, claim: Claim) -> None:
         hold = Hold(self._lease)

@@ -3,35 +3,27 @@
 //! By server-sent events and not by a socket: what comes is the event itself, for whoever asks and of the kinds that are
 //! wanted, many to a chunk, and where an event ends is found by looking for line breaks. Nothing in it is parsed.
 
+mod connection;
 mod parser;
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{Stream, stream};
-use http_body_util::{BodyExt as _, Limited};
-use hyper::{
-    Method, StatusCode,
-    body::Incoming,
-    header::{self, HeaderValue},
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep_until},
 };
-use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{
     ClientError, Delivery,
     backoff::Backoff,
-    call::{header, problem},
-    connect::Sender,
     json,
     request::{self, encode, misused},
     shared::Shared,
 };
-use parser::{Parser, Record};
-
-/// How long a stream may be silent. A hub shows every fifteen seconds that it is there.
-const SILENCE_MAX: Duration = Duration::from_secs(45);
-/// The most that a refusal may say.
-const REFUSAL_BYTES_MAX: usize = 1 << 20;
+use connection::{Connection, Ended};
+use parser::Record;
 
 /// What is wanted of the log.
 #[derive(Clone, Debug, Default)]
@@ -164,18 +156,11 @@ pub struct Events {
     /// How far the reader has come: epoch and `seq`.
     position: Option<(String, u64)>,
     connection: Option<Connection>,
+    /// The next connection, in the making: it goes on where nobody waits for it any more. Dropped, it is broken off.
+    connecting: JoinSet<Result<Connection, Ended>>,
     backoff: Backoff,
     again: Option<Instant>,
     has_ended: bool,
-}
-
-/// One connection of a stream.
-#[derive(Debug)]
-struct Connection {
-    body: Incoming,
-    parser: Parser,
-    /// Keeps the connection open.
-    _sender: Sender,
 }
 
 impl Events {
@@ -185,6 +170,7 @@ impl Events {
             wanted,
             position: None,
             connection: None,
+            connecting: JoinSet::new(),
             backoff: Backoff::default(),
             again: None,
             has_ended: false,
@@ -231,6 +217,7 @@ impl Events {
     pub fn close(&mut self) {
         self.has_ended = true;
         self.connection = None;
+        self.connecting = JoinSet::new();
     }
 
     /// One step: waits, connects, or reads.
@@ -240,25 +227,27 @@ impl Events {
             self.again = None;
         }
         if self.connection.is_none() {
-            match self.connect().await {
-                Ok(connection) => self.connection = Some(connection),
-                Err(Ended::Broken(asked)) => self.come_back(asked),
-                Err(Ended::Refused(error)) => return Err(error),
+            if self.connecting.is_empty() {
+                let entity = self.wanted.entity.as_ref().or(self.shared.entity.as_ref()).cloned();
+                let opened = Connection::open(Arc::clone(&self.shared), self.target(), entity);
+                self.connecting.spawn(opened);
+            }
+            match self.connecting.join_next().await {
+                Some(Ok(Ok(connection))) => self.connection = Some(connection),
+                Some(Ok(Err(Ended::Broken(asked)))) => self.come_back(asked),
+                Some(Ok(Err(Ended::Refused(error)))) => return Err(error),
+                Some(Err(_)) | None => self.come_back(None),
             }
         }
         let Some(connection) = &mut self.connection else { return Ok(()) };
-        let frame = timeout(SILENCE_MAX, connection.body.frame()).await;
-        let Ok(Some(Ok(frame))) = frame else {
-            // It broke, ended, or fell silent.
+        let records = connection.records().await.map_err(|why| {
+            let (url, delivery) = (self.shared.url().to_owned(), Delivery::NotSent);
+            ClientError::Malformed { url, why, delivery }
+        })?;
+        let Some(records) = records else {
             self.come_back(None);
             return Ok(());
         };
-        let Ok(chunk) = frame.into_data() else { return Ok(()) };
-        let mut records = Vec::new();
-        if let Err(why) = connection.parser.read(chunk, &mut records) {
-            let (url, delivery) = (self.shared.url().to_owned(), Delivery::NotSent);
-            return Err(ClientError::Malformed { url, why, delivery });
-        }
         for record in records {
             items.extend(self.take(record));
         }
@@ -270,56 +259,15 @@ impl Events {
         self.again = Some(Instant::now() + self.backoff.next(asked));
     }
 
-    async fn connect(&self) -> Result<Connection, Ended> {
-        let sent = timeout(self.shared.timeout, self.ask()).await;
-        let (mut response, sender) = sent.map_err(|_| Ended::Broken(None))??;
-        let status = response.status();
-        if status == StatusCode::OK {
-            let kind = response.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
-            if !kind.is_some_and(|kind| kind.starts_with(b"text/event-stream")) {
-                let url = self.shared.url().to_owned();
-                let why = "it sends no events".to_owned();
-                return Err(Ended::Refused(ClientError::Malformed {
-                    url,
-                    why,
-                    delivery: Delivery::NotSent,
-                }));
-            }
-            let (body, parser) = (response.into_body(), Parser::default());
-            return Ok(Connection { body, parser, _sender: sender });
-        }
-        let document = Limited::new(response.body_mut(), REFUSAL_BYTES_MAX).collect();
-        let document = match timeout(self.shared.timeout, document).await {
-            Ok(Ok(document)) => document.to_bytes(),
-            _ => Bytes::new(),
-        };
-        let problem = problem(status, response.headers(), document);
-        if matches!(problem.status, 429 | 502 | 503 | 504) {
-            return Err(Ended::Broken(problem.retry_after));
-        }
-        Err(Ended::Refused(ClientError::Problem(Box::new(problem))))
-    }
-
-    async fn ask(&self) -> Result<(hyper::Response<Incoming>, Sender), Ended> {
-        let entity = self.wanted.entity.as_deref().or(self.shared.entity.as_deref());
-        let entity = entity.map(|id| header("an entity's id", id)).transpose()?;
+    /// Where the stream is asked for that goes on from here.
+    fn target(&self) -> String {
         let mut target = "/events/stream?".to_owned();
         if let Some(since) = self.position().or_else(|| self.wanted.since.clone()) {
             target.push_str("since=");
             encode(&since, &mut target);
         }
         target.push_str(&self.wanted.query);
-        let mut request =
-            self.shared.request(Method::GET, &target, entity.as_ref(), Bytes::new())?;
-        let accept = HeaderValue::from_static("text/event-stream");
-        request.headers_mut().insert(header::ACCEPT, accept);
-        let mut sender =
-            self.shared.connector.connect().await.map_err(|error| match error.is_final {
-                true => Ended::Refused(self.shared.unreachable(error.why, Delivery::NotSent)),
-                false => Ended::Broken(None),
-            })?;
-        let response = sender.send_request(request).await.map_err(|_| Ended::Broken(None))?;
-        Ok((response, sender))
+        target
     }
 
     /// What a record says that was not said before.
@@ -359,20 +307,6 @@ fn gap(epoch: &str, data: &[u8]) -> Gap {
     };
     let (oldest_seq, head_seq) = (seq("oldest_seq"), seq("head_seq"));
     Gap { reason, epoch: epoch.to_owned(), oldest_seq, head_seq }
-}
-
-/// Why there is no stream.
-enum Ended {
-    /// It may be there the next time.
-    Broken(Option<Duration>),
-    /// It will not.
-    Refused(ClientError),
-}
-
-impl From<ClientError> for Ended {
-    fn from(error: ClientError) -> Self {
-        Self::Refused(error)
-    }
 }
 
 #[cfg(test)]

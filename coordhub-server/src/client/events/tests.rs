@@ -4,6 +4,7 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
     sync::mpsc::{UnboundedReceiver, unbounded_channel},
+    time::timeout,
 };
 
 use super::super::Client;
@@ -93,4 +94,60 @@ async fn gaps_are_told_and_followed_on() {
         }
     }
     assert_eq!(told, ["Pruned e 9", "8", "OtherHistory f 1", "2"]);
+}
+
+/// Waits for a moment only, again and again; whether something came.
+async fn in_moments(events: &mut Events, moments: usize) -> bool {
+    for _ in 0..moments {
+        match timeout(Duration::from_secs(1), events.batch()).await {
+            Err(_) => {}
+            Ok(batch) => return !batch.expect("a stream").is_empty(),
+        }
+    }
+    false
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_is_noticed_by_whoever_looks_for_a_moment_only() {
+    let (url, _asked) = server(&[
+        "id: e:1\nevent: a\ndata: {}\n\n",
+        "id: e:2\nevent: a\ndata: {}\n\n",
+        "id: e:3\nevent: a\ndata: {}\n\n",
+    ])
+    .await;
+    let hub = Client::builder(url).build().expect("a client");
+    let mut events = hub.events(Wanted::since(0));
+    assert!(in_moments(&mut events, 5).await);
+    assert!(!in_moments(&mut events, 40).await, "a hub may be silent for a while");
+    assert!(in_moments(&mut events, 20).await);
+    assert_eq!(events.position().as_deref(), Some("e:2"));
+    // Who was away looks a second time before coming back.
+    sleep_until(Instant::now() + Duration::from_secs(600)).await;
+    assert!(!in_moments(&mut events, 3).await);
+    assert!(in_moments(&mut events, 10).await);
+    assert_eq!(events.position().as_deref(), Some("e:3"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_takes_its_time_is_made_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let (tell, mut asked) = unbounded_channel();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.expect("a client");
+            let tell = tell.clone();
+            tokio::spawn(async move {
+                tell.send(read_head(&mut stream).await).expect("a test");
+                sleep_until(Instant::now() + Duration::from_secs(3)).await;
+                let says = format!("{HEAD}id: e:1\nevent: a\ndata: {{}}\n\n");
+                stream.write_all(says.as_bytes()).await.expect("a client");
+                std::future::pending::<()>().await;
+            });
+        }
+    });
+    let hub = Client::builder(url).build().expect("a client");
+    let mut events = hub.events(Wanted::since(0));
+    assert!(in_moments(&mut events, 20).await);
+    assert!(asked.recv().await.is_some() && asked.try_recv().is_err());
 }
