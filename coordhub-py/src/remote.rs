@@ -272,7 +272,8 @@ impl Remote {
         url: String,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<PyClassInitializer<Self>> {
-        let mut builder = Client::builder(url.as_str());
+        // The timeout alone ends a call.
+        let mut builder = Client::builder(url.as_str()).retries(u32::MAX);
         let mut call_time = None;
         if let Some(options) = options {
             for (name, value) in options {
