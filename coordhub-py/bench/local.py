@@ -32,15 +32,15 @@ def _sends(sizes: Sizes, core: Path | None, folder: Path) -> list[Row]:
         coroutines.append(asyncio.run(_with_coroutines(sizes, folder / f"aio-{turn}.db")))
     beside = f"{median(own):,.0f} of the core" if own else "no --core given"
 
-    def row(name: str, measured: list[float]) -> Row:
+    def row(name: str, measured: list[float], wanted: str = "") -> Row:
         ratio = (
             median([one / other for one, other in zip(measured, own, strict=True)]) if own else 0
         )
         shown = f"{ratio:.2f}" if own else ""
         work = f"durable sends, {sizes.under_way} under way, {name}"
-        return Row(work, f"{median(measured):,.0f} messages/s", beside, shown, "≥ 0.50")
+        return Row(work, f"{median(measured):,.0f} messages/s", beside, shown, wanted)
 
-    return [row("by a pipeline", tickets), row("by coroutines", coroutines)]
+    return [row("by a pipeline", tickets, "≥ 0.50"), row("by coroutines", coroutines)]
 
 
 def _of_core(sizes: Sizes, core: Path) -> float:
